@@ -43,6 +43,9 @@ format: $(STAMP)  ## puts the form right
 bench: $(STAMP)  ## the table of figures, each beside its floor
 	@$(RUN)/python -m bench $(ARGS)
 
+image:  ## the container image built without an image registry, started and stopped (root on Debian)
+	@.ci/image
+
 clean:  ## removes the environments and what tools left behind
 	rm -rf .venv .uv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
