@@ -1,0 +1,43 @@
+"""What the service itself needs and may lose: tokens, jobs, the worker's last sweep, the demo's mark."""
+
+from sqlalchemy import Boolean, Column, Date, Integer, String, Table, Text, Uuid
+
+from app.db.columns import Instant
+from app.db.tables import metadata
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("secret_hash", String, nullable=False),  # SHA-256 of a 256-bit secret
+    Column("role", String, nullable=False),
+    Column("centres", Text, nullable=False),  # codes separated by a space; "all"
+    Column("scopes", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+)
+
+imports = Table(
+    "imports",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("owner", String, nullable=False),
+    Column("state", String, nullable=False),  # running | finished
+    Column("dry_run", Boolean, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("report", Text, nullable=False),  # JSON of the items; field names and verdicts, no persons
+    Column("started_at", Instant, nullable=False),
+)
+
+service_state = Table(
+    "service_state",
+    metadata,
+    Column("id", Integer, primary_key=True),  # always 1
+    Column("last_swept_on", Date),
+    Column("last_sweep_at", Instant),
+    Column("last_sweep_raised", Integer, nullable=False),
+    Column("last_sweep_ms", Integer, nullable=False),
+    Column("demo", Boolean, nullable=False),
+    Column("demo_offset_days", Integer, nullable=False),
+)

@@ -1,0 +1,319 @@
+"""The tables that an export writes and that 2041 must still be able to read. Dates are local (Europe/Stockholm), instants UTC."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+
+from app.db.columns import Instant
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# ---- catalogue ----
+
+centres = Table(
+    "centres",
+    metadata,
+    Column("code", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("city", String, nullable=False),
+    Column("region", String, nullable=False),
+    Column("hsa_id", String),
+    Column("status", String, nullable=False),  # active | upcoming
+    Column("lat", Float),
+    Column("lon", Float),
+    Column("manufactures", String),
+)
+
+# What the network's published list counted (8 September 2025); the summary compares and names what it cannot explain.
+published_counts = Table(
+    "published_counts",
+    metadata,
+    Column("centre", ForeignKey("centres.code"), primary_key=True),
+    Column("context", String, primary_key=True),
+    Column("patients", Integer, nullable=False),
+    Column("reinfusions", Integer, nullable=False),
+    Column("first", String, nullable=False),  # year or month
+    Column("counted_on", Date, nullable=False),
+)
+
+products = Table(
+    "products",
+    metadata,
+    Column("code", String, primary_key=True),
+    Column("inn", String),
+    Column("brand", String),
+    Column("target", String),
+    Column("vector", String),
+    Column("atmp_class", String),
+    Column("class", String, nullable=False, key="plan_class"),  # "none": replaces nothing but itself
+    Column("infusions_per_course", Integer, nullable=False),
+    Column("protocol", String),  # null: no follow-up is planned
+    Column("status_eu", String),
+    Column("verified", Boolean, nullable=False),
+)
+
+protocols = Table(
+    "protocols",
+    metadata,
+    Column("code", String, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("body", Text, nullable=False),  # the TOML file as it was loaded; never changes
+    Column("loaded_at", Instant, nullable=False),
+)
+
+# ---- patients ----
+
+patients = Table(
+    "patients",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),  # name, birth date, numbers, phone, contact persons: db.columns.seal
+    Column("key_id", String, nullable=False),
+    Column("protected", Boolean, nullable=False),
+    Column("status", String, nullable=False),  # in-follow-up | lost | followed-elsewhere | withdrawn | deceased; follows from the events
+    Column("responsible_centre", ForeignKey("centres.code"), nullable=False, index=True),
+    Column("registered_at", Instant, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+)
+
+# Blind: HMAC of system and number under a key of its own. The number itself is sealed with the patient.
+patient_identifiers = Table(
+    "patient_identifiers",
+    metadata,
+    Column("blind", LargeBinary, primary_key=True),
+    Column("patient_id", ForeignKey("patients.id"), nullable=False, index=True),
+    Column("system", String, nullable=False),
+)
+
+infusions = Table(
+    "infusions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("patient_id", ForeignKey("patients.id"), nullable=False, index=True),
+    Column("centre", ForeignKey("centres.code"), nullable=False),
+    Column("product", ForeignKey("products.code"), nullable=False),
+    Column("context", String, nullable=False),
+    Column("infused_on", Date, nullable=False),
+    Column("discharged_on", Date),
+    Column("indication", String),
+    Column("batch", String),
+    Column("batch_expires_on", Date),
+    Column("in_specification", Boolean),
+    Column("continues", ForeignKey("infusions.id")),
+    Column("new_course", Boolean, nullable=False),
+    Column("protocols", Text),  # JSON list that the sender named; null: the default
+    Column("source_system", String),
+    Column("source_id", String),
+    Column("request", LargeBinary),  # the normalised request, sealed: what a repeated POST is compared with
+    Column("child", Boolean, nullable=False),  # under 18 on infused_on
+    Column("infusion_number", Integer, nullable=False),
+    Column("course_number", Integer, nullable=False),
+    Column("reinfusion", Boolean, nullable=False),
+    Column("registered_on", Date, nullable=False),
+    Column("registered_at", Instant, nullable=False),
+    Column("voided", Boolean, nullable=False),
+    Column("void_reason", String),
+    Column("changed_at", Instant, nullable=False),
+    UniqueConstraint("source_system", "source_id"),
+    Index(None, "centre", "id"),
+)
+
+plans = Table(
+    "plans",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("patient_id", ForeignKey("patients.id"), nullable=False, index=True),
+    Column("infusion_id", ForeignKey("infusions.id"), nullable=False, index=True),  # the anchor infusion
+    Column("treating_centre", ForeignKey("centres.code"), nullable=False),  # of the anchor infusion: it may see this plan
+    Column("protocol_code", String, nullable=False),
+    Column("protocol_version", Integer, nullable=False),
+    Column("purpose", String, nullable=False),
+    Column("class", String, nullable=False, key="plan_class"),
+    Column("consent", String, nullable=False),
+    Column("state", String, nullable=False),  # active | replaced | ended
+    Column("ends_on", Date),
+    Column("endless", Boolean, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Index("ix_plans_endless", "ends_on", "id", sqlite_where=text("endless AND state = 'active'"), postgresql_where=text("endless AND state = 'active'")),
+)
+
+visits = Table(
+    "visits",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("plan_id", ForeignKey("plans.id"), nullable=False, index=True),
+    Column("patient_id", ForeignKey("patients.id"), nullable=False, index=True),
+    Column("infusion_id", ForeignKey("infusions.id"), nullable=False),
+    Column("protocol_code", String, nullable=False),
+    Column("protocol_version", Integer, nullable=False),
+    Column("purpose", String, nullable=False),
+    Column("centre", ForeignKey("centres.code"), nullable=False),  # responsible while open; its own once closed
+    Column("treating_centre", ForeignKey("centres.code"), nullable=False),
+    Column("end_centre", ForeignKey("centres.code"), nullable=False),  # responsible on window_end: completeness counts there
+    Column("code", String, nullable=False),
+    Column("anchor", String, nullable=False),
+    Column("provisional", Boolean, nullable=False),
+    Column("target_on", Date, nullable=False),
+    Column("window_start", Date, nullable=False),
+    Column("window_end", Date, nullable=False),
+    Column("suggested_on", Date),
+    Column("report_due_on", Date),
+    Column("outcome", String),  # completed | missed | cancelled; null while open
+    Column("reason", String),  # why missed or cancelled
+    Column("decided_by", String),  # the person or system; null: planning's own mark, made anew at every replan
+    Column("decided_at", Instant),
+    Column("booked_on", Date),
+    Column("completed_on", Date),
+    Column("completed_mode", String),
+    Column("performed_by", String),
+    Column("response", String),
+    Column("response_text", String),
+    Column("alert_after", Date),  # the sweep raises the alert once this day has passed; null: nothing to raise
+    Column("changed_at", Instant, nullable=False),
+    UniqueConstraint("plan_id", "code"),
+    Index("ix_visits_to_flag", "alert_after", "id", sqlite_where=text("alert_after IS NOT NULL"), postgresql_where=text("alert_after IS NOT NULL")),
+    Index("ix_visits_open", "centre", "window_end", "id", sqlite_where=text("outcome IS NULL"), postgresql_where=text("outcome IS NULL")),
+    Index("ix_visits_all", "centre", "window_end", "id"),
+)
+
+contacts = Table(
+    "contacts",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("visit_id", ForeignKey("visits.id"), nullable=False, index=True),
+    Column("patient_id", ForeignKey("patients.id"), nullable=False, index=True),
+    Column("channel", String),
+    Column("outcome", String),
+    Column("contacted_on", Date, nullable=False),
+    Column("remind_on", Date),
+    Column("note", LargeBinary),  # sealed
+    Column("recorded_at", Instant, nullable=False),
+    Column("recorded_by", String, nullable=False),
+)
+
+patient_events = Table(
+    "patient_events",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("patient_id", ForeignKey("patients.id"), nullable=False, index=True),
+    Column("type", String, nullable=False),
+    Column("on", Date, nullable=False, key="occurred_on"),
+    Column("details", Text, nullable=False),  # JSON: the event's own fields (centre, where, plan_id, answer, entered_in_error)
+    Column("note", LargeBinary),  # sealed
+    Column("source_system", String),
+    Column("source_id", String),
+    Column("recorded_at", Instant, nullable=False),
+    Column("recorded_by", String, nullable=False),
+    UniqueConstraint("source_system", "source_id"),
+)
+
+# ---- alerts and their feed ----
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("visit_id", ForeignKey("visits.id"), nullable=False, index=True),
+    Column("patient_id", ForeignKey("patients.id"), nullable=False, index=True),
+    Column("centre", ForeignKey("centres.code"), nullable=False),
+    Column("code", String, nullable=False),
+    Column("purpose", String, nullable=False),
+    Column("window_end", Date, nullable=False),
+    Column("state", String, nullable=False),  # open | acknowledged | resolved
+    Column("raised_at", Instant, nullable=False),
+    Column("acknowledged_at", Instant),
+    Column("acknowledged_by", String),  # null with state acknowledged: because the patient is lost, not by a person
+    Column("reason", String),
+    Column("resolved_at", Instant),
+    Column("resolved_by", String),
+    # At most one unresolved alert a visit: two workers at once raise nothing twice.
+    Index("ux_alerts_unresolved", "visit_id", unique=True, sqlite_where=text("state <> 'resolved'"), postgresql_where=text("state <> 'resolved'")),
+    Index("ix_alerts_unresolved", "centre", "id", sqlite_where=text("state <> 'resolved'"), postgresql_where=text("state <> 'resolved'")),
+)
+
+events = Table(
+    "events",
+    metadata,
+    # 1, 2, 3 ... in the order of commits, without a gap: numbered under feed_head's row lock.
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("id", Uuid, nullable=False, unique=True),
+    Column("type", String, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("alert_id", Uuid, nullable=False),
+    Column("visit_id", Uuid, nullable=False),
+    Column("patient_id", Uuid, nullable=False),
+    Column("centre", String, nullable=False),
+    Column("code", String, nullable=False),
+    Column("window_end", Date, nullable=False),
+    Column("state", String, nullable=False),
+    Column("resolved_by", String),
+    Index(None, "centre", "seq"),
+)
+
+feed_head = Table(
+    "feed_head",
+    metadata,
+    Column("id", Integer, primary_key=True),  # always 1
+    Column("epoch", Integer, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("last_at", Instant, nullable=False),  # moves at every writing commit: the stamp of every ETag
+)
+
+# ---- what has been changed, and who has read ----
+
+history = Table(
+    "history",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("role", String, nullable=False),
+    Column("unit", String, nullable=False),
+    Column("patient_id", Uuid, index=True),
+    Column("kind", String, nullable=False),  # infusion | patient | visit | plan | event | contact | alert | token ...
+    Column("object_id", String, nullable=False),
+    Column("act", String, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),  # {"before": ..., "after": ...}
+)
+
+access_log = Table(
+    "access_log",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("role", String, nullable=False),
+    Column("unit", String, nullable=False),
+    Column("what", String, nullable=False),
+    Column("why", String),
+    Column("request_id", String, nullable=False),
+    Column("patients", Text, nullable=False),  # the ids, separated by a space
+    Index(None, "at"),
+)

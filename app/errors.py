@@ -1,0 +1,117 @@
+"""The field's errors: a code and a field for machines; the docstring is the English title. No HTTP number, no name or number of a person."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One fault of an input: the command's field (dotted inside objects and lists: `completed.0.code`), a code, and why in English."""
+
+    field: str
+    code: str
+    message: str
+
+
+class FollowUpError(Exception):
+    """Something was refused."""
+
+    code = "refused"
+
+    def __init__(self, detail: str = "", *, field: str = "", code: str = "", errors: Sequence[FieldError] = (), **facts: object) -> None:
+        """`detail` says why and what to do next; `facts` are members for machines (days, ids, versions), never a person's name or number."""
+        self.code = code or type(self).code
+        self.field = field
+        self.detail = detail or self.title()
+        self.errors = tuple(errors) or ((FieldError(field, self.code, self.detail),) if field else ())
+        self.facts: Mapping[str, object] = facts
+        super().__init__(self.code)
+
+    @classmethod
+    def title(cls) -> str:
+        """The first line of the docstring, without its full stop."""
+        return (cls.__doc__ or "").strip().splitlines()[0].rstrip(".")
+
+
+class Malformed(FollowUpError):
+    """The body or a parameter cannot be read."""
+
+    code = "malformed"
+
+
+class Invalid(FollowUpError):
+    """A value breaks a rule."""
+
+    code = "invalid"
+
+
+class Unauthenticated(FollowUpError):
+    """A valid token is needed."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(FollowUpError):
+    """The caller's role or scope does not allow this."""
+
+    code = "forbidden"
+
+
+class NotYourCentre(Forbidden):
+    """The centre is not one of the caller's."""
+
+    code = "not_your_centre"
+
+
+class NotFound(FollowUpError):
+    """There is no such object among those that the caller may see."""
+
+    code = "not_found"
+
+
+class Conflict(FollowUpError):
+    """What stands does not allow this."""
+
+    code = "conflict"
+
+
+class StaleVersion(FollowUpError):
+    """The object has changed since the caller read it; read it again."""
+
+    code = "stale_version"
+
+
+class VersionRequired(FollowUpError):
+    """Changing an object needs If-Match with the version that was read."""
+
+    code = "version_required"
+
+
+class BadCursor(FollowUpError):
+    """The cursor was not given out for this question."""
+
+    code = "bad_cursor"
+
+
+class CursorExpired(FollowUpError):
+    """The cursor belongs to another epoch of the feed; take the snapshot and begin at its cursor."""
+
+    code = "cursor_expired"
+
+
+class TooLarge(FollowUpError):
+    """The body is larger than allowed."""
+
+    code = "too_large"
+
+
+class RateLimited(FollowUpError):
+    """Too many requests; wait as Retry-After says."""
+
+    code = "rate_limited"
+
+
+class Unavailable(FollowUpError):
+    """The service cannot store or read just now; try again."""
+
+    code = "unavailable"

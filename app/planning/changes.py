@@ -1,0 +1,255 @@
+"""Every decision: what stands and what is known in, what must change out. Open visits are what planning gives for the facts as they stand now;
+what people decided stays (contract 3). So there is one decision, `replan`, and any order of the same facts gives the same visits."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from uuid import UUID
+
+from app.planning import courses
+from app.planning.facts import EventType, Facts, Infusion, Life, life, responsible_centre
+from app.planning.plan import PLANNED_AHEAD, Planned, months_later, schedule
+from app.planning.protocol import Protocol, Purpose, Restart
+from app.planning.visits import BEFORE_REGISTRATION, ENTERED_IN_ERROR, Outcome, Plan, Visit
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A visit that stands differently afterwards; `before` is None for a new one."""
+
+    before: Visit | None
+    after: Visit
+
+
+@dataclass(frozen=True, slots=True)
+class PlanChange:
+    """A plan as it must stand, with those of its visits that change; `before` is None for a new one."""
+
+    before: Plan | None
+    after: Plan
+    visits: tuple[Changed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """Something that closes open visits from a local day on (until another: care taken up again)."""
+
+    since: date
+    rank: int  # on one day: death before withdrawal before the newer infusion (rule 16)
+    until: date | None
+    event: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A plan that the facts call for."""
+
+    infusion: Infusion
+    protocol: Protocol
+    plan_class: str
+    followed_by: Infusion | None  # the anchor of the plan that replaces it
+
+
+AGE_OF_MAJORITY = 18
+
+
+def is_child(birth_date: date | None, infused_on: date) -> bool:
+    """Under 18 years on the local day of the infusion; an unknown birth date counts as grown up."""
+    return birth_date is not None and infused_on < months_later(birth_date, 12 * AGE_OF_MAJORITY)
+
+
+def _applies(protocol: Protocol, facts: Facts, infusion: Infusion) -> bool:
+    return protocol.applies_if == "under-18-at-infusion" and is_child(facts.birth_date, infusion.infused_on)
+
+
+def wanted(facts: Facts, protocols: Mapping[str, Protocol]) -> list[Wanted]:
+    """The plans that the infusions call for: one care plan an infusion (or a course), named registry and study plans, and one for each protocol
+    that never restarts (rules 2, 3, 5, 16). `protocols` are the newest versions by code."""
+    plans: list[Wanted] = []
+    for plan_class, groups in courses.of_class(facts).items():
+        infusions = sorted((i for group in groups for i in group), key=lambda i: (i.infused_on, i.id))
+        first = {group[0].id for group in groups}
+        plans += _chain(plan_class, _care(infusions, protocols), first)
+        for code in sorted({c for i in infusions for c in i.named or () if protocols[c].purpose is not Purpose.CARE}):
+            since = next(n for n, i in enumerate(infusions) if code in (i.named or ()))
+            if protocols[code].restart is not Restart.NEVER:
+                begins = since if protocols[code].restart is Restart.LAST_INFUSION else _course_start(infusions, groups, since)
+                plans += _chain(plan_class, [(i, protocols[code]) for i in infusions[begins:]], first)
+    for protocol in protocols.values():
+        if protocol.restart is Restart.NEVER:
+            hosts = [i for i in facts.counted if protocol.code in (i.named or ()) or _applies(protocol, facts, i)]
+            plans += [Wanted(host, protocol, "none", None) for host in hosts[:1]]
+    return plans
+
+
+def _care(infusions: Sequence[Infusion], protocols: Mapping[str, Protocol]) -> list[tuple[Infusion, Protocol]]:
+    """Which care protocol each infusion of a class follows: the one it names, else that of the infusion before it, else the product's."""
+    chosen: list[tuple[Infusion, Protocol]] = []
+    code: str | None = None
+    for infusion in infusions:
+        named = [c for c in infusion.named or () if protocols[c].purpose is Purpose.CARE and protocols[c].restart is not Restart.NEVER]
+        code = (named or [code or infusion.default_protocol])[0]
+        if code is not None:
+            chosen.append((infusion, protocols[code]))
+    return chosen
+
+
+def _course_start(infusions: Sequence[Infusion], groups: Sequence[Sequence[Infusion]], place: int) -> int:
+    course = next(group for group in groups if infusions[place] in group)
+    return infusions.index(course[0])
+
+
+def _chain(plan_class: str, steps: Sequence[tuple[Infusion, Protocol]], first_of_course: set[UUID]) -> list[Wanted]:
+    """Plans of which each replaces the one before it; a protocol that restarts with a new course skips further infusions of the course."""
+    anchors = [
+        (infusion, protocol)
+        for n, (infusion, protocol) in enumerate(steps)
+        if protocol.restart is Restart.LAST_INFUSION or infusion.id in first_of_course or n == 0
+    ]
+    following = [infusion for infusion, _ in anchors[1:]] + [None]
+    return [Wanted(infusion, protocol, plan_class, after) for (infusion, protocol), after in zip(anchors, following, strict=True)]
+
+
+def _consent(facts: Facts, protocol: Protocol) -> tuple[str, list[Closing]]:
+    """The answer that stands, and what its withdrawals close."""
+    if not protocol.needs_consent:
+        return "not-needed", []
+    answer, closings = "asked", list[Closing]()
+    for event in facts.events:
+        if event.type is EventType.CONSENT and event.protocol == protocol.code:
+            answer = event.answer or answer
+            closings = [replace(c, until=c.until or event.on) for c in closings]
+            if answer == "withdrawn":
+                closings.append(Closing(event.on, 1, None, "consent-withdrawal", "consent-withdrawn"))
+    return answer, closings
+
+
+def closings(facts: Facts, life: Life, plan: Wanted) -> list[Closing]:
+    """All that closes open visits of a plan, by day; on one day death before withdrawal before the newer infusion."""
+    found = _consent(facts, plan.protocol)[1]
+    if life.died_on is not None:
+        found.append(Closing(life.died_on, 0, None, "death", "deceased"))
+    if plan.protocol.purpose is Purpose.CARE:
+        found += [Closing(w.since, 1, w.until, "withdrawal", "withdrawn") for w in life.withdrawals]
+    if plan.followed_by is not None:
+        found.append(Closing(plan.followed_by.infused_on, 2, None, "reinfusion", "superseded"))
+    return sorted(found, key=lambda c: (c.since, c.rank))
+
+
+def mark(window_end: date, registered_on: date, closings: Sequence[Closing]) -> tuple[Outcome | None, str | None, date | None]:
+    """What planning makes of a window that no person decided: outcome, reason, and the day of the closing event (rule 2). An event never erases a
+    visit already missed: a window that ended before its day is missed, the others are cancelled."""
+    for closing in closings:
+        if window_end < closing.since:
+            if window_end < registered_on:
+                return Outcome.MISSED, BEFORE_REGISTRATION, None
+            return Outcome.MISSED, f"closed-before-{closing.event}", None
+        if closing.until is None or window_end < closing.until:
+            return Outcome.CANCELLED, closing.reason, closing.since
+    if window_end < registered_on:
+        return Outcome.MISSED, BEFORE_REGISTRATION, None
+    return None, None, None
+
+
+def replan(facts: Facts, standing: Sequence[Plan], protocols: Mapping[str, Protocol], today: date) -> list[PlanChange]:
+    """What must change so that the plans of one patient are what the facts call for: new, changed and ended plans with their visits. Visits keep
+    their ids; what people decided stays. `today` (local) bounds only plans without end. A plan keeps its protocol version: `protocols` holds the
+    newest of each code under the code, and versions in use under `code@version`."""
+    known = life(facts)
+    found: list[PlanChange] = []
+    left = list(standing)
+    plans = wanted(facts, protocols)
+    matches = _match(plans, left, {i.id for i in facts.infusions if i.voided})
+    for plan, stands in zip(plans, matches, strict=True):
+        found.append(_replanned(facts, known, plan, stands, protocols, today))
+        if stands is not None:
+            left.remove(stands)
+    found += [_given_up(facts, plan) for plan in left]
+    return [change for change in found if change.visits or change.before is None or replace(change.before, visits=()) != replace(change.after, visits=())]
+
+
+def _match(plans: Sequence[Wanted], standing: Sequence[Plan], voided: set[UUID]) -> list[Plan | None]:
+    """Which standing plan each wanted one is: the same protocol and anchor; else the same anchor and purpose; else the same protocol, moved to
+    another anchor by a corrected or late fact."""
+    free = [plan for plan in standing if plan.infusion_id not in voided]
+    matched: list[Plan | None] = [None] * len(plans)
+    tests = (
+        lambda w, p: (p.protocol_code, p.infusion_id) == (w.protocol.code, w.infusion.id),
+        lambda w, p: (p.infusion_id, p.plan_class, p.purpose) == (w.infusion.id, w.plan_class, w.protocol.purpose.value) and w.plan_class != "none",
+        lambda w, p: (p.protocol_code, p.plan_class) == (w.protocol.code, w.plan_class),
+    )
+    for same in tests:
+        for n, plan in enumerate(plans):
+            if matched[n] is None:
+                matched[n] = next((p for p in free if same(plan, p)), None)
+                if (taken := matched[n]) is not None:
+                    free.remove(taken)
+    return matched
+
+
+def _replanned(
+    facts: Facts, known: Life, plan: Wanted, stands: Plan | None, protocols: Mapping[str, Protocol], today: date
+) -> PlanChange:
+    protocol = plan.protocol
+    if stands is not None and stands.protocol_code == protocol.code:
+        protocol = protocols.get(f"{protocol.code}@{stands.protocol_version}", protocol)
+    infusion = plan.infusion
+    consent = _consent(facts, protocol)[0]
+    closed = closings(facts, known, plan)
+    if protocol.endless and stands and stands.visits:
+        # What is planned ahead stays planned, whatever day a clock shows.
+        today = max(today, months_later(max(visit.target_on for visit in stands.visits), -12 * PLANNED_AHEAD))
+    planned = schedule(protocol, infusion.infused_on, infusion.discharged_on, facts.birth_date, today)
+    visible = planned if consent in ("not-needed", "yes", "withdrawn") else []
+    before = {visit.code: visit for visit in stands.visits} if stands else {}
+    visits = [_visit(facts, infusion, visit, before.get(visit.code), closed) for visit in visible]
+    gone = [_dropped(facts, visit) for code, visit in before.items() if code not in {v.code for v in visible}]
+    now_closed = known.died_on is not None or any(c.until is None and c.event != "reinfusion" for c in closed) or consent == "no"
+    after = Plan(
+        id=stands.id if stands else None,
+        infusion_id=infusion.id,
+        protocol_code=protocol.code,
+        protocol_version=protocol.version,
+        purpose=protocol.purpose.value,
+        plan_class=plan.plan_class,
+        treating_centre=infusion.centre,
+        consent=consent,
+        state="replaced" if plan.followed_by is not None else "ended" if now_closed else "active",
+        ends_on=max((visit.target_on for visit in planned), default=None),
+        endless=protocol.endless,
+        visits=(),
+    )
+    return PlanChange(stands, after, _differences(before, visits + gone))
+
+
+def _differences(before: Mapping[str, Visit], after: Sequence[Visit]) -> tuple[Changed, ...]:
+    return tuple(Changed(before.get(visit.code), visit) for visit in after if before.get(visit.code) != visit)
+
+
+def _visit(facts: Facts, infusion: Infusion, planned: Planned, stands: Visit | None, closed: Sequence[Closing]) -> Visit:
+    if stands is not None and stands.decided:
+        return replace(stands, end_centre=responsible_centre(facts, stands.window_end))
+    outcome, reason, closed_on = mark(planned.window_end, infusion.registered_on, closed)
+    end_centre = responsible_centre(facts, planned.window_end)
+    if outcome is None:
+        centre = responsible_centre(facts)
+    else:
+        centre = end_centre if closed_on is None else responsible_centre(facts, closed_on)
+    booked = stands.booked_on if stands else None
+    moved = stands is not None and (stands.window_start, stands.window_end) != (planned.window_start, planned.window_end)
+    if booked is not None and moved and not planned.window_start <= booked <= planned.window_end:
+        booked = None
+    return Visit(stands.id if stands else None, *planned, centre, end_centre, outcome, reason, booked_on=booked)
+
+
+def _dropped(facts: Facts, visit: Visit) -> Visit:
+    """A visit that no plan gives any more: its infusion was voided, or a correction put its plan on another footing."""
+    if visit.decided:
+        return replace(visit, end_centre=responsible_centre(facts, visit.window_end))
+    return replace(visit, outcome=Outcome.CANCELLED, reason=ENTERED_IN_ERROR)
+
+
+def _given_up(facts: Facts, plan: Plan) -> PlanChange:
+    before = {visit.code: visit for visit in plan.visits}
+    return PlanChange(plan, replace(plan, state="ended", visits=()), _differences(before, [_dropped(facts, v) for v in plan.visits]))

@@ -1,0 +1,162 @@
+"""What is known of one patient: the infusions and what happened, and what follows from them before any plan is made."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from uuid import UUID
+
+
+class EventType(StrEnum):
+    """What happens to patients (domain.md 4); the value is the word in JSON and database."""
+
+    DECEASED = "deceased"
+    WITHDRAWN = "withdrawn"
+    CONSENT = "consent"
+    LOST = "lost-to-follow-up"
+    SURVIVAL = "survival"
+    ELSEWHERE = "followed-elsewhere"
+    RELAPSE = "relapse"
+    NEW_THERAPY = "new-therapy"
+    TRANSPLANT = "transplant"
+    SECOND_MALIGNANCY = "second-malignancy"
+    TRANSFERRED = "transferred"
+    REINSTATED = "reinstated"
+
+
+class Status(StrEnum):
+    """How the patient's follow-up stands, by the events alone (contract 2; `plan-ended` is derived when read)."""
+
+    IN_FOLLOW_UP = "in-follow-up"
+    LOST = "lost"
+    ELSEWHERE = "followed-elsewhere"
+    WITHDRAWN = "withdrawn"
+    DECEASED = "deceased"
+
+
+@dataclass(frozen=True, slots=True)
+class Infusion:
+    """One infusion as planning sees it. `named` are the protocols that the sender asked for; None: the default."""
+
+    id: UUID
+    centre: str
+    product: str
+    plan_class: str
+    infusions_per_course: int
+    infused_on: date
+    discharged_on: date | None
+    continues: UUID | None
+    new_course: bool
+    named: tuple[str, ...] | None
+    default_protocol: str | None
+    registered_on: date
+    registered_at: datetime
+    voided: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One patient event, in the order of recording. `centre` belongs to a transfer, `protocol` and `answer` to a consent."""
+
+    type: EventType
+    on: date
+    recorded_at: datetime
+    centre: str | None = None
+    entered_in_error: bool = False
+    protocol: str | None = None
+    answer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A completed visit, as far as it tells that the patient was seen: the day, and when that was recorded."""
+
+    on: date
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that planning may know: `events` in the order of recording, `done` the completed visits."""
+
+    birth_date: date | None
+    infusions: tuple[Infusion, ...]
+    events: tuple[Event, ...] = ()
+    done: tuple[Done, ...] = ()
+
+    @property
+    def counted(self) -> list[Infusion]:
+        """The infusions that are not voided, by date, then by id (ids sort by creation)."""
+        return sorted((i for i in self.infusions if not i.voided), key=lambda i: (i.infused_on, i.id))
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """Care declined from a day on, until the day on which it was taken up again (None: still declined)."""
+
+    since: date
+    until: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What the events come to, after corrections and what was taken back."""
+
+    died_on: date | None
+    withdrawals: tuple[Withdrawal, ...]
+    status: Status
+
+
+_TAKEN_BACK = (EventType.DECEASED, EventType.WITHDRAWN, EventType.LOST, EventType.ELSEWHERE)
+
+
+def life(facts: Facts) -> Life:
+    """Reads the events in the order of recording. A second death corrects the first; `reinstated` as entered in error takes the last
+    closing event back as if it had never been, a plain one ends it from its day on (contract 3, rules 7 and 16)."""
+    standing: list[tuple[Event, date | None]] = []
+    for event in facts.events:
+        if event.type is EventType.REINSTATED:
+            if event.entered_in_error:
+                standing = standing[:-1]
+            else:
+                standing = [(e, until or event.on) for e, until in standing]
+        elif event.type in _TAKEN_BACK:
+            if event.type is EventType.DECEASED:
+                standing = [(e, until) for e, until in standing if e.type is not EventType.DECEASED]
+            standing.append((event, None))
+    died = next((e.on for e, _ in standing if e.type is EventType.DECEASED), None)
+    withdrawals = tuple(Withdrawal(e.on, until) for e, until in standing if e.type is EventType.WITHDRAWN)
+    return Life(died, withdrawals, _status(facts, died, withdrawals, standing))
+
+
+def _status(facts: Facts, died: date | None, withdrawals: Sequence[Withdrawal], standing: Sequence[tuple[Event, date | None]]) -> Status:
+    if died is not None:
+        return Status.DECEASED
+    if any(w.until is None for w in withdrawals):
+        return Status.WITHDRAWN
+    seen = [i.registered_at for i in facts.infusions if not i.voided] + [d.recorded_at for d in facts.done]
+    for event, until in reversed(standing):
+        if event.type in (EventType.LOST, EventType.ELSEWHERE):
+            # An infusion or a done visit that was recorded later has found the patient again (rules 8 and 16).
+            ended = until is not None or any(at >= event.recorded_at for at in seen)
+            return Status.IN_FOLLOW_UP if ended else Status.LOST if event.type is EventType.LOST else Status.ELSEWHERE
+    return Status.IN_FOLLOW_UP
+
+
+def responsible_centre(facts: Facts, on: date | None = None) -> str:
+    """The centre responsible on a local day (None: now): that of the latest infusion, or the target of the latest transfer, whichever day is
+    later; on one day the transfer decides (rules 10 and 16). Before the first of them, the first."""
+    infusions = facts.counted or sorted(facts.infusions, key=lambda i: (i.infused_on, i.id))
+    changes = [(i.infused_on, 0, i.centre) for i in infusions]
+    changes += [(e.on, 1, e.centre) for e in facts.events if e.type is EventType.TRANSFERRED and e.centre]
+    changes.sort(key=lambda change: change[:2])  # stable: of two transfers on one day the one recorded later decides
+    before = [centre for day, _, centre in changes if on is None or day <= on]
+    return before[-1] if before else changes[0][2]
+
+
+def last_heard_of(facts: Facts, answered: Sequence[date]) -> date | None:
+    """The latest day on which the patient is known to have been alive: infusion, discharge, done visit, survival, or a contact with an answer
+    (`answered`, local days; rule 16)."""
+    days = [i.infused_on for i in facts.counted] + [i.discharged_on for i in facts.counted if i.discharged_on]
+    days += [d.on for d in facts.done] + [e.on for e in facts.events if e.type is EventType.SURVIVAL] + list(answered)
+    return max(days, default=None)

@@ -1,0 +1,230 @@
+"""What may not be: pure checks that raise the field's errors, with the days in question and never a name."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import NamedTuple
+
+from app.errors import Conflict, Invalid
+from app.planning.facts import EventType, Facts, Life, Status, last_heard_of
+from app.planning.visits import ENTERED_IN_ERROR, Outcome, Visit
+
+
+class DateInFuture(Invalid):
+    """The day lies in the future."""
+
+    code = "date_in_future"
+
+
+class DateInPast(Invalid):
+    """The day lies in the past."""
+
+    code = "date_in_past"
+
+
+class BeforeInfusion(Invalid):
+    """The day lies before the infusion."""
+
+    code = "before_infusion"
+
+
+class AfterDeath(Conflict):
+    """The day lies after the patient's death."""
+
+    code = "after_death"
+
+
+class DeathBeforeFact(Conflict):
+    """Something recorded happened after this day of death."""
+
+    code = "death_before_done"
+
+
+class PatientWithdrawn(Conflict):
+    """The patient has declined care; record that care is taken up again (reinstated) first."""
+
+    code = "patient_withdrawn"
+
+
+class PatientDeceased(Conflict):
+    """The patient is recorded as deceased; take the death back first if that is an error."""
+
+    code = "patient_deceased"
+
+
+class NothingToTakeBack(Conflict):
+    """There is no event to take back or to end."""
+
+    code = "nothing_to_reinstate"
+
+
+class AlreadySo(Conflict):
+    """This already holds for the patient, since another day."""
+
+    code = "already_so"
+
+
+class NotLost(Conflict):
+    """Lost to follow-up needs three contacts without an answer through two channels since the patient was last heard of."""
+
+    code = "too_few_attempts"
+
+
+class WindowNotOpen(Conflict):
+    """The day lies before the visit's window; confirm to count the visit all the same."""
+
+    code = "window_not_open"
+
+
+class NearerToNext(Conflict):
+    """The day is nearer to the next visit of the plan; confirm to count it for this one."""
+
+    code = "nearer_to_next"
+
+
+class ClosedByEvent(Conflict):
+    """An event closed this visit; take the event back instead."""
+
+    code = "closed_by_event"
+
+
+class VisitClosed(Conflict):
+    """The visit is closed; reopen it first."""
+
+    code = "visit_closed"
+
+
+class VisitOpen(Conflict):
+    """The visit is open; there is nothing to reopen."""
+
+    code = "visit_open"
+
+
+CLOSING = {
+    EventType.DECEASED: Status.DECEASED,
+    EventType.WITHDRAWN: Status.WITHDRAWN,
+    EventType.LOST: Status.LOST,
+    EventType.ELSEWHERE: Status.ELSEWHERE,
+}
+NO_ANSWER = frozenset({"no-answer", "busy", "wrong-number"})
+ANSWERED = frozenset({"will-come", "other-day", "declined", "elsewhere", "deceased-reported"})
+ATTEMPTS, CHANNELS = 3, 2  # domain.md 4, own decision
+
+
+class Attempt(NamedTuple):
+    """One contact as far as decisions need it: local day, channel, outcome (None for a mere postponement)."""
+
+    on: date
+    channel: str | None
+    outcome: str | None
+
+
+def refuse_future(day: date | None, today: date, field: str) -> None:
+    """Raises DateInFuture when a local day lies after today."""
+    if day is not None and day > today:
+        raise DateInFuture(f"{day} lies after today, {today}.", field=field)
+
+
+def refuse_infusion(known: Life, infused_on: date) -> None:
+    """Raises AfterDeath or PatientWithdrawn when the patient cannot have been infused on that local day (rules 6 and 7)."""
+    if known.died_on is not None and infused_on > known.died_on:
+        raise AfterDeath(
+            f"The infusion on {infused_on} lies after the death on {known.died_on}.",
+            field="infused_on",
+            infused_on=infused_on.isoformat(),
+            died_on=known.died_on.isoformat(),
+        )
+    if known.status is Status.WITHDRAWN:
+        raise PatientWithdrawn(field="patient_id")
+
+
+def refuse_completion(visit: Visit, visits: Sequence[Visit], infused_on: date, known: Life, on: date, confirmed: frozenset[str]) -> None:
+    """Raises when a visit cannot have been done on a local day (BeforeInfusion, AfterDeath, ClosedByEvent), or when a person must confirm it first
+    (WindowNotOpen before the window, NearerToNext when the plan's next target is nearer than its own; contract 3). `visits` are the plan's."""
+    if on < infused_on:
+        raise BeforeInfusion(f"{on} lies before the infusion on {infused_on}.", field="completed_on")
+    if known.died_on is not None and on > known.died_on:
+        raise AfterDeath(
+            f"{on} lies after the death on {known.died_on}.",
+            field="completed_on",
+            completed_on=on.isoformat(),
+            died_on=known.died_on.isoformat(),
+        )
+    if visit.decided and not visit.is_open:
+        raise VisitClosed(field="completed_on", state=str(visit.outcome))
+    if visit.reason == ENTERED_IN_ERROR:
+        raise ClosedByEvent(field="completed_on")
+    if on < visit.window_start and "window_not_open" not in confirmed:
+        raise WindowNotOpen(
+            f"{on} lies before the window, which opens on {visit.window_start}.", field="completed_on", window_start=visit.window_start.isoformat()
+        )
+    later = [v for v in visits if v.target_on > visit.target_on and v.code != visit.code]
+    following = min(later, key=lambda v: v.target_on, default=None)
+    if following and abs(on - following.target_on) < abs(on - visit.target_on) and "nearer_to_next" not in confirmed:
+        raise NearerToNext(
+            f"{on} is {abs(on - visit.target_on).days} days from {visit.code} and {abs(on - following.target_on).days} from {following.code}.",
+            field="completed_on",
+            next_visit_id=str(following.id),
+            next_code=following.code,
+        )
+
+
+def refuse_reopening(visit: Visit) -> None:
+    """Raises VisitOpen, or ClosedByEvent for what planning closed: that comes back when the event is taken back (rule 9)."""
+    if visit.is_open:
+        raise VisitOpen()
+    if not visit.decided:
+        raise ClosedByEvent(reason=visit.reason)
+
+
+def refuse_event(facts: Facts, known: Life, kind: EventType, on: date, in_error: bool, attempts: Sequence[Attempt]) -> None:
+    """Raises when an event cannot be so: after a death, before a done visit, lost without enough attempts, nothing to take back (rules 6 to 8)."""
+    if kind is EventType.REINSTATED:
+        _refuse_reinstating(facts, known, in_error)
+        return
+    if kind is EventType.DECEASED:
+        _refuse_death(facts, on)
+        return
+    if known.died_on is not None and (on > known.died_on or kind in CLOSING or kind is EventType.TRANSFERRED):
+        raise PatientDeceased(f"The patient died on {known.died_on}.", field="on", on=on.isoformat(), died_on=known.died_on.isoformat())
+    if kind in CLOSING and (known.status is CLOSING[kind] or known.status is Status.WITHDRAWN):
+        raise AlreadySo(f"The patient is already {known.status.value}.", field="type", status=known.status.value)
+    if kind is EventType.LOST:
+        heard = last_heard_of(facts, [a.on for a in attempts if a.outcome in ANSWERED])
+        tried = [a for a in attempts if a.outcome in NO_ANSWER and (heard is None or a.on > heard)]
+        if len(tried) < ATTEMPTS or len({a.channel for a in tried}) < CHANNELS:
+            raise NotLost(field="type", attempts=len(tried), channels=len({a.channel for a in tried}))
+
+
+def _refuse_death(facts: Facts, on: date) -> None:
+    later = [d.on for d in facts.done if d.on > on] + [i.infused_on for i in facts.counted if i.infused_on > on]
+    if later:
+        raise DeathBeforeFact(
+            f"A death on {on} would lie before what was done on {max(later)}.", field="on", on=on.isoformat(), done_on=max(later).isoformat()
+        )
+
+
+def _refuse_reinstating(facts: Facts, known: Life, in_error: bool) -> None:
+    if known.died_on is not None and not in_error:
+        raise PatientDeceased("A death can only be taken back as entered in error.", field="entered_in_error")
+    if in_error:
+        closing = 0
+        for event in facts.events:
+            taken = event.type is EventType.REINSTATED and event.entered_in_error
+            closing += 1 if event.type in CLOSING else -1 if taken else 0
+        if closing <= 0:
+            raise NothingToTakeBack(field="type")
+    elif known.status is Status.IN_FOLLOW_UP:
+        raise NothingToTakeBack(field="type")
+
+
+def refuse_missing(visit: Visit, today: date) -> None:
+    """Raises WindowNotOpen when a visit is declared missed before its window opened, VisitClosed when it is closed already."""
+    refuse_closed(visit)
+    if today < visit.window_start:
+        raise WindowNotOpen(f"The window opens on {visit.window_start}.", window_start=visit.window_start.isoformat())
+
+
+def refuse_closed(visit: Visit) -> None:
+    """Raises VisitClosed (a person's decision) or ClosedByEvent (planning's mark) for a visit that is not open."""
+    if visit.outcome is not None:
+        raise VisitClosed(state=Outcome(visit.outcome).value) if visit.decided else ClosedByEvent(reason=visit.reason)
