@@ -1,0 +1,67 @@
+"""What every command is made of: a closed model, and types that check and document a value once, whatever language it came in."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, PlainValidator, Strict, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+_DAY = re.compile(r"(?:19|20|21)\d\d-\d\d-\d\d", re.ASCII)
+_VISIBLE = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]"
+
+
+class Command(BaseModel):
+    """What somebody asks for. Unknown fields are refused, so that a typing error never passes in silence."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def local_date(value: object) -> date:
+    """A day of Europe/Stockholm, written `YYYY-MM-DD`, from 1900 to 2199: no instant, no number, no other form (contract 1).
+
+    Raises PydanticCustomError `bad_date`.
+    """
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    if isinstance(value, str) and _DAY.fullmatch(value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass
+    raise PydanticCustomError("bad_date", "A day of the calendar is written YYYY-MM-DD.")
+
+
+LocalDate = Annotated[date, PlainValidator(local_date), WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-11-23"]})]
+# The code of a centre, product or protocol.
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+# One line: no control characters, not empty, at most 200 signs.
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=rf"^{_VISIBLE}*$")]
+# Several lines, at most 4,000 signs.
+Note = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000, pattern=rf"^(?:{_VISIBLE}|[\t\n\r])*$")]
+# True or false, and no word or number that could be read as one.
+Flag = Annotated[bool, Strict()]
+
+Place = tuple[date | UUID | int | str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Which part of a list: at most `limit` rows after the place `after` (None: from the start), all as of one day of one walk."""
+
+    limit: int
+    as_of_date: date
+    after: Place | None = None
+    count: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a list: rows as plain dicts, the place of the last one if more follow, and the whole number where it was asked for."""
+
+    items: Sequence[Mapping[str, Any]]
+    next: Place | None = None
+    total: int | None = None
