@@ -159,7 +159,13 @@ plans = Table(
     Column("ends_on", Date),
     Column("endless", Boolean, nullable=False),
     Column("changed_at", Instant, nullable=False),
-    Index("ix_plans_endless", "ends_on", "id", sqlite_where=text("endless AND state = 'active'"), postgresql_where=text("endless AND state = 'active'")),
+    Index(
+        "ix_plans_endless",
+        "ends_on",
+        "id",
+        sqlite_where=text("endless AND state = 'active'"),
+        postgresql_where=text("endless AND state = 'active'"),
+    ),
 )
 
 visits = Table(
@@ -197,7 +203,13 @@ visits = Table(
     Column("alert_after", Date),  # the sweep raises the alert once this day has passed; null: nothing to raise
     Column("changed_at", Instant, nullable=False),
     UniqueConstraint("plan_id", "code"),
-    Index("ix_visits_to_flag", "alert_after", "id", sqlite_where=text("alert_after IS NOT NULL"), postgresql_where=text("alert_after IS NOT NULL")),
+    Index(
+        "ix_visits_to_flag",
+        "alert_after",
+        "id",
+        sqlite_where=text("alert_after IS NOT NULL"),
+        postgresql_where=text("alert_after IS NOT NULL"),
+    ),
     Index("ix_visits_open", "centre", "window_end", "id", sqlite_where=text("outcome IS NULL"), postgresql_where=text("outcome IS NULL")),
     Index("ix_visits_all", "centre", "window_end", "id"),
 )
@@ -254,7 +266,13 @@ alerts = Table(
     Column("resolved_at", Instant),
     Column("resolved_by", String),
     # At most one unresolved alert a visit: two workers at once raise nothing twice.
-    Index("ux_alerts_unresolved", "visit_id", unique=True, sqlite_where=text("state <> 'resolved'"), postgresql_where=text("state <> 'resolved'")),
+    Index(
+        "ux_alerts_unresolved",
+        "visit_id",
+        unique=True,
+        sqlite_where=text("state <> 'resolved'"),
+        postgresql_where=text("state <> 'resolved'"),
+    ),
     Index("ix_alerts_unresolved", "centre", "id", sqlite_where=text("state <> 'resolved'"), postgresql_where=text("state <> 'resolved'")),
 )
 

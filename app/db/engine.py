@@ -1,0 +1,148 @@
+"""Engines and pools, and all that differs between SQLite and PostgreSQL in opening them and in what their errors mean."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final, Literal, cast
+
+import structlog
+from sqlalchemy import event, exc
+from sqlalchemy.engine import URL, Connection, ExceptionContext, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from app.db.columns import Keys
+from app.db.log_writer import AccessLogWriter
+from app.errors import Invalid, Unavailable
+
+log = structlog.get_logger("db")
+
+Dialect = Literal["sqlite", "postgresql"]
+
+LOCK_SECONDS: Final = 5  # how long a statement waits for a lock, or a caller for a connection, before the answer is 503
+STATEMENT_SECONDS: Final = 30
+
+_DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+_PRAGMAS: Final = ("foreign_keys=ON", "synchronous=FULL", "secure_delete=ON", "temp_store=MEMORY", "cache_size=-32000")
+_SETTINGS: Final = {
+    "timezone": "UTC",
+    "lock_timeout": f"{LOCK_SECONDS}s",
+    "statement_timeout": f"{STATEMENT_SECONDS}s",
+    "idle_in_transaction_session_timeout": "60s",
+    "default_transaction_isolation": "read\\ committed",
+    "jit": "off",
+}
+_NETWORK: Final = {"application_name": "follow-up", "connect_timeout": LOCK_SECONDS, "tcp_user_timeout": LOCK_SECONDS * 1000}
+# Read-only (a standby that was a primary), idle too long in a transaction: psycopg has no class of their own for what only time mends.
+_PASSING_STATES: Final = frozenset({"25006", "25P03"})
+
+
+class Database:
+    """One database, two engines: `write` for transactions, `read` for single statements, each its own snapshot (AUTOCOMMIT, read-only)."""
+
+    def __init__(self, url: str, keys: Keys, *, pool_size: int = 8) -> None:
+        """Opens no connection yet. Raises Invalid for a database that is neither SQLite in a file nor PostgreSQL."""
+        self.url = normalise_url(url)
+        self.keys = keys
+        self.dialect: Dialect = "sqlite" if self.url.startswith("sqlite") else "postgresql"
+        # SQLite has one writer at a time: waiting for the one connection is in turn, waiting for its lock is by luck.
+        self.write = _engine(self.url, pool_size=1 if self.dialect == "sqlite" else pool_size)
+        self.read = _engine(self.url, pool_size=pool_size, reading=True)
+        self.access_log = AccessLogWriter(self.write)
+
+    async def close(self) -> None:
+        """Waits for the access log's last rows and closes every connection."""
+        await self.access_log.close()
+        await self.write.dispose()
+        await self.read.dispose()
+
+
+def normalise_url(url: str) -> str:
+    """The database's address with our driver's name, whichever it had. Raises Invalid for another kind of database."""
+    try:
+        parsed = make_url(url)
+    except exc.ArgumentError:
+        raise Invalid("The database's address cannot be read.", field="database_url", code="bad_database_url") from None
+    driver = _DRIVERS.get(parsed.get_backend_name())
+    if driver is None:
+        raise Invalid("The database is SQLite or PostgreSQL.", field="database_url", code="unknown_database")
+    if driver.startswith("sqlite") and parsed.database in (None, "", ":memory:"):
+        raise Invalid("SQLite needs a file: sqlite:///data/follow-up.db.", field="database_url", code="unknown_database")
+    return parsed.set(drivername=driver).render_as_string(hide_password=False)
+
+
+def _engine(url: str, *, pool_size: int, reading: bool = False) -> AsyncEngine:
+    parsed = make_url(url)
+    sqlite = parsed.get_backend_name() == "sqlite"
+    options: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True} if reading else {}
+    engine = create_async_engine(
+        parsed,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=LOCK_SECONDS,
+        hide_parameters=True,
+        connect_args={"isolation_level": None, "timeout": LOCK_SECONDS} if sqlite else _postgres_args(parsed, reading=reading),
+        **options,
+    )
+    if sqlite:
+        _prepare_sqlite(engine, reading=reading)
+    else:
+        event.listen(engine.sync_engine, "handle_error", _forget_data)
+    return engine
+
+
+def _postgres_args(url: URL, *, reading: bool) -> dict[str, object]:
+    settings = _SETTINGS | ({"default_transaction_read_only": "on"} if reading else {})
+    ours = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    given = url.query.get("options", "")
+    return {**_NETWORK, "options": f"{ours} {given if isinstance(given, str) else ' '.join(given)}".strip()}
+
+
+def _prepare_sqlite(engine: AsyncEngine, *, reading: bool) -> None:
+    """Python's own BEGIN is off (isolation_level None): a writing transaction takes the write lock at its start, a read never does."""
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def set_up(connection: Any, entry: ConnectionPoolEntry) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode")
+        if cursor.fetchone()[0] != "wal":  # setting it takes a lock, even to what it is
+            cursor.execute("PRAGMA journal_mode=WAL")
+        for pragma in (*_PRAGMAS, f"query_only={'ON' if reading else 'OFF'}"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    if not reading:
+
+        @event.listens_for(engine.sync_engine, "begin")
+        def take_the_lock(connection: Connection) -> None:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _forget_data(context: ExceptionContext) -> None:
+    """PostgreSQL's messages quote values (`Key (...)=(...) already exists`): only what names the fault stays in the error."""
+    error = context.original_exception
+    diagnosis = getattr(error, "diag", None)
+    state = getattr(error, "sqlstate", None)
+    if diagnosis is None or state is None:
+        return
+    named = [name for name in (diagnosis.table_name, diagnosis.column_name, diagnosis.constraint_name) if name]
+    told = " ".join([state, *named]) if state[:2] in ("22", "23") else f"{state} {diagnosis.message_primary}"
+    error.args = (told,)
+    if context.sqlalchemy_exception is not None:
+        context.sqlalchemy_exception.args = (f"({type(error).__name__}) {told}",)
+
+
+@contextmanager
+def unavailable() -> Iterator[None]:
+    """Turns what only time or an operator mends (away, full, locked past its time, no connection free, deadlock) into Unavailable."""
+    try:
+        yield
+    except exc.TimeoutError:
+        log.warning("database.unavailable", kind="PoolTimeout")
+        raise Unavailable("The database has no connection free; try again.") from None
+    except exc.DBAPIError as error:
+        state = cast(str | None, getattr(error.orig, "sqlstate", None))
+        passing = isinstance(error, exc.OperationalError | exc.InterfaceError) or error.connection_invalidated or state in _PASSING_STATES
+        if not passing:
+            raise
+        log.warning("database.unavailable", kind=type(error.orig).__name__, sqlstate=state)
+        raise Unavailable("The database cannot store or read just now; try again.") from None

@@ -1,0 +1,240 @@
+"""A transaction: one actor, one day, one instant. Nobody else commits.
+
+The end of a writing one, in this order: history; access log; head row (the last lock); under it the events get their numbers; COMMIT.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Executable, Interval, Row, bindparam, func, insert, literal, update
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.actor import Actor
+from app.clock import Clock
+from app.db import tables
+from app.db.columns import Instant, new_id, whole_ms
+from app.db.engine import Database, unavailable
+
+Params = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertEvent:
+    """What the feed tells of an alert; number, id and instant are given at the end of the transaction. No name, no number of a person."""
+
+    type: str  # visit.overdue | alert.acknowledged | alert.resolved | alert.reopened
+    alert_id: UUID
+    visit_id: UUID
+    patient_id: UUID
+    centre: str
+    code: str
+    window_end: date
+    state: str
+    resolved_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The feed's head row: epoch, number of the last event, instant of the last writing commit (UTC, whole ms)."""
+
+    epoch: int
+    last_seq: int
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """Events that a statement makes in the database: `count` of them, from its parameters `first_seq` (their first number) and `at`."""
+
+    count: int
+    statement: Executable
+    params: Mapping[str, Any]
+
+
+class Transaction:
+    """What an act or a question works with. Made by `begin` only."""
+
+    def __init__(self, conn: AsyncConnection, db: Database, actor: Actor, clock: Clock, request_id: str, *, writing: bool) -> None:
+        self.conn = conn
+        self.db = db
+        self.keys = db.keys
+        self.actor = actor
+        self.today: date = clock.today()
+        self.now: datetime = whole_ms(clock.now())
+        self.request_id = request_id
+        self.writing = writing
+        self.dirty = False
+        self.head: Head | None = None  # after the end of a transaction that wrote
+        self._history: list[dict[str, Any]] = []
+        self._events: list[AlertEvent] = []
+        self._numbered: list[Numbered] = []
+        self._seen: dict[tuple[str, str | None], dict[UUID, None]] = {}
+
+    # ---- statements ----
+
+    async def all(self, statement: Executable, params: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
+        """Every row; of a write with RETURNING too."""
+        rows = (await self._execute(statement, params)).all()
+        self.dirty |= bool(rows) and not statement.is_select
+        return rows
+
+    async def first(self, statement: Executable, params: Mapping[str, Any] | None = None) -> Row[Any] | None:
+        """The first row, or None."""
+        row = (await self._execute(statement, params)).first()
+        self.dirty |= row is not None and not statement.is_select
+        return row
+
+    async def scalar(self, statement: Executable, params: Mapping[str, Any] | None = None) -> Any:
+        """The first column of the first row, or None."""
+        row = await self.first(statement, params)
+        return None if row is None else row[0]
+
+    async def run(self, statement: Executable, params: Params | None = None) -> int:
+        """Writes; answers how many rows. A list of parameters is one execution for all (the fast way to insert); an empty one is none."""
+        if isinstance(params, Sequence) and not params:
+            return 0
+        count = (await self._execute(statement, params)).rowcount
+        self.dirty |= count != 0
+        return count
+
+    async def _execute(self, statement: Executable, params: Params | None) -> CursorResult[Any]:
+        if statement.is_dml and not self.writing:
+            raise RuntimeError("a reading transaction does not write")
+        return await self.conn.execute(statement, params)
+
+    # ---- what is told at the end ----
+
+    def saw(self, what: str, patients: Iterable[UUID], why: str | None = None) -> None:
+        """Says whose data the answer shows; becomes one row of the access log for each `what` and `why`. Nobody: no row."""
+        shown = dict.fromkeys(patients)
+        if shown:
+            self._seen.setdefault((what, why), {}).update(shown)
+
+    def changed(
+        self,
+        kind: str,
+        object_id: object,
+        act: str,
+        before: Mapping[str, Any] | None,
+        after: Mapping[str, Any] | None,
+        patient: UUID | None = None,
+    ) -> None:
+        """Says what became of an object; becomes a row of the history, sealed. Raises TypeError at once for what is not JSON."""
+        row_id = new_id()
+        self._history.append(
+            {
+                "id": row_id,
+                "at": self.now,
+                **self._who(),
+                "patient_id": patient,
+                "kind": kind,
+                "object_id": str(object_id),
+                "act": act,
+                "sealed": self.keys.seal({"before": before, "after": after}, f"history:{row_id}"),
+            }
+        )
+
+    def emit(self, event: AlertEvent) -> None:
+        """Tells the feed; events are numbered in the order of emission."""
+        self._events.append(event)
+
+    def emit_numbered(self, numbered: Numbered) -> None:
+        """Tells the feed of many events made by one statement; they are numbered after those of `emit`."""
+        if numbered.count:
+            self._numbered.append(numbered)
+
+    def _who(self) -> dict[str, str]:
+        return {"actor": self.actor.name, "role": self.actor.role.value, "unit": self.actor.unit}
+
+    def access_rows(self) -> list[dict[str, Any]]:
+        """The rows of the access log for what was shown."""
+        return [
+            {
+                "id": new_id(),
+                "at": self.now,
+                **self._who(),
+                "what": what,
+                "why": why,
+                "request_id": self.request_id,
+                "patients": " ".join(map(str, patients)),
+            }
+            for (what, why), patients in self._seen.items()
+        ]
+
+    async def finish(self) -> None:
+        """All but COMMIT of a writing transaction's end. An act that wrote nothing leaves the head row where it is."""
+        await self.run(insert(tables.history), self._history)
+        if seen := self.access_rows():
+            await self.conn.execute(insert(tables.access_log), seen)
+        events = len(self._events) + sum(n.count for n in self._numbered)
+        if not (self.dirty or events):
+            return
+        # The head row is taken last: whoever holds it blocks every other writer until commit.
+        row = (await self.conn.execute(_RAISE_HEAD[self.db.dialect], {"n": events, "now": self.now})).one()
+        self.head = Head(*row)
+        seq = self.head.last_seq - events + 1
+        if self._events:
+            rows = [_event_row(event, seq + n, self.head.last_at) for n, event in enumerate(self._events)]
+            await self.conn.execute(insert(tables.events), rows)
+            seq += len(rows)
+        for numbered in self._numbered:
+            made = await self.conn.execute(numbered.statement, {**numbered.params, "first_seq": seq, "at": self.head.last_at})
+            if made.rowcount != numbered.count:
+                raise RuntimeError("the feed would have a gap")
+            seq += numbered.count
+
+
+def _event_row(event: AlertEvent, seq: int, at: datetime) -> dict[str, Any]:
+    return {
+        "seq": seq,
+        "id": new_id(),
+        "type": event.type,
+        "at": at,
+        "alert_id": event.alert_id,
+        "visit_id": event.visit_id,
+        "patient_id": event.patient_id,
+        "centre": event.centre,
+        "code": event.code,
+        "window_end": event.window_end,
+        "state": event.state,
+        "resolved_by": event.resolved_by,
+    }
+
+
+def _raise_head(next_at: Any) -> Executable:
+    head = tables.feed_head.c
+    moved = update(tables.feed_head).values(last_seq=head.last_seq + bindparam("n"), last_at=next_at)
+    return moved.returning(head.epoch, head.last_seq, head.last_at)
+
+
+_NOW = bindparam("now", type_=Instant())
+_LAST = tables.feed_head.c.last_at
+_RAISE_HEAD: Mapping[str, Executable] = {
+    "postgresql": _raise_head(func.greatest(_NOW, _LAST + literal(timedelta(milliseconds=1), Interval()))),
+    "sqlite": _raise_head(func.max(_NOW, func.strftime("%Y-%m-%dT%H:%M:%fZ", _LAST, "+0.001 seconds"))),
+}
+
+
+@asynccontextmanager
+async def begin(db: Database, actor: Actor, clock: Clock, request_id: str = "", writing: bool = True) -> AsyncIterator[Transaction]:
+    """A transaction for one act (writing) or one question. It is over, and what it says is true, when the context has been left.
+
+    Writing: committed at its end, rolled back by any exception. Reading: each statement is its own snapshot, nothing can be written, and
+    the rows of the access log are committed before the context is left. Raises Unavailable when the database cannot serve.
+    """
+    with unavailable():
+        if writing:
+            async with db.write.begin() as conn:
+                tx = Transaction(conn, db, actor, clock, request_id, writing=True)
+                yield tx
+                await tx.finish()
+        else:
+            async with db.read.connect() as conn:
+                tx = Transaction(conn, db, actor, clock, request_id, writing=False)
+                yield tx
+            await db.access_log.write(tx.access_rows())
