@@ -20,6 +20,7 @@ from app.db import tables
 from app.db.columns import Instant, new_id, whole_ms
 from app.db.engine import Database, unavailable
 
+AnyRow = Row[*tuple[Any, ...]]
 Params = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
@@ -77,13 +78,13 @@ class Transaction:
 
     # ---- statements ----
 
-    async def all(self, statement: Executable, params: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
+    async def all(self, statement: Executable, params: Mapping[str, Any] | None = None) -> Sequence[AnyRow]:
         """Every row; of a write with RETURNING too."""
         rows = (await self._execute(statement, params)).all()
         self.dirty |= bool(rows) and not statement.is_select
         return rows
 
-    async def first(self, statement: Executable, params: Mapping[str, Any] | None = None) -> Row[Any] | None:
+    async def first(self, statement: Executable, params: Mapping[str, Any] | None = None) -> AnyRow | None:
         """The first row, or None."""
         row = (await self._execute(statement, params)).first()
         self.dirty |= row is not None and not statement.is_select
@@ -102,7 +103,7 @@ class Transaction:
         self.dirty |= count != 0
         return count
 
-    async def _execute(self, statement: Executable, params: Params | None) -> CursorResult[Any]:
+    async def _execute(self, statement: Executable, params: Params | None) -> CursorResult[*tuple[Any, ...]]:
         if statement.is_dml and not self.writing:
             raise RuntimeError("a reading transaction does not write")
         return await self.conn.execute(statement, params)
