@@ -1,5 +1,5 @@
-"""A protocol is data: one TOML file that says when a patient is to be seen and why. Parsed strictly: a typing error is refused at load and not
-found in a plan years later. `published/` has one file for each published schedule, with its source."""
+"""A protocol is data: one TOML file that says when a patient is to be seen and why. Parsed strictly: a typing error is refused at load,
+not found in a plan years later. `published/` has one file for each published schedule, with its source."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
