@@ -14,23 +14,6 @@ from app.planning.visits import BEFORE_REGISTRATION, ENTERED_IN_ERROR, Outcome, 
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
-    """A visit that stands differently afterwards; `before` is None for a new one."""
-
-    before: Visit | None
-    after: Visit
-
-
-@dataclass(frozen=True, slots=True)
-class PlanChange:
-    """A plan as it must stand, with those of its visits that change; `before` is None for a new one."""
-
-    before: Plan | None
-    after: Plan
-    visits: tuple[Changed, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Closing:
     """Something that closes open visits from a local day on (until another: care taken up again)."""
 
@@ -76,8 +59,8 @@ def wanted(facts: Facts, protocols: Mapping[str, Protocol]) -> list[Wanted]:
             if protocols[code].restart is not Restart.NEVER:
                 begins = since if protocols[code].restart is Restart.LAST_INFUSION else _course_start(infusions, groups, since)
                 plans += _chain(plan_class, [(i, protocols[code]) for i in infusions[begins:]], first)
-    for protocol in protocols.values():
-        if protocol.restart is Restart.NEVER:
+    for code, protocol in protocols.items():
+        if protocol.restart is Restart.NEVER and code == protocol.code:
             hosts = [i for i in facts.counted if protocol.code in (i.named or ()) or _applies(protocol, facts, i)]
             plans += [Wanted(host, protocol, "none", None) for host in hosts[:1]]
     return plans
@@ -152,21 +135,17 @@ def mark(window_end: date, registered_on: date, closings: Sequence[Closing]) -> 
     return None, None, None
 
 
-def replan(facts: Facts, standing: Sequence[Plan], protocols: Mapping[str, Protocol], today: date) -> list[PlanChange]:
-    """What must change so that the plans of one patient are what the facts call for: new, changed and ended plans with their visits. Visits keep
-    their ids; what people decided stays. `today` (local) bounds only plans without end. A plan keeps its protocol version: `protocols` holds the
-    newest of each code under the code, and versions in use under `code@version`."""
+def replan(facts: Facts, standing: Sequence[Plan], protocols: Mapping[str, Protocol], today: date) -> list[Plan]:
+    """The plans of one patient as the facts call for them, with all their visits: the wanted ones first, then those that are wanted no more. Plans
+    and visits keep their ids (new ones have None); what people decided stays. `today` (local) bounds only plans without end. `protocols` holds
+    the newest version of each code under the code, and every version under `code@version`, since a plan keeps its own."""
     known = life(facts)
-    found: list[PlanChange] = []
-    left = list(standing)
     plans = wanted(facts, protocols)
-    matches = _match(plans, left, {i.id for i in facts.infusions if i.voided})
-    for plan, stands in zip(plans, matches, strict=True):
-        found.append(_replanned(facts, known, plan, stands, protocols, today))
-        if stands is not None:
-            left.remove(stands)
-    found += [_given_up(facts, plan) for plan in left]
-    return [change for change in found if change.visits or change.before is None or replace(change.before, visits=()) != replace(change.after, visits=())]
+    matches = _match(plans, standing, {i.id for i in facts.infusions if i.voided})
+    kept = {id(plan) for plan in matches}
+    return [_replanned(facts, known, plan, stands, protocols, today) for plan, stands in zip(plans, matches, strict=True)] + [
+        replace(plan, state="ended", visits=tuple(_dropped(facts, visit) for visit in plan.visits)) for plan in standing if id(plan) not in kept
+    ]
 
 
 def _match(plans: Sequence[Wanted], standing: Sequence[Plan], voided: set[UUID]) -> list[Plan | None]:
@@ -190,7 +169,7 @@ def _match(plans: Sequence[Wanted], standing: Sequence[Plan], voided: set[UUID])
 
 def _replanned(
     facts: Facts, known: Life, plan: Wanted, stands: Plan | None, protocols: Mapping[str, Protocol], today: date
-) -> PlanChange:
+) -> Plan:
     protocol = plan.protocol
     if stands is not None and stands.protocol_code == protocol.code:
         protocol = protocols.get(f"{protocol.code}@{stands.protocol_version}", protocol)
@@ -206,8 +185,9 @@ def _replanned(
     visits = [_visit(facts, infusion, visit, before.get(visit.code), closed) for visit in visible]
     gone = [_dropped(facts, visit) for code, visit in before.items() if code not in {v.code for v in visible}]
     now_closed = known.died_on is not None or any(c.until is None and c.event != "reinfusion" for c in closed) or consent == "no"
-    after = Plan(
+    return Plan(
         id=stands.id if stands else None,
+        version=stands.version if stands else 1,
         infusion_id=infusion.id,
         protocol_code=protocol.code,
         protocol_version=protocol.version,
@@ -218,17 +198,12 @@ def _replanned(
         state="replaced" if plan.followed_by is not None else "ended" if now_closed else "active",
         ends_on=max((visit.target_on for visit in planned), default=None),
         endless=protocol.endless,
-        visits=(),
+        visits=tuple(visits + gone),
     )
-    return PlanChange(stands, after, _differences(before, visits + gone))
-
-
-def _differences(before: Mapping[str, Visit], after: Sequence[Visit]) -> tuple[Changed, ...]:
-    return tuple(Changed(before.get(visit.code), visit) for visit in after if before.get(visit.code) != visit)
 
 
 def _visit(facts: Facts, infusion: Infusion, planned: Planned, stands: Visit | None, closed: Sequence[Closing]) -> Visit:
-    if stands is not None and stands.decided:
+    if stands is not None and stands.is_decided:
         return replace(stands, end_centre=responsible_centre(facts, stands.window_end))
     outcome, reason, closed_on = mark(planned.window_end, infusion.registered_on, closed)
     end_centre = responsible_centre(facts, planned.window_end)
@@ -240,16 +215,14 @@ def _visit(facts: Facts, infusion: Infusion, planned: Planned, stands: Visit | N
     moved = stands is not None and (stands.window_start, stands.window_end) != (planned.window_start, planned.window_end)
     if booked is not None and moved and not planned.window_start <= booked <= planned.window_end:
         booked = None
-    return Visit(stands.id if stands else None, *planned, centre, end_centre, outcome, reason, booked_on=booked)
+    version, alert_after = (stands.version, stands.alert_after) if stands else (1, None)
+    return Visit(
+        stands.id if stands else None, version, *planned, centre, end_centre, outcome, reason, booked_on=booked, alert_after=alert_after
+    )
 
 
 def _dropped(facts: Facts, visit: Visit) -> Visit:
     """A visit that no plan gives any more: its infusion was voided, or a correction put its plan on another footing."""
-    if visit.decided:
+    if visit.is_decided:
         return replace(visit, end_centre=responsible_centre(facts, visit.window_end))
     return replace(visit, outcome=Outcome.CANCELLED, reason=ENTERED_IN_ERROR)
-
-
-def _given_up(facts: Facts, plan: Plan) -> PlanChange:
-    before = {visit.code: visit for visit in plan.visits}
-    return PlanChange(plan, replace(plan, state="ended", visits=()), _differences(before, [_dropped(facts, v) for v in plan.visits]))

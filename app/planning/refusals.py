@@ -149,7 +149,7 @@ def refuse_completion(visit: Visit, visits: Sequence[Visit], infused_on: date, k
             completed_on=on.isoformat(),
             died_on=known.died_on.isoformat(),
         )
-    if visit.decided and not visit.is_open:
+    if visit.is_decided and not visit.is_open:
         raise VisitClosed(field="completed_on", state=str(visit.outcome))
     if visit.reason == ENTERED_IN_ERROR:
         raise ClosedByEvent(field="completed_on")
@@ -172,7 +172,7 @@ def refuse_reopening(visit: Visit) -> None:
     """Raises VisitOpen, or ClosedByEvent for what planning closed: that comes back when the event is taken back (rule 9)."""
     if visit.is_open:
         raise VisitOpen()
-    if not visit.decided:
+    if not visit.is_decided:
         raise ClosedByEvent(reason=visit.reason)
 
 
@@ -227,4 +227,4 @@ def refuse_missing(visit: Visit, today: date) -> None:
 def refuse_closed(visit: Visit) -> None:
     """Raises VisitClosed (a person's decision) or ClosedByEvent (planning's mark) for a visit that is not open."""
     if visit.outcome is not None:
-        raise VisitClosed(state=Outcome(visit.outcome).value) if visit.decided else ClosedByEvent(reason=visit.reason)
+        raise VisitClosed(state=Outcome(visit.outcome).value) if visit.is_decided else ClosedByEvent(reason=visit.reason)

@@ -43,9 +43,11 @@ NOT_REQUIRED = "not-required"
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One visit as it stands. `id` is None until it is stored; `decided` tells that a person set the outcome, so no replan touches it."""
+    """One visit as it stands. `id` is None until it is stored. `decided_by` tells that a person or a system set the outcome, so no replan touches
+    it; None with an outcome is planning's own mark, made anew at every replan."""
 
     id: UUID | None
+    version: int
     code: str
     anchor: str
     provisional: bool
@@ -58,15 +60,25 @@ class Visit:
     end_centre: str
     outcome: Outcome | None = None
     reason: str | None = None
-    decided: bool = False
+    decided_by: str | None = None
     decided_at: datetime | None = None
     booked_on: date | None = None
     completed_on: date | None = None
+    completed_mode: str | None = None
+    performed_by: str | None = None
+    response: str | None = None
+    response_text: str | None = None
+    alert_after: date | None = None
 
     @property
     def is_open(self) -> bool:
         """Planned, due or overdue, booked or not."""
         return self.outcome is None
+
+    @property
+    def is_decided(self) -> bool:
+        """Closed by a person or a system, not by planning."""
+        return self.decided_by is not None
 
     @property
     def window(self) -> Window[date]:
@@ -76,7 +88,7 @@ class Visit:
     @property
     def shown_booking(self) -> date | None:
         """The booked day; a visit that planning closed keeps its booking unseen, for the day when the closing is taken back."""
-        return None if self.outcome is not None and not self.decided else self.booked_on
+        return self.booked_on if self.is_open or self.is_decided else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +96,7 @@ class Plan:
     """One protocol version followed for one patient from one anchor infusion. `id` is None until it is stored."""
 
     id: UUID | None
+    version: int
     infusion_id: UUID
     protocol_code: str
     protocol_version: int

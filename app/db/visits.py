@@ -1,0 +1,197 @@
+"""Visits and contacts as they are asked for. The due list reads one index range a centre and merges them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, insert, literal_column, or_, select, tuple_, union_all
+
+from app.db.patients import PatientRow, about
+from app.db.plans import VISIT_FIELDS, to_visit
+from app.db.scope import cut
+from app.db.tables import contacts, infusions, patients, visits
+from app.db.transaction import Transaction
+from app.planning.state import ON_DAY
+from app.planning.visits import Visit, VisitState, Window
+
+WINDOW = Window(visits.c.window_start, visits.c.window_end)
+# A bound of how long before its end a window can open, so that a list does not look at visits of years ahead.
+LONGEST_WINDOW = timedelta(days=800)
+
+
+@dataclass(frozen=True, slots=True)
+class DueFilter:
+    """What the due list is narrowed to. Days are local, both ends included: `due_*` bound the window's end, `opens_to` its start."""
+
+    state: tuple[VisitState, ...] = (VisitState.DUE, VisitState.OVERDUE)
+    status: tuple[str, ...] = ("in-follow-up",)
+    centre: str | None = None
+    due_from: date | None = None
+    due_to: date | None = None
+    opens_to: date | None = None
+    booked: bool | None = None
+    product: str | None = None
+    code: str | None = None
+    purpose: str | None = None
+    patient: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedVisit:
+    """A visit with what its row tells of plan and patient."""
+
+    visit: Visit
+    plan_id: UUID
+    infusion_id: UUID
+    protocol_code: str
+    protocol_version: int
+    patient: PatientRow
+
+
+@dataclass(frozen=True, slots=True)
+class ContactRow:
+    """One contact or postponement. `contacted_on` and `remind_on` are local days."""
+
+    id: UUID
+    visit_id: UUID
+    patient_id: UUID
+    channel: str | None
+    outcome: str | None
+    contacted_on: date
+    remind_on: date | None
+    note: str | None
+    recorded_at: datetime
+    recorded_by: str
+
+
+_OWN = [visits.c[name] for name in VISIT_FIELDS]
+_BESIDE = (visits.c.plan_id, visits.c.infusion_id, visits.c.protocol_code, visits.c.protocol_version)
+_PATIENT = (
+    patients.c.id.label("p_id"),
+    patients.c.version.label("p_version"),
+    patients.c.sealed,
+    patients.c.protected,
+    patients.c.status,
+    patients.c.responsible_centre,
+    patients.c.registered_at,
+)
+
+
+def in_state(wanted: VisitState, today: date) -> ColumnElement[bool]:
+    """The state rule as SQL: the same functions over columns (app.planning.state)."""
+    if wanted in ON_DAY:
+        return and_(visits.c.outcome.is_(None), ON_DAY[wanted](WINDOW, today))
+    return visits.c.outcome == wanted.value
+
+
+def _conditions(wanted: DueFilter, today: date) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = [or_(*[in_state(name, today) for name in wanted.state])]
+    if set(wanted.state) <= {VisitState.DUE, VisitState.OVERDUE}:
+        # Said beside the rule, so that the index of open visits is used and bounded.
+        found += [visits.c.outcome.is_(None), visits.c.window_end <= today + LONGEST_WINDOW]
+    stored = [s for s in wanted.status if s != "plan-ended"]
+    among = patients.c.status.in_(stored)
+    if "plan-ended" in wanted.status:
+        still = visits.alias()
+        closed = ~exists().where(still.c.patient_id == visits.c.patient_id, still.c.outcome.is_(None))
+        among = or_(among, and_(patients.c.status == "in-follow-up", closed))
+    found.append(among)
+    if wanted.due_from is not None:
+        found.append(visits.c.window_end >= wanted.due_from)
+    if wanted.due_to is not None:
+        found.append(visits.c.window_end <= wanted.due_to)
+    if wanted.opens_to is not None:
+        found.append(visits.c.window_start <= wanted.opens_to)
+    if wanted.booked is not None:
+        found.append(visits.c.booked_on.is_not(None) if wanted.booked else visits.c.booked_on.is_(None))
+    for name in ("code", "purpose"):
+        if (value := getattr(wanted, name)) is not None:
+            found.append(visits.c[name] == value)
+    if wanted.patient is not None:
+        found.append(visits.c.patient_id == wanted.patient)
+    if wanted.product is not None:
+        found.append(exists().where(infusions.c.id == visits.c.infusion_id, infusions.c.product == wanted.product))
+    return found
+
+
+def _branches(
+    wanted: DueFilter, centres: Sequence[str], tx: Transaction, today: date, columns: Sequence[ColumnElement[Any]]
+) -> list[Select[Any]]:
+    """One select a centre; with a patient given, one for all that the caller may see of the patient, whoever is responsible."""
+    base = select(*columns).join(patients, patients.c.id == visits.c.patient_id).where(*_conditions(wanted, today))
+    if wanted.patient is not None:
+        narrowed = base if wanted.centre is None else base.where(visits.c.centre == wanted.centre)
+        return [cut(narrowed, tx, visits)]
+    return [base.where(visits.c.centre == centre) for centre in centres]
+
+
+async def page(
+    tx: Transaction, wanted: DueFilter, centres: Sequence[str], today: date, after: tuple[date, UUID] | None, limit: int
+) -> list[ListedVisit]:
+    """At most `limit` visits of the centres (the caller's own, as given), by window end, then id, after the given place."""
+    order = (visits.c.window_end, visits.c.id)
+    parts = []
+    for branch in _branches(wanted, centres, tx, today, (*_OWN, *_BESIDE, *_PATIENT)):
+        if after is not None:
+            branch = branch.where(visits.c.window_end >= after[0], tuple_(*order) > tuple_(*after, types=[c.type for c in order]))
+        parts.append(branch.order_by(*order).limit(limit))
+    if not parts:
+        return []
+    if len(parts) == 1:
+        return [_listed(tx, row) for row in await tx.all(parts[0])]
+    merged = union_all(*[select(part.subquery()) for part in parts])
+    return [_listed(tx, row) for row in await tx.all(merged.order_by(literal_column("window_end"), literal_column("id")).limit(limit))]
+
+
+async def count(tx: Transaction, wanted: DueFilter, centres: Sequence[str], today: date) -> int:
+    """How many visits the whole list has."""
+    branches = _branches(wanted, centres, tx, today, (func.count().label("n"),))
+    return sum([await tx.scalar(branch) for branch in branches])
+
+
+def _listed(tx: Transaction, row: Row[Any]) -> ListedVisit:
+    own = len(VISIT_FIELDS)
+    plan, infusion, code, version, patient, p_version, sealed, *rest = row[own:]
+    person = tx.keys.open(sealed, about(patient))
+    return ListedVisit(to_visit(row[:own]), plan, infusion, code, version, PatientRow(patient, p_version, person, *rest))
+
+
+async def patient_of(tx: Transaction, visit: UUID) -> UUID | None:
+    """Whose visit it is, if the caller may see it."""
+    found: UUID | None = await tx.scalar(cut(select(visits.c.patient_id), tx, visits).where(visits.c.id == visit))
+    return found
+
+
+# ---- contacts ----
+
+_CONTACT = tuple(contacts.c[name] for name in ContactRow.__slots__)
+
+
+def _contact(tx: Transaction, row: Row[Any]) -> ContactRow:
+    values = list(row)
+    if values[7] is not None:
+        values[7] = tx.keys.open(values[7], f"contact:{values[0]}")
+    return ContactRow(*values)
+
+
+async def contacts_of(tx: Transaction, patient: UUID) -> list[ContactRow]:
+    """The contacts with a patient, in the order of recording."""
+    query = cut(select(*_CONTACT), tx, contacts).where(contacts.c.patient_id == patient)
+    return [_contact(tx, row) for row in await tx.all(query.order_by(contacts.c.recorded_at, contacts.c.id))]
+
+
+async def last_contacts(tx: Transaction, of: Sequence[UUID]) -> dict[UUID, ContactRow]:
+    """The latest contact of each of these visits, of patients whom the caller may see."""
+    if not of:
+        return {}
+    query = cut(select(*_CONTACT), tx, contacts).where(contacts.c.visit_id.in_(of))
+    return {row[1]: _contact(tx, row) for row in await tx.all(query.order_by(contacts.c.recorded_at, contacts.c.id))}
+
+
+async def add_contact(tx: Transaction, contact: ContactRow) -> None:
+    """Stores a contact; it is never changed afterwards."""
+    values = {name: getattr(contact, name) for name in ContactRow.__slots__}
+    values["note"] = None if contact.note is None else tx.keys.seal(contact.note, f"contact:{contact.id}")
+    await tx.run(insert(contacts), values)

@@ -1,0 +1,59 @@
+"""What of a person is shown to a caller: masked numbers, nothing of protected identities, and of a shared patient only one's own part."""
+
+from typing import Any
+from uuid import UUID
+
+from app.actor import Actor
+from app.db.patients import PatientRow
+from app.followup.chart import Chart
+from app.identifiers import Identifier, masked
+from app.planning.visits import Plan
+
+
+def patient(row: PatientRow) -> dict[str, Any]:
+    """The patient block of lists: of a protected identity only the id, the year of birth stays away too."""
+    if row.protected:
+        return {"id": row.id, "name": None, "birth_date": None, "masked_number": None, "phone": None, "protected": True}
+    number = next(iter(row.person["identifiers"]), None)
+    return {
+        "id": row.id,
+        "name": row.person["name"],
+        "birth_date": row.person["birth_date"],
+        "masked_number": masked(Identifier(number["system"], number["value"])) if number else None,
+        "phone": row.person["phone"],
+        "protected": False,
+    }
+
+
+def full_patient(row: PatientRow) -> dict[str, Any]:
+    """The patient with all that a ward may change; of a protected identity what is secret is null."""
+    person = row.person
+    shown = [
+        {"system": i["system"], "masked": masked(Identifier(i["system"], i["value"])), "since": i["since"]} for i in person["identifiers"]
+    ]
+    return patient(row) | {
+        "version": row.version,
+        "identifiers": [] if row.protected else shown,
+        "contact_persons": [] if row.protected else person["contact_persons"],
+        "preferred_channel": person["preferred_channel"],
+        "responsible_centre": row.responsible_centre,
+        "registered_at": row.registered_at,
+        "merged_ids": [],
+    }
+
+
+def is_whole(actor: Actor, chart: Chart) -> bool:
+    """Whether the caller sees all of the patient: the responsible centre does (rule 11)."""
+    return actor.centres is None or chart.patient.responsible_centre in actor.centres
+
+
+def own_infusions(actor: Actor, chart: Chart) -> set[UUID]:
+    """The infusions that the caller sees: all of a patient one is responsible for, else those that one's own centres gave."""
+    whole = is_whole(actor, chart)
+    return {i.id for i in chart.infusions if whole or i.centre in (actor.centres or ())}
+
+
+def own_plans(actor: Actor, chart: Chart) -> list[Plan]:
+    """The plans that the caller sees: those anchored by an infusion that one sees."""
+    own = own_infusions(actor, chart)
+    return [plan for plan in chart.plans if plan.infusion_id in own]

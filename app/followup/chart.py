@@ -1,0 +1,137 @@
+"""A patient's chart: all that is stored of one person's follow-up. An act makes a new chart from the old one; `decide` is what planning says to it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from uuid import UUID
+
+from app.db import infusions as db_infusions
+from app.db import patients as db_patients
+from app.db import plans as db_plans
+from app.db.infusions import InfusionRow
+from app.db.patients import EventRow, PatientRow
+from app.db.transaction import Transaction
+from app.errors import NotFound
+from app.planning import changes, courses
+from app.planning.facts import Done, Event, EventType, Facts, Infusion, life, responsible_centre
+from app.planning.protocol import Protocol
+from app.planning.visits import Outcome, Plan, Visit
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One patient with infusions (voided ones too), events in the order of recording, and plans with their visits."""
+
+    patient: PatientRow
+    infusions: tuple[InfusionRow, ...] = ()
+    events: tuple[EventRow, ...] = ()
+    plans: tuple[Plan, ...] = ()
+
+    @property
+    def visits(self) -> list[Visit]:
+        """All visits of all plans."""
+        return [visit for plan in self.plans for visit in plan.visits]
+
+    def infusion(self, infusion: UUID) -> InfusionRow:
+        """The infusion with this id; it is there."""
+        return next(i for i in self.infusions if i.id == infusion)
+
+    def visit(self, visit: UUID) -> tuple[Plan, Visit]:
+        """The visit with this id and its plan; it is there."""
+        return next((p, v) for p in self.plans for v in p.visits if v.id == visit)
+
+    def with_visit(self, visit: Visit) -> "Chart":
+        """The chart with one visit as given."""
+        return replace(
+            self, plans=tuple(replace(p, visits=tuple(visit if v.id == visit.id else v for v in p.visits)) for p in self.plans)
+        )
+
+    def with_infusion(self, infusion: InfusionRow) -> "Chart":
+        """The chart with one infusion added, or as given."""
+        return replace(self, infusions=(*(i for i in self.infusions if i.id != infusion.id), infusion))
+
+
+async def load(tx: Transaction, patient: UUID) -> Chart:
+    """The chart of a patient whom the caller may see, locked until the transaction ends when it writes. Raises NotFound."""
+    found = await (db_patients.lock if tx.writing else db_patients.get)(tx, patient)
+    if found is None:
+        raise NotFound("There is no such patient among those that you may see.")
+    return await of(tx, found)
+
+
+async def of(tx: Transaction, patient: PatientRow) -> Chart:
+    """The chart of a patient row that is at hand (and locked, when the transaction writes)."""
+    infusions = await db_infusions.of_patient(tx, patient.id)
+    events = await db_patients.events_of(tx, patient.id)
+    return Chart(patient, tuple(infusions), tuple(events), tuple(await db_plans.of_patient(tx, patient.id)))
+
+
+def facts(chart: Chart) -> Facts:
+    """What planning may know of the chart."""
+    born = chart.patient.person.get("birth_date")
+    protocol_of = {str(plan.id): plan.protocol_code for plan in chart.plans}
+    return Facts(
+        birth_date=date.fromisoformat(born) if born else None,
+        infusions=tuple(_infusion(i) for i in chart.infusions),
+        events=tuple(_event(e, protocol_of) for e in chart.events),
+        done=tuple(
+            Done(v.completed_on, v.decided_at)
+            for v in chart.visits
+            if v.outcome is Outcome.COMPLETED and v.completed_on is not None and v.decided_at is not None
+        ),
+    )
+
+
+def _infusion(row: InfusionRow) -> Infusion:
+    return Infusion(
+        id=row.id,
+        centre=row.centre,
+        product=row.product,
+        # A product of no class replaces nothing but itself.
+        plan_class=row.product if row.plan_class == "none" else row.plan_class,
+        infusions_per_course=row.infusions_per_course,
+        infused_on=row.infused_on,
+        discharged_on=row.discharged_on,
+        continues=row.continues,
+        new_course=row.new_course,
+        named=row.protocols,
+        default_protocol=row.default_protocol,
+        registered_on=row.registered_on,
+        registered_at=row.registered_at,
+        voided=row.voided,
+    )
+
+
+def _event(row: EventRow, protocol_of: Mapping[str, str]) -> Event:
+    details = row.details
+    return Event(
+        type=EventType(row.type),
+        on=row.on,
+        recorded_at=row.recorded_at,
+        centre=details.get("centre"),
+        entered_in_error=bool(details.get("entered_in_error")),
+        protocol=protocol_of.get(details.get("plan_id", "")),
+        answer=details.get("answer"),
+    )
+
+
+def decide(chart: Chart, protocols: Mapping[str, Protocol], today: date) -> Chart:
+    """The chart as planning wants it for its facts on a local day: plans and visits, the numbering of infusions, status and responsible centre."""
+    known = facts(chart)
+    numbers = courses.numbers(known)
+    infusions = []
+    for infusion in chart.infusions:
+        number = numbers.get(infusion.id)
+        infusions.append(
+            replace(
+                infusion,
+                child=changes.is_child(known.birth_date, infusion.infused_on),
+                infusion_number=number.infusion_number if number else 0,
+                course_number=number.course_number if number else 0,
+                reinfusion=number.reinfusion if number else False,
+            )
+        )
+    patient = replace(chart.patient, status=life(known).status.value, responsible_centre=responsible_centre(known))
+    return replace(
+        chart, patient=patient, infusions=tuple(infusions), plans=tuple(changes.replan(known, chart.plans, protocols, today))
+    )

@@ -1,0 +1,505 @@
+"""Infusions: record, preview, correct, void; and what is asked about them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from pydantic import Field, model_validator
+
+from app.actor import Act, Role
+from app.db import infusions as db_infusions
+from app.db import locks
+from app.db import patients as db_patients
+from app.db.columns import new_id
+from app.db.infusions import InfusionFilter, InfusionRow
+from app.db.patients import PatientRow
+from app.db.transaction import Transaction
+from app.errors import Conflict, FieldError, Invalid, NotFound
+from app.followup import catalogue, chart, persons, versions, views
+from app.followup.chart import Chart
+from app.followup.commands import Ask, Command, Flag, LocalDate, Page, Slug, Text
+from app.followup.persons import Described, NewPerson
+from app.followup.settle import dropped_bookings, plan_ids, settle
+from app.planning import courses, refusals
+from app.planning.facts import life
+from app.planning.protocol import Protocol, Purpose, Restart
+from app.planning.state import state
+from app.planning.visits import Outcome
+
+JSON = dict[str, Any]
+
+
+class SourceConflict(Conflict):
+    """The sender has told this infusion with other values; correct the stored one by its version."""
+
+    code = "source_conflict"
+
+
+class OtherClass(Conflict):
+    """The product is of another class, and so of another plan; void the infusion and record it anew."""
+
+    code = "other_class"
+
+
+class Context(StrEnum):
+    """In which setting the product was given [S]."""
+
+    SOC = "SOC"
+    ACT = "ACT"
+    ICT = "ICT"
+    CUP = "CUP"
+    HE = "HE"
+
+
+class Response(StrEnum):
+    """Response at the response check: complete, partial, stable, progressive, not evaluated."""
+
+    CR = "CR"
+    PR = "PR"
+    SD = "SD"
+    PD = "PD"
+    NE = "NE"
+
+
+class Source(Command):
+    """The sender's own id of what it tells: the natural key."""
+
+    system: Text
+    id: Text
+
+
+class DoneBefore(Command):
+    """A visit that was done before the infusion was entered here."""
+
+    protocol: Slug
+    code: Text
+    completed_on: LocalDate
+    response: Response | None = None
+
+
+class InfusionFields(Command):
+    """What is told of an infusion, whoever the patient is. Days are local."""
+
+    centre: Slug
+    product: Slug
+    context: Context
+    infused_on: LocalDate
+    discharged_on: LocalDate | None = None
+    indication: Text | None = None
+    batch: Text | None = None
+    batch_expires_on: LocalDate | None = None
+    in_specification: Flag | None = None
+
+
+class NewInfusion(InfusionFields):
+    """One infusion event, for a patient known by id or described by numbers and name."""
+
+    patient: NewPerson | None = None
+    patient_id: UUID | None = None
+    protocols: list[Slug] | None = Field(None, max_length=10)
+    continues: UUID | None = None
+    new_course: Flag = False
+    completed: list[DoneBefore] = Field([], max_length=100)
+    source: Source | None = None
+
+
+class Correction(Command):
+    """What may be corrected of an infusion; a field that is not named stays, null empties it (JSON merge patch)."""
+
+    centre: Slug | None = None
+    product: Slug | None = None
+    context: Context | None = None
+    infused_on: LocalDate | None = None
+    discharged_on: LocalDate | None = None
+    indication: Text | None = None
+    batch: Text | None = None
+    batch_expires_on: LocalDate | None = None
+    in_specification: Flag | None = None
+    continues: UUID | None = None
+    new_course: Flag | None = None
+
+    @model_validator(mode="after")
+    def _keeps_what_it_needs(self) -> "Correction":
+        for name in ("centre", "product", "context", "infused_on", "new_course"):
+            if name in self.model_fields_set and getattr(self, name) is None:
+                raise ValueError(f"{name} cannot be emptied")
+        return self
+
+
+class Reason(Command):
+    """Why something is undone or refused."""
+
+    reason: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The infusion as it now stands, and whether it is new."""
+
+    infusion: JSON
+    created: bool
+
+
+# ---- record and preview ----
+
+
+async def record(tx: Transaction, new: NewInfusion) -> Recorded:
+    """Stores one infusion and its schedule. The same again (by `source`) answers the present state; a value left open before is filled in.
+    Raises Invalid with every fault, Conflict when the facts do not allow it (contract 3)."""
+    tx.actor.must(Act.RECORD_INFUSION)
+    person = await _checked(tx, new)
+    request = _normalised(new, person)
+    if new.source is not None:
+        await locks.take(tx, [f"source:{new.source.system}:{new.source.id}"])
+        if stored := await db_infusions.request_of(tx, new.source.system, new.source.id):
+            return Recorded(await _repeat(tx, new, request, stored), created=False)
+    before, drawn, odd = await _drawn(tx, new, person)
+    decided = await _decided(tx, new, drawn)
+    settled = await settle(tx, "recorded", before, decided, request)
+    if before is not None and person is not None:
+        await _tell_both_sides(tx, before, settled)
+    return Recorded(await _told(tx, settled, decided.infusions[-1].id, odd), created=True)
+
+
+async def preview(tx: Transaction, new: NewInfusion) -> JSON:
+    """What recording would make and change; stores nothing. Of a person known elsewhere it says only that (rule 11)."""
+    tx.actor.must(Act.RECORD_INFUSION)
+    person = await _checked(tx, new)
+    before, drawn, odd = await _drawn(tx, new, person)
+    decided = await _decided(tx, new, drawn)
+    protocols = await catalogue.protocols(tx)
+    infusion = decided.infusions[-1]
+    elsewhere = before is not None and tx.actor.centres is not None and not (await db_patients.centres_of(tx, before.patient.id) & tx.actor.centres)
+    mine = plan_ids(decided, infusion.id)
+    if before is not None and not elsewhere:
+        tx.saw("infusion preview", [before.patient.id])
+    return {
+        "as_of_date": tx.today,
+        "plans": [views.plan(plan, drawn.patient.id) for plan in mine],
+        "visits": views.visits(protocols, mine, drawn.patient.id, tx.today),
+        "changes": [] if elsewhere else _effects(before, decided, tx),
+        "dropped_bookings": [] if elsewhere else dropped_bookings(before, decided),
+        "warnings": odd,
+        "known_elsewhere": elsewhere,
+    }
+
+
+def _effects(before: Chart | None, decided: Chart, tx: Transaction) -> list[JSON]:
+    after = {visit.id: visit for visit in decided.visits}
+    found = []
+    for visit in before.visits if before else []:
+        now = after.get(visit.id, visit)
+        was, becomes = [
+            {
+                "state": state(v.outcome, v.window, tx.today).value,
+                "target_on": v.target_on,
+                "window_start": v.window_start,
+                "window_end": v.window_end,
+                "centre": v.centre,
+            }
+            for v in (visit, now)
+        ]
+        if was != becomes:
+            found.append({"visit_id": visit.id, "code": visit.code, "from": was, "to": becomes, "why": now.reason or "replanned"})
+    return found
+
+
+async def _checked(tx: Transaction, new: NewInfusion) -> Described | None:
+    """Raises NotYourCentre for a foreign centre, Invalid with every fault of the values; returns the described person, None for a known id."""
+    faults: list[FieldError] = []
+    await _check_codes(tx, new, faults)
+    _check_days(tx, new, faults)
+    if (new.patient is None) == (new.patient_id is None):
+        faults.append(FieldError("patient", "patient_required", "Tell the patient by identifiers and name, or by patient_id, and not by both."))
+    if new.source is None and tx.actor.role is Role.INTEGRATION:
+        faults.append(FieldError("source", "source_required", "A system tells its own id of the infusion, so that a repeated message is known."))
+    if new.continues is not None and new.new_course:
+        faults.append(FieldError("new_course", "contradiction", "An infusion either continues a course or begins a new one."))
+    person = None if new.patient is None else persons.described(new.patient, tx.today, faults)
+    born = person.birth_date if person else None
+    if born is not None and new.infused_on < born:
+        faults.append(FieldError("infused_on", "before_birth", "The infusion lies before the birth date."))
+    if faults:
+        raise Invalid("Some values break a rule; each is named in errors.", errors=faults)
+    tx.actor.must_belong_to(new.centre)
+    return person
+
+
+async def _check_codes(tx: Transaction, new: InfusionFields, faults: list[FieldError]) -> None:
+    centre = await catalogue.centre_of(tx, new.centre)
+    if centre is None:
+        faults.append(FieldError("centre", "unknown_centre", "There is no such centre; GET /api/v1/centres lists them."))
+    elif centre["status"] != "active":
+        faults.append(FieldError("centre", "centre_upcoming", "This centre gives no infusions yet."))
+    if await catalogue.product_of(tx, new.product) is None:
+        faults.append(FieldError("product", "unknown_product", "There is no such product; GET /api/v1/products lists them."))
+    if not isinstance(new, NewInfusion) or new.protocols is None:
+        return
+    known = await catalogue.protocols(tx)
+    faults += [
+        FieldError(f"protocols.{n}", "unknown_protocol", "There is no such protocol; GET /api/v1/protocols lists them.")
+        for n, code in enumerate(new.protocols)
+        if code not in known
+    ]
+    if len([c for c in new.protocols if c in known and _is_care_plan(known[c])]) > 1 or len(set(new.protocols)) < len(new.protocols):
+        faults.append(FieldError("protocols", "two_care_plans", "An infusion begins one care plan of its class; name one such protocol, and each once."))
+
+
+def _is_care_plan(protocol: Protocol) -> bool:
+    return protocol.purpose is Purpose.CARE and protocol.restart is not Restart.NEVER
+
+
+def _check_days(tx: Transaction, new: InfusionFields, faults: list[FieldError]) -> None:
+    for name in ("infused_on", "discharged_on"):
+        day = getattr(new, name)
+        if day is not None and day > tx.today:
+            faults.append(FieldError(name, "date_in_future", f"{day} lies after today, {tx.today}."))
+    if new.discharged_on is not None and new.discharged_on < new.infused_on:
+        faults.append(FieldError("discharged_on", "before_infusion", f"The discharge lies before the infusion on {new.infused_on}."))
+    if new.batch_expires_on is not None and new.batch_expires_on < new.infused_on:
+        faults.append(FieldError("batch_expires_on", "before_infusion", f"The batch had expired at the infusion on {new.infused_on}."))
+
+
+def _normalised(new: NewInfusion, person: Described | None) -> JSON:
+    """The request as repeated ones are compared: identifiers resolved, defaults filled (rule 1)."""
+    told = new.model_dump(mode="json", exclude={"patient", "source"})
+    return told | {"patient": None if person is None else person.normalised()}
+
+
+async def _repeat(tx: Transaction, new: NewInfusion, request: JSON, stored: tuple[UUID, int, UUID, str, JSON]) -> JSON:
+    infusion, version, patient, _, was = stored
+    changed = sorted(name for name in request if was.get(name) is not None and request[name] is not None and request[name] != was[name])
+    if changed or await db_infusions.get(tx, infusion) is None:
+        raise SourceConflict(field=(changed or ["source"])[0], infusion_id=str(infusion), version=version, changed=changed)
+    filled = {name: request[name] for name in request if was.get(name) is None and request[name] is not None}
+    before = await chart.load(tx, patient)
+    if not filled:
+        return await _told(tx, before, infusion, [])
+    await db_infusions.remember(tx, infusion, was | filled)
+    # A value that somebody has corrected by hand since is theirs: only what is still open is filled in.
+    row = before.infusion(infusion)
+    own = {k: getattr(new, k) for k in filled if k in Correction.model_fields and getattr(row, k) is None}
+    settled = await _moved(tx, "filled in", before, replace(row, **own)) if own else before
+    return await _told(tx, settled, infusion, [])
+
+
+async def _drawn(tx: Transaction, new: NewInfusion, person: Described | None) -> tuple[Chart | None, Chart, list[str]]:
+    """The chart before (None for a new patient), the chart with the new infusion drawn in, and what looks odd. Raises what planning refuses."""
+    odd: list[str] = []
+    before: Chart | None = None
+    if person is None:
+        assert new.patient_id is not None, "_checked has seen to it"
+        before = await chart.load(tx, new.patient_id)
+        patient = before.patient
+    elif (known := await persons.find(tx, person)) is not None:
+        before, odd = await chart.of(tx, known), persons.warnings(known, person)
+        patient, _ = persons.adopt(known, person, tx.today)
+    else:
+        patient = persons.new_patient(tx, person, new.centre)
+    infusion = await _row(tx, new, patient)
+    drawn = replace(before or Chart(patient), patient=patient).with_infusion(infusion)
+    facts = chart.facts(drawn)
+    refusals.refuse_infusion(life(chart.facts(before)) if before else life(facts), infusion.infused_on)
+    courses.refuse_unclear(facts, next(i for i in facts.infusions if i.id == infusion.id))
+    return before, drawn, odd
+
+
+async def _row(tx: Transaction, new: NewInfusion, patient: PatientRow) -> InfusionRow:
+    product = await catalogue.product_of(tx, new.product)
+    assert product is not None, "_checked has seen to it"
+    return InfusionRow(
+        id=new_id(),
+        version=1,
+        patient_id=patient.id,
+        **{name: getattr(new, name) for name in InfusionFields.model_fields} | {"context": new.context.value},
+        continues=new.continues,
+        new_course=new.new_course,
+        protocols=None if new.protocols is None else tuple(new.protocols),
+        source_system=new.source.system if new.source else None,
+        source_id=new.source.id if new.source else None,
+        child=False,
+        infusion_number=0,
+        course_number=0,
+        reinfusion=False,
+        registered_on=tx.today,
+        registered_at=tx.now,
+        voided=False,
+        void_reason=None,
+        plan_class=product["class"],
+        infusions_per_course=product["infusions_per_course"],
+        default_protocol=product["protocol"],
+    )
+
+
+async def _decided(tx: Transaction, new: NewInfusion, drawn: Chart) -> Chart:
+    """The chart as planning wants it, with the visits that the sender says were done. Raises Invalid for a visit that no plan has."""
+    protocols = await catalogue.protocols(tx)
+    decided = chart.decide(drawn, protocols, tx.today)
+    if not new.completed:
+        return decided
+    infusion = decided.infusions[-1]
+    died = life(chart.facts(drawn)).died_on
+    for n, done in enumerate(new.completed):
+        found = [(p, v) for p in plan_ids(decided, infusion.id) for v in p.visits if (p.protocol_code, v.code) == (done.protocol, done.code)]
+        if not found or found[0][1].is_decided:
+            raise Invalid("No plan of this infusion has such a visit left.", field=f"completed.{n}.code", code="unknown_visit")
+        refusals.refuse_future(done.completed_on, tx.today, f"completed.{n}.completed_on")
+        if done.completed_on < infusion.infused_on or (died is not None and done.completed_on > died):
+            raise Invalid("The visit lies before the infusion or after the death.", field=f"completed.{n}.completed_on", code="before_infusion")
+        plan, visit = found[0]
+        closed = replace(
+            visit,
+            outcome=Outcome.COMPLETED,
+            reason=None,
+            decided_by=tx.actor.name,
+            decided_at=tx.now,
+            completed_on=done.completed_on,
+            response=done.response.value if done.response else None,
+        )
+        visits = tuple(closed if v is visit else v for v in plan.visits)
+        decided = replace(decided, plans=tuple(replace(p, visits=visits) if p is plan else p for p in decided.plans))
+    return decided
+
+
+async def _tell_both_sides(tx: Transaction, before: Chart, settled: Chart) -> None:
+    """An infusion for a person known elsewhere is told in the access log with both centres' names (rule 11)."""
+    centre = settled.infusions[-1].centre
+    if before.patient.responsible_centre != centre:
+        tx.saw(f"infusion by {centre} for a patient of {before.patient.responsible_centre}", [settled.patient.id], why="treatment")
+
+
+# ---- correct and void ----
+
+
+async def correct(tx: Transaction, infusion: UUID, correction: Correction, version: int | None) -> JSON:
+    """Mends an infusion; open visits move, what people decided stays. What already holds is answered before the version is looked at.
+    Raises NotFound, VersionRequired, StaleVersion, Invalid, Conflict."""
+    tx.actor.must(Act.CORRECT_INFUSION)
+    before, row = await _loaded(tx, infusion)
+    told = {name: getattr(correction, name) for name in correction.model_fields_set}
+    told |= {"context": correction.context.value} if correction.context else {}
+    told = {name: value for name, value in told.items() if getattr(row, name) != value}
+    if not told:
+        return await _told(tx, before, infusion, [])
+    versions.must_match(version, row.version)
+    if row.voided:
+        raise Conflict("A voided infusion is not corrected; record it anew.", code="voided")
+    if "centre" in told:
+        tx.actor.must_belong_to(told["centre"])
+    if "product" in told:
+        told |= await _same_class(tx, row, told["product"])
+    mended = replace(row, **told)
+    faults: list[FieldError] = []
+    fields = InfusionFields.model_validate({name: getattr(mended, name) for name in InfusionFields.model_fields})
+    await _check_codes(tx, fields, faults)
+    _check_days(tx, fields, faults)
+    _check_done(before, mended, faults)
+    if faults:
+        raise Invalid("Some values break a rule; each is named in errors.", errors=faults)
+    settled = await _moved(tx, "corrected", before, mended)
+    return await _told(tx, settled, infusion, []) | {"dropped_bookings": dropped_bookings(before, settled)}
+
+
+async def _same_class(tx: Transaction, row: InfusionRow, code: str) -> JSON:
+    product = await catalogue.product_of(tx, code)
+    if product is None:
+        raise Invalid("There is no such product; GET /api/v1/products lists them.", field="product", code="unknown_product")
+    if product["class"] != row.plan_class or product["class"] == "none":
+        raise OtherClass(field="product")
+    return {"infusions_per_course": product["infusions_per_course"], "default_protocol": product["protocol"]}
+
+
+def _check_done(before: Chart, mended: InfusionRow, faults: list[FieldError]) -> None:
+    done = [v.completed_on for p in plan_ids(before, mended.id) for v in p.visits if v.completed_on is not None]
+    if done and min(done) < mended.infused_on:
+        faults.append(FieldError("infused_on", "after_done_visit", f"A visit of this infusion was done on {min(done)}."))
+
+
+async def _moved(tx: Transaction, act: str, before: Chart, mended: InfusionRow) -> Chart:
+    drawn = before.with_infusion(mended)
+    facts = chart.facts(drawn)
+    if mended.infused_on != before.infusion(mended.id).infused_on:
+        died = life(facts).died_on
+        if died is not None and mended.infused_on > died:
+            refusals.refuse_infusion(life(facts), mended.infused_on)
+    courses.refuse_unclear(facts, next(i for i in facts.infusions if i.id == mended.id))
+    return await settle(tx, act, before, chart.decide(drawn, await catalogue.protocols(tx), tx.today))
+
+
+async def void(tx: Transaction, infusion: UUID, reason: Reason, version: int | None) -> JSON:
+    """Marks an infusion as entered in error: its undecided visits are cancelled, what it had replaced comes back, nothing is deleted (rule 5).
+    Raises NotFound, VersionRequired, StaleVersion."""
+    tx.actor.must(Act.VOID_INFUSION)
+    before, row = await _loaded(tx, infusion)
+    if row.voided and row.void_reason == reason.reason:
+        return await _told(tx, before, infusion, [])
+    versions.must_match(version, row.version)
+    if row.voided:
+        raise Conflict("The infusion is voided already.", code="voided")
+    drawn = before.with_infusion(replace(row, voided=True, void_reason=reason.reason))
+    settled = await settle(tx, "voided", before, chart.decide(drawn, await catalogue.protocols(tx), tx.today))
+    return await _told(tx, settled, infusion, [])
+
+
+async def _loaded(tx: Transaction, infusion: UUID) -> tuple[Chart, InfusionRow]:
+    """The chart of an infusion that the caller may see, and its row as it is under the patient's lock."""
+    found = await db_infusions.get(tx, infusion)
+    if found is None:
+        raise NotFound("There is no such infusion among those that you may see.")
+    whole = await chart.load(tx, found.patient_id)
+    return whole, whole.infusion(infusion)
+
+
+# ---- questions ----
+
+
+async def get(tx: Transaction, infusion: UUID) -> JSON:
+    """One infusion with the plans that it anchors and their visits. Raises NotFound."""
+    tx.actor.must(Act.READ_PATIENTS)
+    whole, _ = await _loaded(tx, infusion)
+    return await _told(tx, whole, infusion, [])
+
+
+async def find(tx: Transaction, wanted: InfusionFilter, ask: Ask) -> Page:
+    """Infusions that the caller may see, in the order of their ids, without plans and visits."""
+    tx.actor.must(Act.READ_PATIENTS)
+    if wanted.centre is not None:
+        tx.actor.must_belong_to(wanted.centre)
+    after = ask.after[0] if ask.after else None
+    rows = await db_infusions.page(tx, wanted, after if isinstance(after, UUID) else None, ask.limit + 1)
+    shown = rows[: ask.limit]
+    tx.saw("infusions", {row.patient_id for row in shown})
+    more = len(rows) > ask.limit
+    total = await db_infusions.count(tx, wanted) if ask.count else None
+    return Page([views.infusion(row) for row in shown], (shown[-1].id,) if more else None, total)
+
+
+async def _told(tx: Transaction, whole: Chart, infusion: UUID, odd: list[str]) -> JSON:
+    """The answer of contract 2: the infusion, the plans that it anchors, and their visits."""
+    protocols: Mapping[str, Protocol] = await catalogue.protocols(tx)
+    tx.saw("infusion", [whole.patient.id])
+    mine = plan_ids(whole, infusion)
+    row = whole.infusion(infusion)
+    ends = [p.ends_on for p in mine if p.purpose == Purpose.CARE.value and p.ends_on is not None]
+    return views.infusion(row) | {
+        "as_of_date": tx.today,
+        "warnings": odd,
+        "plans": [views.plan(plan, whole.patient.id) for plan in mine],
+        "follow_up_until": max(ends, default=None),
+        "visits": views.visits(protocols, mine, whole.patient.id, tx.today),
+    }
+
+
+async def extend(tx: Transaction) -> int:
+    """Plans further visits of plans without end, for at most 100 patients; answers for how many. A worker calls it until it answers 0."""
+    tx.actor.must(Act.SWEEP)
+    patients = await db_infusions.to_extend(tx, tx.today, limit=100)
+    protocols = await catalogue.protocols(tx)
+    for patient in patients:
+        before = await chart.load(tx, patient)
+        await settle(tx, "extended", before, chart.decide(before, protocols, tx.today))
+    return len(patients)
+
+

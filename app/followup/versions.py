@@ -1,0 +1,11 @@
+"""The version that a caller must have read before changing an object (contract 1)."""
+
+from app.errors import StaleVersion, VersionRequired
+
+
+def must_match(told: int | None, current: int) -> None:
+    """Raises VersionRequired when the caller told none, StaleVersion (with the current one) when it is another."""
+    if told is None:
+        raise VersionRequired(current_version=current)
+    if told != current:
+        raise StaleVersion(current_version=current)

@@ -1,0 +1,146 @@
+"""How each thing is told: plain dicts with the contract's field names (contract 2). Whose eyes they are for is decided in cards."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from app.db.infusions import InfusionRow
+from app.db.patients import EventRow
+from app.db.visits import ContactRow
+from app.planning.protocol import Protocol, VisitRule
+from app.planning.state import days_overdue, state
+from app.planning.visits import Outcome, Plan, Visit
+
+JSON = dict[str, Any]
+
+
+def rule_of(protocol: Protocol, code: str) -> VisitRule:
+    """The rule of a protocol version for a visit code; of one without end, also the rules beyond those written down."""
+    for rule in protocol.rules:
+        if rule.code == code:
+            return rule
+    number = len(protocol.rules)
+    while (rule := protocol.further(number)).code != code:
+        number += 1
+    return rule
+
+
+def visit(protocol: Protocol, visit: Visit, patient: UUID, plan_id: UUID | None, infusion_id: UUID, today: date) -> JSON:
+    """One visit on a local day; `protocol` is the version that its plan follows."""
+    rule = rule_of(protocol, visit.code)
+    done = visit.completed_on
+    return {
+        "id": visit.id,
+        "version": visit.version,
+        "plan_id": plan_id,
+        "protocol": {"code": protocol.code, "version": protocol.version},
+        "purpose": protocol.purpose.value,
+        "infusion_id": infusion_id,
+        "patient_id": patient,
+        "centre": visit.centre,
+        "code": visit.code,
+        "label": rule.label,
+        "anchor": visit.anchor,
+        "mode": rule.modes,
+        "provisional": visit.provisional,
+        "waits_for": "discharge_date" if visit.provisional else None,
+        "target_on": visit.target_on,
+        "window_start": visit.window_start,
+        "window_end": visit.window_end,
+        "suggested_on": visit.suggested_on,
+        "report_due_on": visit.report_due_on,
+        "state": state(visit.outcome, visit.window, today).value,
+        "days_overdue": days_overdue(visit.outcome, visit.window, today),
+        "booked_on": visit.shown_booking,
+        "completed_on": done,
+        "completed_mode": visit.completed_mode,
+        "on_time": None if done is None else visit.window_start <= done <= visit.window_end,
+        "performed_by": visit.performed_by,
+        "response": visit.response,
+        "response_text": visit.response_text,
+        "cancel_reason": visit.reason if visit.outcome is Outcome.CANCELLED else None,
+        "missed_reason": visit.reason if visit.outcome is Outcome.MISSED else None,
+        "assessments": rule.assessments,
+    }
+
+
+def visits(protocols: Mapping[str, Protocol], plans: Iterable[Plan], patient: UUID, today: date) -> list[JSON]:
+    """The visits of plans on a local day; `protocols` holds every version under `code@version`."""
+    return [
+        visit(protocols[f"{plan.protocol_code}@{plan.protocol_version}"], one, patient, plan.id, plan.infusion_id, today)
+        for plan in plans
+        for one in plan.visits
+    ]
+
+
+def plan(plan: Plan, patient: UUID) -> JSON:
+    """One plan."""
+    return {
+        "id": plan.id,
+        "version": plan.version,
+        "patient_id": patient,
+        "protocol": {"code": plan.protocol_code, "version": plan.protocol_version},
+        "purpose": plan.purpose,
+        "class": None if plan.plan_class == "none" else plan.plan_class,
+        "anchor_infusion_id": plan.infusion_id,
+        "consent": plan.consent,
+        "state": plan.state,
+        "ends_on": plan.ends_on,
+    }
+
+
+def infusion(row: InfusionRow) -> JSON:
+    """One infusion, without its plans and visits."""
+    return {
+        "id": row.id,
+        "version": row.version,
+        "patient_id": row.patient_id,
+        "centre": row.centre,
+        "product": row.product,
+        "context": row.context,
+        "infused_on": row.infused_on,
+        "discharged_on": row.discharged_on,
+        "indication": row.indication,
+        "batch": row.batch,
+        "batch_expires_on": row.batch_expires_on,
+        "in_specification": row.in_specification,
+        "continues": row.continues,
+        "new_course": row.new_course,
+        "source": None if row.source_system is None else {"system": row.source_system, "id": row.source_id},
+        "registered_on": row.registered_on,
+        "infusion_number": row.infusion_number or None,
+        "course_number": row.course_number or None,
+        "reinfusion": row.reinfusion,
+        "voided": row.voided,
+        "void_reason": row.void_reason,
+    }
+
+
+def event(row: EventRow) -> JSON:
+    """One patient event with its own fields."""
+    return {
+        "id": row.id,
+        "type": row.type,
+        "on": row.on,
+        "note": row.note,
+        "source": None if row.source_system is None else {"system": row.source_system, "id": row.source_id},
+        "recorded_at": row.recorded_at,
+        "recorded_by": row.recorded_by,
+        **row.details,
+    }
+
+
+def contact(row: ContactRow) -> JSON:
+    """One contact, or one postponement."""
+    return {
+        "id": row.id,
+        "visit_id": row.visit_id,
+        "channel": row.channel,
+        "outcome": row.outcome,
+        "contacted_on": row.contacted_on,
+        "note": row.note,
+        "remind_on": row.remind_on,
+        "recorded_at": row.recorded_at,
+        "recorded_by": row.recorded_by,
+    }
