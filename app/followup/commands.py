@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -60,8 +60,10 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A part of a list: rows as plain dicts, the place of the last one if more follow, and the whole number where it was asked for."""
+    """A part of a list: rows as plain dicts, the place of the last one if more follow, the whole number where it was asked
+    for, and further members of the answer."""
 
     items: Sequence[Mapping[str, Any]]
     next: Place | None = None
     total: int | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
