@@ -1,13 +1,15 @@
 """Engines and pools, and all that differs between SQLite and PostgreSQL in opening them and in what their errors mean."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Any, Final, Literal, cast
 
 import structlog
-from sqlalchemy import event, exc
+from sqlalchemy import event, exc, func, select, text
 from sqlalchemy.engine import URL, Connection, ExceptionContext, make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.db.columns import Keys
@@ -22,7 +24,8 @@ LOCK_SECONDS: Final = 5  # how long a statement waits for a lock, or a caller fo
 STATEMENT_SECONDS: Final = 30
 
 _DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
-_PRAGMAS: Final = ("foreign_keys=ON", "synchronous=FULL", "secure_delete=ON", "temp_store=MEMORY", "cache_size=-32000")
+_MIGRATION_LOCK: Final = 4_620_175_913  # ours among the advisory locks of a server
+_PRAGMAS: Final = ("synchronous=FULL", "secure_delete=ON", "temp_store=MEMORY", "cache_size=-32000")
 _SETTINGS: Final = {
     "timezone": "UTC",
     "lock_timeout": f"{LOCK_SECONDS}s",
@@ -70,7 +73,34 @@ def normalise_url(url: str) -> str:
     return parsed.set(drivername=driver).render_as_string(hide_password=False)
 
 
-def _engine(url: str, *, pool_size: int, reading: bool = False) -> AsyncEngine:
+@asynccontextmanager
+async def opened_for_migration(url: str) -> AsyncIterator[AsyncConnection]:
+    """One transaction in which the schema may be changed, in one process at a time; a missing SQLite file is made, for its owner only.
+
+    SQLite checks foreign keys at the end instead of in between (a changed table is a new one under the old name). Raises Unavailable.
+    """
+    engine = _engine(normalise_url(url), pool_size=1, foreign_keys=False)
+    sqlite = engine.dialect.name == "sqlite"
+    if sqlite:
+        file = Path(str(engine.url.database))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    try:
+        with unavailable():
+            async with engine.begin() as connection:
+                if not sqlite:
+                    await connection.execute(text("SET LOCAL statement_timeout = 0"))
+                    await connection.execute(text("SET LOCAL lock_timeout = '60s'"))
+                    await connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+                    await connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
+                yield connection
+                if sqlite and (await connection.execute(text("PRAGMA foreign_key_check"))).first() is not None:
+                    raise RuntimeError("a row names one that is not there")
+    finally:
+        await engine.dispose()
+
+
+def _engine(url: str, *, pool_size: int, reading: bool = False, foreign_keys: bool = True) -> AsyncEngine:
     parsed = make_url(url)
     sqlite = parsed.get_backend_name() == "sqlite"
     options: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True} if reading else {}
@@ -84,7 +114,10 @@ def _engine(url: str, *, pool_size: int, reading: bool = False) -> AsyncEngine:
         **options,
     )
     if sqlite:
-        _prepare_sqlite(engine, reading=reading)
+        _prepare_sqlite(engine, {"query_only": reading, "foreign_keys": foreign_keys})
+        if not reading:
+            # A writing transaction takes the write lock at its start; a read takes none.
+            event.listen(engine.sync_engine, "begin", _take_the_lock)
     else:
         event.listen(engine.sync_engine, "handle_error", _forget_data)
     return engine
@@ -97,8 +130,8 @@ def _postgres_args(url: URL, *, reading: bool) -> dict[str, object]:
     return {**_NETWORK, "options": f"{ours} {given if isinstance(given, str) else ' '.join(given)}".strip()}
 
 
-def _prepare_sqlite(engine: AsyncEngine, *, reading: bool) -> None:
-    """Python's own BEGIN is off (isolation_level None): a writing transaction takes the write lock at its start, a read never does."""
+def _prepare_sqlite(engine: AsyncEngine, switches: Mapping[str, bool]) -> None:
+    """Sets up each new connection. Python's own BEGIN is off (isolation_level None)."""
 
     @event.listens_for(engine.sync_engine, "connect")
     def set_up(connection: Any, entry: ConnectionPoolEntry) -> None:
@@ -106,15 +139,13 @@ def _prepare_sqlite(engine: AsyncEngine, *, reading: bool) -> None:
         cursor.execute("PRAGMA journal_mode")
         if cursor.fetchone()[0] != "wal":  # setting it takes a lock, even to what it is
             cursor.execute("PRAGMA journal_mode=WAL")
-        for pragma in (*_PRAGMAS, f"query_only={'ON' if reading else 'OFF'}"):
+        for pragma in (*_PRAGMAS, *(f"{name}={'ON' if on else 'OFF'}" for name, on in switches.items())):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
-    if not reading:
 
-        @event.listens_for(engine.sync_engine, "begin")
-        def take_the_lock(connection: Connection) -> None:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _take_the_lock(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _forget_data(context: ExceptionContext) -> None:
