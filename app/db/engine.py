@@ -1,20 +1,23 @@
 """Engines and pools, and all that differs between SQLite and PostgreSQL in opening them and in what their errors mean."""
 
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
 import structlog
-from sqlalchemy import event, exc, func, select, text
+from sqlalchemy import event, exc, func, insert, select, text
 from sqlalchemy.engine import URL, Connection, ExceptionContext, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from app.db import tables
 from app.db.columns import Keys
-from app.db.log_writer import AccessLogWriter
+from app.db.together import Together
 from app.errors import Invalid, Unavailable
+from app.planning.protocol import Protocol
 
 log = structlog.get_logger("db")
 
@@ -38,6 +41,8 @@ _NETWORK: Final = {"application_name": "follow-up", "connect_timeout": LOCK_SECO
 # Read-only (a standby that was a primary), idle too long in a transaction: psycopg has no class of their own for what only time mends.
 _PASSING_STATES: Final = frozenset({"25006", "25P03"})
 
+_HEAD: Final = select(tables.feed_head.c.epoch, tables.feed_head.c.last_seq, tables.feed_head.c.last_at)
+
 
 class Database:
     """One database, two engines: `write` for transactions, `read` for single statements, each its own snapshot (AUTOCOMMIT, read-only)."""
@@ -50,13 +55,27 @@ class Database:
         # SQLite has one writer at a time: waiting for the one connection is in turn, waiting for its lock is by luck.
         self.write = _engine(self.url, pool_size=1 if self.dialect == "sqlite" else pool_size)
         self.read = _engine(self.url, pool_size=pool_size, reading=True)
-        self.access_log = AccessLogWriter(self.write)
+        self.log_access = Together(self._log_access)
+        self.look_at_head = Together(self._look_at_head)
+        self.protocols: dict[tuple[str, int], Protocol] = {}  # parsed, by code and version: a version never changes
 
     async def close(self) -> None:
         """Waits for the access log's last rows and closes every connection."""
-        await self.access_log.close()
+        await self.log_access.finished()
+        await self.look_at_head.finished()
         await self.write.dispose()
         await self.read.dispose()
+
+    async def _log_access(self, waiting: Sequence[Sequence[Mapping[str, Any]]]) -> None:
+        """Rows of the access log of requests in flight: one execution, one commit."""
+        async with self.write.begin() as connection:
+            await connection.execute(insert(tables.access_log), [dict(row) for rows in waiting for row in rows])
+
+    async def _look_at_head(self, waiting: Sequence[None]) -> tuple[int, int, datetime]:
+        """Epoch, last number and last instant of the feed, for everybody who asked before the look."""
+        async with self.read.connect() as connection:
+            row = (await connection.execute(_HEAD)).one()
+        return row.epoch, row.last_seq, row.last_at
 
 
 def normalise_url(url: str) -> str:

@@ -238,4 +238,5 @@ async def begin(db: Database, actor: Actor, clock: Clock, request_id: str = "", 
             async with db.read.connect() as conn:
                 tx = Transaction(conn, db, actor, clock, request_id, writing=False)
                 yield tx
-            await db.access_log.write(tx.access_rows())
+            if seen := tx.access_rows():
+                await db.log_access(seen)

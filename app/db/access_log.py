@@ -1,0 +1,39 @@
+"""Who has read. Rows are written by the transaction's end (a read's own: before its answer leaves) and never change."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import literal, select
+
+from app.db import tables
+from app.db.scope import seen_patient
+from app.db.transaction import Transaction
+
+log = tables.access_log.c
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRow:
+    """One read; `at` in UTC."""
+
+    id: UUID
+    at: datetime
+    actor: str
+    role: str
+    unit: str
+    what: str
+    why: str | None
+    request_id: str
+
+
+async def of_patient(tx: Transaction, patient: UUID, after: UUID | None, limit: int) -> list[AccessRow]:
+    """The reads of a patient that the caller may see, newest first, from behind the row `after` on.
+
+    Looks through the log from its end: the log is written at every read and asked for rarely.
+    """
+    columns = log.id, log.at, log.actor, log.role, log.unit, log.what, log.why, log.request_id
+    query = select(*columns).where(log.patients.contains(str(patient)), seen_patient(tx, literal(patient)))
+    if after is not None:
+        query = query.where(log.id < after)
+    return [AccessRow(*row) for row in await tx.all(query.order_by(log.id.desc()).limit(limit))]
