@@ -72,7 +72,7 @@ def _care(infusions: Sequence[Infusion], protocols: Mapping[str, Protocol]) -> l
     code: str | None = None
     for infusion in infusions:
         named = [c for c in infusion.named or () if protocols[c].purpose is Purpose.CARE and protocols[c].restart is not Restart.NEVER]
-        code = (named or [code or infusion.default_protocol])[0]
+        code = named[0] if named else code or infusion.default_protocol
         if code is not None:
             chosen.append((infusion, protocols[code]))
     return chosen

@@ -93,12 +93,6 @@ class VisitClosed(Conflict):
     code = "visit_closed"
 
 
-class VisitOpen(Conflict):
-    """The visit is open; there is nothing to reopen."""
-
-    code = "visit_open"
-
-
 CLOSING = {
     EventType.DECEASED: Status.DECEASED,
     EventType.WITHDRAWN: Status.WITHDRAWN,
@@ -169,9 +163,7 @@ def refuse_completion(visit: Visit, visits: Sequence[Visit], infused_on: date, k
 
 
 def refuse_reopening(visit: Visit) -> None:
-    """Raises VisitOpen, or ClosedByEvent for what planning closed: that comes back when the event is taken back (rule 9)."""
-    if visit.is_open:
-        raise VisitOpen()
+    """Raises ClosedByEvent for what planning closed: that comes back when the event is taken back (rule 9)."""
     if not visit.is_decided:
         raise ClosedByEvent(reason=visit.reason)
 

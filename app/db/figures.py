@@ -1,0 +1,140 @@
+"""Counts for centres and the network: sets in, numbers out, no person. Voided infusions count nowhere."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, and_, case, distinct, false, func, null, or_, select
+
+from app.db.tables import infusions, patients, products, published_counts, visits
+from app.db.transaction import Transaction
+from app.planning.state import ON_DAY
+from app.planning.visits import BEFORE_REGISTRATION, Outcome, VisitState, Window
+
+_COMPLETED, _MISSED = Outcome.COMPLETED.value, Outcome.MISSED.value
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose figures on which local day: one centre's, or (None) the network's with each centre's."""
+
+    centre: str | None
+    as_of: date
+
+
+async def _counted(tx: Transaction, query: Select[Any], scope: Scope, column: ColumnElement[Any]) -> Sequence[Row[Any]]:
+    """One centre's rows, or everybody's; a caller without any centre belongs to nobody's network."""
+    if tx.actor.centres is not None and not tx.actor.centres:
+        query = query.where(false())
+    return await tx.all(query if scope.centre is None else query.where(column == scope.centre))
+
+
+def _until(scope: Scope) -> ColumnElement[bool]:
+    return and_(~infusions.c.voided, infusions.c.infused_on <= scope.as_of)
+
+
+async def by_context(tx: Transaction, scope: Scope) -> Sequence[Row[Any]]:
+    """(centre, context, infusions, patients, reinfusions, first infused on) for each centre and context."""
+    query = (
+        select(
+            infusions.c.centre,
+            infusions.c.context,
+            func.count(),
+            func.count(distinct(infusions.c.patient_id)),
+            func.count(case((infusions.c.reinfusion, 1))),
+            func.min(infusions.c.infused_on),
+        )
+        .where(_until(scope))
+        .group_by(infusions.c.centre, infusions.c.context)
+    )
+    return await _counted(tx, query, scope, infusions.c.centre)
+
+
+async def persons(tx: Transaction, scope: Scope, whole: bool) -> Sequence[Row[Any]]:
+    """(centre, patients, children, courses): for each centre, or for all together (`whole`, centre null). A person treated at two centres counts
+    once in the whole. Children were under 18 at an infusion."""
+    course = func.concat(
+        infusions.c.patient_id, case((products.c.plan_class == "none", products.c.code), else_=products.c.plan_class), infusions.c.course_number
+    )
+    counted = (
+        func.count(distinct(infusions.c.patient_id)),
+        func.count(distinct(case((infusions.c.child, infusions.c.patient_id)))),
+        func.count(distinct(course)),
+    )
+    query = select(null() if whole else infusions.c.centre, *counted).join(products, products.c.code == infusions.c.product).where(_until(scope))
+    return await _counted(tx, query if whole else query.group_by(infusions.c.centre), scope, infusions.c.centre)
+
+
+def _done_by(day: date) -> ColumnElement[bool]:
+    return and_(visits.c.outcome == _COMPLETED, visits.c.completed_on <= day)
+
+
+def _open_on(day: date) -> ColumnElement[bool]:
+    return or_(visits.c.outcome.is_(None), and_(visits.c.outcome == _COMPLETED, visits.c.completed_on > day))
+
+
+async def visit_states(tx: Transaction, scope: Scope) -> Sequence[Row[Any]]:
+    """(centre, planned, due, overdue, completed, missed, not required) by each visit's centre."""
+    window = Window(visits.c.window_start, visits.c.window_end)
+    by_state = [func.count(case((and_(_open_on(scope.as_of), ON_DAY[s](window, scope.as_of)), 1))) for s in _OPEN_STATES]
+    query = (
+        select(
+            visits.c.centre,
+            *by_state,
+            func.count(case((_done_by(scope.as_of), 1))),
+            func.count(case((visits.c.outcome == _MISSED, 1))),
+            func.count(case((visits.c.reason == "not-required", 1))),
+        )
+        .join(infusions, infusions.c.id == visits.c.infusion_id)
+        .where(_until(scope))
+        .group_by(visits.c.centre)
+    )
+    return await _counted(tx, query, scope, visits.c.centre)
+
+
+_OPEN_STATES = (VisitState.PLANNED, VisitState.DUE, VisitState.OVERDUE)
+
+
+async def completeness(tx: Transaction, scope: Scope) -> Sequence[Row[Any]]:
+    """(centre, closed, done, on time, done at all) of care plans by the centre responsible on the window's end: windows that have closed before the
+    day, without cancelled ones, those before registration, and open ones of patients followed elsewhere (domain.md 5)."""
+    done = _done_by(scope.as_of)
+    counts = or_(
+        visits.c.outcome == _COMPLETED,
+        and_(visits.c.outcome == _MISSED, visits.c.reason != BEFORE_REGISTRATION),
+        and_(visits.c.outcome.is_(None), patients.c.status != "followed-elsewhere"),
+    )
+    closed = and_(visits.c.window_end < scope.as_of, counts)
+    in_window = and_(done, visits.c.completed_on >= visits.c.window_start, visits.c.completed_on <= visits.c.window_end)
+    query = (
+        select(
+            visits.c.end_centre,
+            func.count(case((closed, 1))),
+            func.count(case((and_(closed, done), 1))),
+            func.count(case((in_window, 1))),
+            func.count(case((done, 1))),
+        )
+        .join(infusions, infusions.c.id == visits.c.infusion_id)
+        .join(patients, patients.c.id == visits.c.patient_id)
+        .where(_until(scope), visits.c.purpose == "care")
+        .group_by(visits.c.end_centre)
+    )
+    return await _counted(tx, query, scope, visits.c.end_centre)
+
+
+async def statuses(tx: Transaction, scope: Scope) -> Sequence[Row[Any]]:
+    """(centre, lost, followed elsewhere): patients by responsible centre, as known now."""
+    query = select(
+        patients.c.responsible_centre,
+        func.count(case((patients.c.status == "lost", 1))),
+        func.count(case((patients.c.status == "followed-elsewhere", 1))),
+    ).group_by(patients.c.responsible_centre)
+    return await _counted(tx, query, scope, patients.c.responsible_centre)
+
+
+async def published(tx: Transaction, scope: Scope) -> Sequence[Row[Any]]:
+    """(centre, context, patients, reinfusions, counted on) as the network's published list counted them."""
+    counted = published_counts.c
+    query = select(counted.centre, counted.context, counted.patients, counted.reinfusions, counted.counted_on)
+    return await _counted(tx, query, scope, counted.centre)

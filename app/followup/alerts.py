@@ -1,0 +1,146 @@
+"""Overdue alerts: acknowledged by people, told as a snapshot, and polled as a feed that loses nothing."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from app.actor import Act
+from app.db import alerts as db_alerts
+from app.db import feed
+from app.db.alerts import AlertRow
+from app.db.transaction import Transaction
+from app.errors import BadCursor, Conflict, CursorExpired, NotFound
+from app.followup.commands import Ask, Page
+from app.followup.infusions import Reason
+
+JSON = dict[str, Any]
+
+
+class AlertResolved(Conflict):
+    """The alert is resolved already."""
+
+    code = "alert_resolved"
+
+
+def told(alert: AlertRow) -> JSON:
+    """One alert with the contract's field names; no name, no number."""
+    return {
+        "id": alert.id,
+        "version": alert.version,
+        "visit_id": alert.visit_id,
+        "patient_id": alert.patient_id,
+        "centre": alert.centre,
+        "code": alert.code,
+        "window_end": alert.window_end,
+        "purpose": alert.purpose,
+        "state": alert.state,
+        "raised_at": alert.raised_at,
+        "acknowledged_at": alert.acknowledged_at,
+        "acknowledged_by": alert.acknowledged_by,
+        "reason": alert.reason,
+        "resolved_at": alert.resolved_at,
+        "resolved_by": alert.resolved_by,
+    }
+
+
+async def acknowledge(tx: Transaction, alert: UUID, reason: Reason) -> JSON:
+    """Notes that somebody has taken an alert up; the same again is the same. Raises NotFound, AlertResolved."""
+    tx.actor.must(Act.ACKNOWLEDGE_ALERT)
+    found = await db_alerts.lock(tx, alert)
+    if found is None:
+        raise NotFound("There is no such alert among those that you may see.")
+    if found.state == "resolved":
+        raise AlertResolved(resolved_by=found.resolved_by)
+    if found.state == "open" or found.acknowledged_by is None:
+        await db_alerts.acknowledge(tx, [found], by=tx.actor.name, reason=reason.reason)
+        tx.changed("alert", alert, "acknowledged", {"state": found.state}, {"reason": reason.reason}, patient=found.patient_id)
+        found = await db_alerts.lock(tx, alert)
+        assert found is not None, "it was there a moment ago, and is locked"
+    tx.saw("alert", [found.patient_id])
+    return told(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Unresolved alerts, and the cursor of the feed from which nothing is missed."""
+
+    page: Page
+    feed_cursor: str
+
+
+async def snapshot(tx: Transaction, states: frozenset[str], centre: str | None, ask: Ask) -> Snapshot:
+    """The alerts of the caller's centres in the order of their ids. The cursor is read first: what comes in between is told twice, never missed.
+    Raises NotYourCentre."""
+    tx.actor.must(Act.READ_ALERTS)
+    if centre is not None:
+        tx.actor.must_belong_to(centre)
+    head = await feed.head(tx)
+    after = ask.after[0] if ask.after else None
+    rows = await db_alerts.page(tx, states, centre, after if isinstance(after, UUID) else None, ask.limit + 1)
+    shown = rows[: ask.limit]
+    tx.saw("alerts", {row.patient_id for row in shown})
+    place = (shown[-1].id,) if len(rows) > ask.limit else None
+    total = await db_alerts.count(tx, states, centre) if ask.count else None
+    return Snapshot(Page([told(row) for row in shown], place, total), f"{head.epoch}.{head.last_seq}")
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """One page of the feed; `last_seq` is the number of its last event, or where it was asked from."""
+
+    items: list[JSON]
+    next_cursor: str
+    has_more: bool
+
+
+def read_cursor(after: str) -> tuple[int | None, int]:
+    """Epoch and number of a cursor `<epoch>.<seq>`; `0` is the beginning of any epoch. Raises BadCursor."""
+    if after == "0":
+        return None, 0
+    epoch, dot, seq = after.partition(".")
+    if not (dot and epoch.isascii() and seq.isascii() and epoch.isdigit() and seq.isdigit() and len(after) <= 40):
+        raise BadCursor("A cursor is what the feed gave out, or 0 to begin.", field="after")
+    return int(epoch), int(seq)
+
+
+async def poll(tx: Transaction, after: str, limit: int, types: frozenset[str] | None, centre: str | None) -> Polled:
+    """The events after a cursor in the order of their commits, at most `limit`; the same cursor gives the same events for ever.
+    Raises BadCursor, CursorExpired (another epoch, or ahead of the head), NotYourCentre."""
+    tx.actor.must(Act.READ_ALERTS)
+    if centre is not None:
+        tx.actor.must_belong_to(centre)
+    epoch, seq = read_cursor(after)
+    head, events = await feed.page(tx, seq, limit + 1, types, centre)
+    if (epoch is not None and epoch != head.epoch) or seq > head.last_seq:
+        raise CursorExpired(snapshot="/api/v1/alerts")
+    shown = events[:limit]
+    more = len(events) > limit
+    tx.saw("alert feed", {event.patient_id for event in shown})
+    # At the end the cursor moves to the head, so that what the caller may not see is not looked through again.
+    reached = shown[-1].seq if more else head.last_seq
+    return Polled([_event(event) for event in shown], f"{head.epoch}.{reached}", more)
+
+
+def _event(event: feed.FeedEvent) -> JSON:
+    """CloudEvents names; no name, no number of a person."""
+    data: JSON = {
+        "alert_id": event.alert_id,
+        "visit_id": event.visit_id,
+        "patient_id": event.patient_id,
+        "centre": event.centre,
+        "code": event.code,
+        "window_end": event.window_end,
+        "state": event.state,
+    }
+    if event.resolved_by is not None:
+        data["resolved_by"] = event.resolved_by
+    return {
+        "specversion": "1.0",
+        "id": event.id,
+        "source": "/follow-up",
+        "type": event.type,
+        "subject": f"visits/{event.visit_id}",
+        "time": event.at,
+        "seq": event.seq,
+        "data": data,
+    }

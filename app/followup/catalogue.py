@@ -1,0 +1,91 @@
+"""Centres, products and protocols: what may be named in an infusion, and what is told of it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app.actor import Act
+from app.db import catalogue as db_catalogue
+from app.db.transaction import Transaction
+from app.errors import NotFound
+from app.planning.protocol import Protocol, VisitRule
+
+JSON = dict[str, Any]
+
+
+async def protocols(tx: Transaction) -> Mapping[str, Protocol]:
+    """The newest version of each protocol under its code, and every version under `code@version`."""
+    return await db_catalogue.protocols(tx)
+
+
+async def all_centres(tx: Transaction) -> Sequence[JSON]:
+    """The centres by code."""
+    return await db_catalogue.centres(tx)
+
+
+async def centre_of(tx: Transaction, code: str) -> JSON | None:
+    """The centre with this code."""
+    return next((centre for centre in await db_catalogue.centres(tx) if centre["code"] == code), None)
+
+
+async def product_of(tx: Transaction, code: str) -> JSON | None:
+    """The product with this code."""
+    return next((product for product in await db_catalogue.products(tx) if product["code"] == code), None)
+
+
+async def centres(tx: Transaction) -> JSON:
+    """Every centre; codes are public to every caller."""
+    tx.actor.must(Act.READ_CATALOGUE)
+    return {"items": await db_catalogue.centres(tx)}
+
+
+async def products(tx: Transaction) -> JSON:
+    """Every product with its class and its protocol."""
+    tx.actor.must(Act.READ_CATALOGUE)
+    return {"items": await db_catalogue.products(tx)}
+
+
+async def newest_protocols(tx: Transaction) -> JSON:
+    """The newest version of every protocol."""
+    tx.actor.must(Act.READ_CATALOGUE)
+    known = await protocols(tx)
+    return {"items": [_protocol(p) for code, p in sorted(known.items()) if "@" not in code]}
+
+
+async def protocol_version(tx: Transaction, code: str, version: int) -> JSON:
+    """One protocol version; it never changes. Raises NotFound."""
+    tx.actor.must(Act.READ_CATALOGUE)
+    found = (await protocols(tx)).get(f"{code}@{version}")
+    if found is None:
+        raise NotFound("There is no such protocol version.")
+    return _protocol(found)
+
+
+def _protocol(protocol: Protocol) -> JSON:
+    return {
+        "code": protocol.code,
+        "version": protocol.version,
+        "title": protocol.title,
+        "purpose": protocol.purpose.value,
+        "restart": protocol.restart.value,
+        "needs_consent": protocol.needs_consent,
+        "applies_if": protocol.applies_if,
+        "source": protocol.source,
+        "verified": protocol.verified,
+        "endless": protocol.endless,
+        "rules": [_rule(rule) for rule in protocol.rules],
+    }
+
+
+def _rule(rule: VisitRule) -> JSON:
+    offset = {unit: n for unit in ("days", "weeks", "months", "years") if (n := getattr(rule.offset, unit)) is not None}
+    return {
+        "code": rule.code,
+        "label": dict(rule.label),
+        "anchor": rule.anchor.value,
+        "offset": offset,
+        "before": rule.before,
+        "after": rule.after,
+        "mode": list(rule.modes),
+        "assessments": list(rule.assessments),
+        "report_due": rule.report_due,
+    }

@@ -1,0 +1,49 @@
+"""The due-visits list."""
+
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from app.actor import Act
+from app.db import visits as db_visits
+from app.db.transaction import Transaction
+from app.db.visits import DueFilter
+from app.followup import cards, catalogue, views
+from app.followup.commands import Ask, Page
+
+
+async def due(tx: Transaction, wanted: DueFilter, ask: Ask) -> Page:
+    """Visits of the caller's centres by window end, then id: by default those due or overdue of patients in follow-up, on the walk's local day.
+    Raises NotYourCentre for a foreign centre."""
+    tx.actor.must(Act.READ_VISITS)
+    if wanted.centre is not None:
+        tx.actor.must_belong_to(wanted.centre)
+    centres = await _centres(tx, wanted)
+    after: tuple[date, UUID] | None = None
+    if ask.after and isinstance(ask.after[0], date) and isinstance(ask.after[1], UUID):
+        after = ask.after[0], ask.after[1]
+    rows = await db_visits.page(tx, wanted, centres, ask.as_of_date, after, ask.limit + 1)
+    shown = rows[: ask.limit]
+    protocols = await catalogue.protocols(tx)
+    contacts = await db_visits.last_contacts(tx, [row.visit.id for row in shown if row.visit.id])
+    tx.saw("due list", {row.patient.id for row in shown})
+    items: list[dict[str, Any]] = []
+    for row in shown:
+        protocol = protocols[f"{row.protocol_code}@{row.protocol_version}"]
+        item = views.visit(protocol, row.visit, row.patient.id, row.plan_id, row.infusion_id, ask.as_of_date)
+        item["patient"] = cards.patient(row.patient)
+        contact = contacts.get(row.visit.id) if row.visit.id else None
+        item["last_contact"] = views.contact(contact) if contact else None
+        items.append(item)
+    last = shown[-1].visit if len(rows) > ask.limit else None
+    place = (last.window_end, last.id) if last is not None and last.id is not None else None
+    return Page(items, place, await db_visits.count(tx, wanted, centres, ask.as_of_date) if ask.count else None)
+
+
+async def _centres(tx: Transaction, wanted: DueFilter) -> list[str]:
+    """One centre by its index range; several are merged; of every centre, the centres of the catalogue."""
+    if wanted.centre is not None:
+        return [wanted.centre]
+    if tx.actor.centres is not None:
+        return sorted(tx.actor.centres)
+    return sorted(centre["code"] for centre in await catalogue.all_centres(tx))

@@ -1,0 +1,280 @@
+"""Patients: what is known of them, what is changed, and what happens to them."""
+
+from dataclasses import replace
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import Field, model_validator
+
+from app.actor import Act
+from app.db import locks
+from app.db import patients as db_patients
+from app.db import visits as db_visits
+from app.db.columns import new_id
+from app.db.patients import EventRow, PatientRow
+from app.db.transaction import Transaction
+from app.errors import Conflict, FieldError, Invalid, NotFound
+from app.followup import cards, catalogue, chart, persons, versions, views
+from app.followup.chart import Chart
+from app.followup.commands import Command, Flag, LocalDate, Note, Slug, Text
+from app.followup.infusions import Source
+from app.followup.persons import NewIdentifier
+from app.followup.settle import settle
+from app.planning import refusals
+from app.planning.facts import EventType, life
+from app.planning.refusals import Attempt
+
+JSON = dict[str, Any]
+
+
+class NumberTaken(Conflict):
+    """The number belongs to another patient of the service."""
+
+    code = "number_taken"
+
+
+class ContactPerson(Command):
+    """Somebody who knows where the patient is [N]."""
+
+    name: Text
+    relation: Text | None = None
+    phone: Text | None = None
+
+
+class PatientChange(Command):
+    """What may be changed of a person; a field that is not named stays, null empties it (JSON merge patch)."""
+
+    name: Text | None = None
+    phone: Text | None = None
+    birth_date: LocalDate | None = None
+    identifiers: list[NewIdentifier] | None = Field(None, min_length=1, max_length=5)
+    protected: Flag | None = None
+    contact_persons: list[ContactPerson] | None = Field(None, max_length=2)
+    preferred_channel: Literal["phone", "letter", "1177", "relative", "home-hospital"] | None = None
+
+    @model_validator(mode="after")
+    def _keeps_what_it_needs(self) -> "PatientChange":
+        for name in ("name", "identifiers", "protected", "contact_persons"):
+            if name in self.model_fields_set and getattr(self, name) is None:
+                raise ValueError(f"{name} cannot be emptied")
+        return self
+
+
+class Search(Command):
+    """By number, or by a part of the name; in a body, so that no number stands in a log."""
+
+    identifier: NewIdentifier | None = None
+    name: Text | None = None
+
+    @model_validator(mode="after")
+    def _asks_one_thing(self) -> "Search":
+        if (self.identifier is None) == (self.name is None):
+            raise ValueError("ask by identifier or by name")
+        return self
+
+
+class NewEvent(Command):
+    """Something that happened to a patient on a local day. `where`, `centre` and `entered_in_error` belong to their types."""
+
+    type: Literal[
+        "deceased",
+        "withdrawn",
+        "lost-to-follow-up",
+        "survival",
+        "followed-elsewhere",
+        "relapse",
+        "new-therapy",
+        "transplant",
+        "second-malignancy",
+        "transferred",
+        "reinstated",
+    ]
+    on: LocalDate
+    note: Note | None = None
+    source: Source | None = None
+    where: Text | None = None
+    centre: Slug | None = None
+    entered_in_error: Flag | None = None
+
+
+# Which own field an event type has, and whether it must be told.
+_OWN_FIELD: dict[str, tuple[str, bool]] = {
+    EventType.ELSEWHERE.value: ("where", True),
+    EventType.TRANSFERRED.value: ("centre", True),
+    EventType.REINSTATED.value: ("entered_in_error", False),
+}
+
+
+# ---- questions ----
+
+
+async def get(tx: Transaction, patient: UUID) -> JSON:
+    """One patient. Raises NotFound."""
+    tx.actor.must(Act.READ_PATIENTS)
+    row = await db_patients.get(tx, patient)
+    if row is None:
+        raise NotFound("There is no such patient among those that you may see.")
+    tx.saw("patient", [row.id])
+    return cards.full_patient(row)
+
+
+async def search(tx: Transaction, wanted: Search) -> JSON:
+    """The patients that the caller may see with this number, or with this part of a name (protected identities are found by number only).
+    At most 50 by name; raises Invalid for a number that cannot be one."""
+    tx.actor.must(Act.READ_PATIENTS)
+    if wanted.identifier is not None:
+        numbers, faults = persons.canonical([wanted.identifier], tx.today, "identifier")
+        if faults:
+            raise Invalid("The number cannot be read.", errors=[replace(f, field=f.field.replace("identifier.0", "identifier")) for f in faults])
+        ids = await db_patients.by_number(tx, [(n.system, n.value) for n in numbers])
+        found = list((await db_patients.many(tx, ids)).values())
+    else:
+        words = (wanted.name or "").casefold().split()
+        found = [
+            row
+            for row in await db_patients.visible(tx)
+            if not row.protected and all(word in row.person["name"].casefold() for word in words)
+        ][:50]
+    tx.saw("patient search", [row.id for row in found])
+    return {"items": [cards.patient(row) | {"responsible_centre": row.responsible_centre, "status": row.status} for row in found]}
+
+
+async def plans(tx: Transaction, patient: UUID) -> JSON:
+    """The plans of a patient that the caller sees. Raises NotFound."""
+    tx.actor.must(Act.READ_PATIENTS)
+    whole = await chart.load(tx, patient)
+    tx.saw("plans", [patient])
+    return {"items": [views.plan(plan, patient) for plan in cards.own_plans(tx.actor, whole)]}
+
+
+# ---- change ----
+
+
+async def change(tx: Transaction, patient: UUID, changed: PatientChange, version: int | None) -> JSON:
+    """Changes a person's data; a new birth date replans what counts from it. Numbers given replace those known.
+    Raises NotFound, Invalid, NumberTaken, VersionRequired, StaleVersion."""
+    tx.actor.must(Act.CHANGE_PATIENT)
+    before = await chart.load(tx, patient)
+    after = await _changed(tx, before.patient, changed)
+    if after == before.patient:
+        tx.saw("patient", [patient])
+        return cards.full_patient(before.patient)
+    versions.must_match(version, before.patient.version)
+    drawn = replace(before, patient=after)
+    settled = await settle(tx, "changed", before, chart.decide(drawn, await catalogue.protocols(tx), tx.today))
+    tx.saw("patient", [patient])
+    return cards.full_patient(settled.patient)
+
+
+async def _changed(tx: Transaction, row: PatientRow, changed: PatientChange) -> PatientRow:
+    told = changed.model_dump(mode="json", include=changed.model_fields_set - {"identifiers", "protected"})
+    if changed.birth_date is not None and changed.birth_date > tx.today:
+        raise refusals.DateInFuture("The birth date lies in the future.", field="birth_date")
+    person = row.person | told
+    if changed.identifiers is not None:
+        person["identifiers"] = await _numbers(tx, row, changed.identifiers)
+    protected = row.protected if changed.protected is None else changed.protected
+    if protected:
+        # Where a protected person can be reached is itself secret: it is not kept here.
+        person |= {"phone": None, "contact_persons": []}
+    return replace(row, person=person, protected=protected)
+
+
+async def _numbers(tx: Transaction, row: PatientRow, told: list[NewIdentifier]) -> list[JSON]:
+    numbers, faults = persons.canonical(told, tx.today, "identifiers")
+    if faults:
+        raise Invalid("A number cannot be read; each is named in errors.", errors=faults)
+    await locks.take(tx, [f"{n.system}:{n.value}" for n in numbers])
+    owners = await db_patients.by_number(tx, [(n.system, n.value) for n in numbers])
+    if any(owner != row.id for owner in owners):
+        raise NumberTaken(field="identifiers")
+    since = {(i["system"], i["value"]): i["since"] for i in row.person["identifiers"]}
+    now = [{"system": n.system, "value": n.value, "since": since.get((n.system, n.value), tx.today.isoformat())} for n in numbers]
+    # A number that somebody once had still finds them: the old ones stay behind the new.
+    return now + [i for i in row.person["identifiers"] if (i["system"], i["value"]) not in {(n.system, n.value) for n in numbers}]
+
+
+# ---- what happens ----
+
+
+async def report(tx: Transaction, patient: UUID, new: NewEvent) -> tuple[JSON, bool]:
+    """Stores what happened to a patient and settles what follows; answers the event and whether it is new. The same again (by `source`, or the
+    same type and day while it holds) is not. Raises NotFound, Invalid, Conflict as contract 3, rules 6 to 8 and 16."""
+    tx.actor.must(_act(new))
+    before = await chart.load(tx, patient)
+    await _check(tx, new)
+    if (told := await _told_before(tx, before, new)) is not None:
+        return views.event(told), False
+    facts, kind = chart.facts(before), EventType(new.type)
+    contacts = await db_visits.contacts_of(tx, patient) if kind is EventType.LOST else []
+    attempts = [Attempt(c.contacted_on, c.channel, c.outcome) for c in contacts]
+    refusals.refuse_event(facts, life(facts), kind, new.on, bool(new.entered_in_error), attempts)
+    event = EventRow(
+        id=new_id(),
+        patient_id=patient,
+        type=new.type,
+        on=new.on,
+        details=_details(new),
+        note=new.note,
+        source_system=new.source.system if new.source else None,
+        source_id=new.source.id if new.source else None,
+        recorded_at=tx.now,
+        recorded_by=tx.actor.name,
+    )
+    drawn = replace(before, events=(*before.events, event))
+    await settle(tx, new.type, before, chart.decide(drawn, await catalogue.protocols(tx), tx.today))
+    tx.saw("patient event", [patient])
+    return views.event(event), True
+
+
+def _act(new: NewEvent) -> Act:
+    return Act.TRANSFER_PATIENT if new.type == EventType.TRANSFERRED or new.entered_in_error else Act.REPORT_EVENT
+
+
+def _details(new: NewEvent) -> JSON:
+    name = _OWN_FIELD.get(new.type, ("", False))[0]
+    return {name: getattr(new, name) if name != "entered_in_error" else bool(new.entered_in_error)} if name else {}
+
+
+async def _check(tx: Transaction, new: NewEvent) -> None:
+    own, needed = _OWN_FIELD.get(new.type, ("", False))
+    faults = [
+        FieldError(name, "not_of_this_type", f"{name} does not belong to an event of the type {new.type}.")
+        for name in ("where", "centre", "entered_in_error")
+        if name != own and getattr(new, name) is not None
+    ]
+    if needed and getattr(new, own) is None:
+        faults.append(FieldError(own, "required", f"An event of the type {new.type} needs {own}."))
+    if new.on > tx.today:
+        faults.append(FieldError("on", "date_in_future", f"{new.on} lies after today, {tx.today}."))
+    if new.centre is not None and not faults:
+        centre = await catalogue.centre_of(tx, new.centre)
+        if centre is None:
+            faults.append(FieldError("centre", "unknown_centre", "There is no such centre; GET /api/v1/centres lists them."))
+    if faults:
+        raise Invalid("Some values break a rule; each is named in errors.", errors=faults)
+
+
+async def _told_before(tx: Transaction, before: Chart, new: NewEvent) -> EventRow | None:
+    """The stored event that this one repeats. Raises Conflict when the sender has told it with other values."""
+    if new.source is not None:
+        await locks.take(tx, [f"event:{new.source.system}:{new.source.id}"])
+        stored = await db_patients.event_by_source(tx, new.source.system, new.source.id)
+        if stored is not None:
+            same = (stored.patient_id, stored.type, stored.on, stored.details) == (before.patient.id, new.type, new.on, _details(new))
+            if not same:
+                raise Conflict("The sender has told this event with other values.", field="source", code="source_conflict", event_id=str(stored.id))
+            return stored
+    last = next((e for e in reversed(before.events) if _weighs(e.type) or e.type == new.type), None)
+    if last is not None and (last.type, last.on, last.details) == (new.type, new.on, _details(new)) and not _ended_since(before, last):
+        return last
+    return None
+
+
+def _weighs(kind: str) -> bool:
+    return EventType(kind) in refusals.CLOSING or kind in (EventType.REINSTATED, EventType.TRANSFERRED)
+
+
+def _ended_since(before: Chart, event: EventRow) -> bool:
+    """Whether a loss or a move abroad that was told has been ended by an infusion or a done visit, so that telling it again is news."""
+    return EventType(event.type) in refusals.CLOSING and life(chart.facts(before)).status is not refusals.CLOSING[EventType(event.type)]

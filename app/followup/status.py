@@ -1,0 +1,55 @@
+"""One patient's follow-up in one answer."""
+
+from typing import Any
+from uuid import UUID
+
+from app.actor import Act
+from app.db import alerts as db_alerts
+from app.db import visits as db_visits
+from app.db.transaction import Transaction
+from app.followup import alerts, cards, catalogue, chart, views
+from app.followup.chart import Chart
+from app.planning.facts import Status
+from app.planning.protocol import Purpose
+from app.planning.visits import Outcome
+
+JSON = dict[str, Any]
+
+
+async def follow_up(tx: Transaction, patient: UUID) -> JSON:
+    """How a patient's follow-up stands on the caller's day: status, plans, visits, alerts, contacts, events (contract 2). A centre that gave an
+    infusion but is not responsible sees its own infusions and the plans that they anchor. Raises NotFound."""
+    tx.actor.must(Act.READ_PATIENTS)
+    whole = await chart.load(tx, patient)
+    protocols = await catalogue.protocols(tx)
+    own = cards.own_infusions(tx.actor, whole)
+    plans = cards.own_plans(tx.actor, whole)
+    visits = sorted(views.visits(protocols, plans, patient, tx.today), key=lambda v: (v["window_end"], v["id"]))
+    shown = {visit["id"] for visit in visits}
+    contacts = [c for c in await db_visits.contacts_of(tx, patient) if c.visit_id in shown]
+    unresolved = [a for a in await db_alerts.unresolved_of(tx, patient) if a.visit_id in shown]
+    still_open = [v for v in visits if v["state"] in ("planned", "due", "overdue")]
+    done = [v.completed_on for p in plans for v in p.visits if v.outcome is Outcome.COMPLETED and v.completed_on]
+    ends = [p.ends_on for p in plans if p.purpose == Purpose.CARE.value and p.ends_on is not None]
+    tx.saw("follow-up", [patient])
+    return {
+        "patient": cards.full_patient(whole.patient),
+        "as_of_date": tx.today,
+        "responsible_centre": whole.patient.responsible_centre,
+        "status": _status(tx, whole, still_open, ends),
+        "plans": [views.plan(plan, patient) for plan in plans],
+        "infusions": [views.infusion(i) for i in whole.infusions if i.id in own],
+        "visits": visits,
+        "next_visit": still_open[0] if still_open else None,
+        "last_seen_on": max(done, default=None),
+        "last_contact_on": max((c.contacted_on for c in contacts if c.outcome is not None), default=None),
+        "follow_up_until": max(ends, default=None),
+        "alerts": [alerts.told(alert) for alert in unresolved],
+        "contacts": [views.contact(c) for c in contacts],
+        "events": [views.event(e) for e in whole.events] if cards.is_whole(tx.actor, whole) else [],
+    }
+
+
+def _status(tx: Transaction, whole: Chart, still_open: list[JSON], ends: list[Any]) -> str:
+    over = bool(ends) and max(ends) < tx.today and not still_open
+    return "plan-ended" if over and whole.patient.status == Status.IN_FOLLOW_UP.value else whole.patient.status

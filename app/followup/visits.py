@@ -1,0 +1,279 @@
+"""Visits: book, complete, miss, cancel, reopen, and the contacts about them. Each act sets a person's decision on one visit and settles the chart."""
+
+from dataclasses import replace
+from datetime import date
+from enum import StrEnum
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from app.actor import Act
+from app.db import visits as db_visits
+from app.db.columns import new_id
+from app.db.transaction import Transaction
+from app.db.visits import ContactRow
+from app.errors import Invalid, NotFound
+from app.followup import cards, catalogue, chart, versions, views
+from app.followup.chart import Chart
+from app.followup.commands import Command, LocalDate, Note, Text
+from app.followup.infusions import Reason, Response
+from app.followup.settle import settle
+from app.planning import refusals
+from app.planning.facts import life
+from app.planning.protocol import Mode
+from app.planning.visits import NOT_REQUIRED, Outcome, Plan, Visit
+
+JSON = dict[str, Any]
+
+
+class PerformedBy(StrEnum):
+    """Where or by whom a visit was done; a local physician's counts [C][N]."""
+
+    OWN_CENTRE = "own-centre"
+    HOME_HOSPITAL = "home-hospital"
+    PHONE = "phone"
+    RECORDS = "records"
+    ELSEWHERE = "elsewhere"
+
+
+class Confirmation(StrEnum):
+    """What a person has been told and wants all the same."""
+
+    WINDOW_NOT_OPEN = "window_not_open"
+    NEARER_TO_NEXT = "nearer_to_next"
+
+
+class Channel(StrEnum):
+    """How somebody was tried to be reached."""
+
+    PHONE = "phone"
+    LETTER = "letter"
+    PORTAL = "1177"
+    RELATIVE = "relative"
+    HOME_HOSPITAL = "home-hospital"
+
+
+class ContactOutcome(StrEnum):
+    """What came of it."""
+
+    NO_ANSWER = "no-answer"
+    BUSY = "busy"
+    WRONG_NUMBER = "wrong-number"
+    WILL_COME = "will-come"
+    OTHER_DAY = "other-day"
+    DECLINED = "declined"
+    ELSEWHERE = "elsewhere"
+    DECEASED_REPORTED = "deceased-reported"
+
+
+class Booking(Command):
+    """The day that was agreed; null takes a booking back."""
+
+    booked_on: LocalDate | None
+
+
+class Completion(Command):
+    """A visit that was done."""
+
+    completed_on: LocalDate
+    response: Response | None = None
+    response_text: Text | None = None
+    mode: Mode | None = None
+    performed_by: PerformedBy | None = None
+    confirm: frozenset[Confirmation] = Field(frozenset(), max_length=2)
+
+
+class NotRequired(Command):
+    """A visit that the protocol no longer asks for."""
+
+    reason: Literal["not-required"]
+
+
+class NewContact(Command):
+    """An attempt to reach the patient, or with `remind_on` alone a postponement."""
+
+    channel: Channel | None = None
+    outcome: ContactOutcome | None = None
+    contacted_on: LocalDate | None = None
+    note: Note | None = None
+    remind_on: LocalDate | None = None
+
+
+async def _loaded(tx: Transaction, visit: UUID) -> tuple[Chart, Plan, Visit]:
+    patient = await db_visits.patient_of(tx, visit)
+    if patient is None:
+        raise NotFound("There is no such visit among those that you may see.")
+    whole = await chart.load(tx, patient)
+    return whole, *whole.visit(visit)
+
+
+async def _decided(tx: Transaction, act: str, before: Chart, visit: Visit) -> JSON:
+    protocols = await catalogue.protocols(tx)
+    settled = await settle(tx, act, before, chart.decide(before.with_visit(visit), protocols, tx.today))
+    assert visit.id is not None, "a stored visit has an id"
+    return await _told(tx, settled, visit.id)
+
+
+async def _told(tx: Transaction, whole: Chart, visit: UUID) -> JSON:
+    protocols = await catalogue.protocols(tx)
+    tx.saw("visit", [whole.patient.id])
+    plan, found = whole.visit(visit)
+    own = {p.id for p in cards.own_plans(tx.actor, whole)}
+    protocol = protocols[f"{plan.protocol_code}@{plan.protocol_version}"]
+    others = [
+        {"id": v.id, "code": v.code, "protocol": p.protocol_code}
+        for p in whole.plans
+        if p.id in own
+        for v in p.visits
+        if v.is_open and v.id != visit and v.window_start <= tx.today <= v.window_end
+    ]
+    return views.visit(protocol, found, whole.patient.id, plan.id, plan.infusion_id, tx.today) | {
+        "as_of_date": tx.today,
+        "also_open": others,
+        "patient": cards.patient(whole.patient),
+    }
+
+
+def _by(tx: Transaction, visit: Visit, outcome: Outcome, reason: str | None) -> Visit:
+    return replace(visit, outcome=outcome, reason=reason, decided_by=tx.actor.name, decided_at=tx.now)
+
+
+async def get(tx: Transaction, visit: UUID) -> JSON:
+    """One visit, with the patient's other open visits whose window holds today. Raises NotFound."""
+    tx.actor.must(Act.READ_VISITS)
+    whole, _, _ = await _loaded(tx, visit)
+    return await _told(tx, whole, visit)
+
+
+async def book(tx: Transaction, visit: UUID, booking: Booking, *, version: int | None) -> JSON:
+    """Notes the agreed local day, inside the window or not; null takes it back. A visit stays overdue until it is done.
+    Raises NotFound, Invalid (in the past), VisitClosed, ClosedByEvent, VersionRequired, StaleVersion."""
+    tx.actor.must(Act.WORK_VISIT)
+    before, _, found = await _loaded(tx, visit)
+    if found.is_open and found.booked_on == booking.booked_on:
+        return await _told(tx, before, visit)
+    if booking.booked_on is not None and booking.booked_on < tx.today:
+        raise refusals.DateInPast(f"{booking.booked_on} lies before today, {tx.today}.", field="booked_on")
+    versions.must_match(version, found.version)
+    refusals.refuse_closed(found)
+    return await _decided(tx, "booked", before, replace(found, booked_on=booking.booked_on))
+
+
+async def complete(tx: Transaction, visit: UUID, done: Completion, *, version: int | None) -> JSON:
+    """Marks a visit as done on a local day; one that planning closed too, when it was really done in time.
+    Raises NotFound, DateInFuture, BeforeInfusion, AfterDeath, and what a person must confirm first; VersionRequired, StaleVersion."""
+    tx.actor.must(Act.COMPLETE_VISIT)
+    before, plan, found = await _loaded(tx, visit)
+    told: dict[str, Any] = {
+        "completed_on": done.completed_on,
+        "response": done.response and done.response.value,
+        "response_text": done.response_text,
+        "completed_mode": done.mode and done.mode.value,
+        "performed_by": done.performed_by and done.performed_by.value,
+    }
+    if found.outcome is Outcome.COMPLETED and all(getattr(found, name) == value for name, value in told.items()):
+        return await _told(tx, before, visit)
+    refusals.refuse_future(done.completed_on, tx.today, "completed_on")
+    infusion = before.infusion(plan.infusion_id)
+    known = life(chart.facts(before))
+    confirmed = frozenset(c.value for c in done.confirm)
+    if done.completed_on < infusion.infused_on:
+        raise refusals.BeforeInfusion(f"{done.completed_on} lies before the infusion on {infusion.infused_on}.", field="completed_on")
+    versions.must_match(version, found.version)
+    refusals.refuse_completion(found, plan.visits, infusion.infused_on, known, done.completed_on, confirmed)
+    _refuse_after_closing(before, plan, found, done.completed_on)
+    return await _decided(tx, "completed", before, replace(_by(tx, found, Outcome.COMPLETED, None), **told))
+
+
+def _refuse_after_closing(before: Chart, plan: Plan, visit: Visit, on: date) -> None:
+    """A visit that a newer infusion or a withdrawal closed may be completed only with a day before that."""
+    if visit.is_open or visit.is_decided:
+        return
+    following = [i.infused_on for i in before.infusions if not i.voided and i.infused_on > before.infusion(plan.infusion_id).infused_on]
+    withdrawn = [w.since for w in life(chart.facts(before)).withdrawals if w.since <= visit.window_end]
+    closed_on = min([*(following if plan.state == "replaced" else []), *withdrawn], default=None)
+    if closed_on is not None and on >= closed_on:
+        raise refusals.ClosedByEvent(f"An event closed this visit on {closed_on}.", field="completed_on", closed_on=closed_on.isoformat())
+
+
+async def miss(tx: Transaction, visit: UUID, reason: Reason, *, version: int | None) -> JSON:
+    """Closes a visit that will never take place, with a person's word why; the next one stands.
+    Raises NotFound, WindowNotOpen, VisitClosed, ClosedByEvent, VersionRequired, StaleVersion."""
+    tx.actor.must(Act.WORK_VISIT)
+    before, _, found = await _loaded(tx, visit)
+    if found.outcome is Outcome.MISSED and found.is_decided and found.reason == reason.reason:
+        return await _told(tx, before, visit)
+    versions.must_match(version, found.version)
+    refusals.refuse_missing(found, tx.today)
+    return await _decided(tx, "missed", before, _by(tx, found, Outcome.MISSED, reason.reason))
+
+
+async def cancel(tx: Transaction, visit: UUID, reason: NotRequired, *, version: int | None) -> JSON:
+    """Closes a visit that the protocol no longer asks for; for clinicians and coordinators.
+    Raises NotFound, VisitClosed, ClosedByEvent, VersionRequired, StaleVersion."""
+    tx.actor.must(Act.WAIVE_VISIT)
+    before, _, found = await _loaded(tx, visit)
+    if found.outcome is Outcome.CANCELLED and found.is_decided and found.reason == reason.reason:
+        return await _told(tx, before, visit)
+    versions.must_match(version, found.version)
+    refusals.refuse_closed(found)
+    return await _decided(tx, "cancelled", before, _by(tx, found, Outcome.CANCELLED, NOT_REQUIRED))
+
+
+async def reopen(tx: Transaction, visit: UUID, reason: Reason, *, version: int | None) -> JSON:
+    """Takes a person's decision back; planning then says what the visit is. What an event closed is not reopened by hand (rule 9).
+    Raises NotFound, VisitOpen, ClosedByEvent, VersionRequired, StaleVersion."""
+    tx.actor.must(Act.WORK_VISIT)
+    before, _, found = await _loaded(tx, visit)
+    if found.is_open:
+        return await _told(tx, before, visit)
+    versions.must_match(version, found.version)
+    refusals.refuse_reopening(found)
+    undone = replace(
+        found,
+        outcome=None,
+        reason=None,
+        decided_by=None,
+        decided_at=None,
+        completed_on=None,
+        completed_mode=None,
+        performed_by=None,
+        response=None,
+        response_text=None,
+    )
+    tx.changed("visit", visit, "reopening", None, {"reason": reason.reason}, patient=before.patient.id)
+    return await _decided(tx, "reopened", before, undone)
+
+
+async def log_contact(tx: Transaction, visit: UUID, new: NewContact) -> JSON:
+    """Logs an attempt to reach the patient about a visit, or a postponement. `contacted_on` defaults to today.
+    Raises NotFound, Invalid."""
+    tx.actor.must(Act.WORK_VISIT)
+    before, _, _ = await _loaded(tx, visit)
+    if (new.channel is None) != (new.outcome is None):
+        raise Invalid("A contact has a channel and an outcome.", field="channel" if new.channel is None else "outcome", code="required")
+    if new.outcome is None and new.remind_on is None:
+        raise Invalid("Tell a channel and an outcome, or the day to be reminded.", field="outcome", code="required")
+    contacted = new.contacted_on or tx.today
+    refusals.refuse_future(contacted, tx.today, "contacted_on")
+    if new.remind_on is not None and new.remind_on < tx.today:
+        raise refusals.DateInPast(f"{new.remind_on} lies before today, {tx.today}.", field="remind_on")
+    row = ContactRow(
+        id=new_id(),
+        visit_id=visit,
+        patient_id=before.patient.id,
+        channel=new.channel and new.channel.value,
+        outcome=new.outcome and new.outcome.value,
+        contacted_on=contacted,
+        remind_on=new.remind_on,
+        note=new.note,
+        recorded_at=tx.now,
+        recorded_by=tx.actor.name,
+    )
+    await db_visits.add_contact(tx, row)
+    tx.changed("contact", row.id, "logged", None, views.contact(row), patient=before.patient.id)
+    tx.saw("visit", [before.patient.id])
+    return views.contact(row)
+
+
