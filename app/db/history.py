@@ -31,24 +31,16 @@ class HistoryRow:
     after: Mapping[str, Any] | None
 
 
+_TOLD = history.id, history.at, history.actor, history.role, history.unit, history.kind, history.object_id, history.act
+
+
 async def of_patient(tx: Transaction, patient: UUID, after: UUID | None, limit: int) -> list[HistoryRow]:
     """The changes of a patient that the caller may see, newest first, from behind the row `after` on."""
-    columns = (
-        history.id,
-        history.at,
-        history.actor,
-        history.role,
-        history.unit,
-        history.kind,
-        history.object_id,
-        history.act,
-        history.sealed,
-    )
-    query = cut(select(*columns), tx, tables.history).where(history.patient_id == patient)
+    query = cut(select(*_TOLD, history.sealed), tx, tables.history).where(history.patient_id == patient)
     if after is not None:
         query = query.where(history.id < after)
     found = []
-    for *told, sealed in await tx.all(query.order_by(history.id.desc()).limit(limit)):
-        change = tx.keys.open(sealed, f"history:{told[0]}")
-        found.append(HistoryRow(*told, change["before"], change["after"]))
+    for row in await tx.all(query.order_by(history.id.desc()).limit(limit)):
+        change = tx.keys.open(row.sealed, f"history:{row.id}")
+        found.append(HistoryRow(*(*row[:-1], change["before"], change["after"])))
     return found

@@ -14,7 +14,7 @@ NEWEST_SCHEMA: Final = "0001"  # the head of migrations/versions; a test compare
 
 @dataclass(frozen=True, slots=True)
 class ServiceState:
-    """The last sweep (its local day; when it ended, UTC; how many alerts; how long), whether this is a demo, and how far its day is moved."""
+    """The last sweep (its local day; when it ended, in UTC; how many alerts; how long), and whether and how far this is a demo."""
 
     last_swept_on: date | None
     last_sweep_at: datetime | None

@@ -78,7 +78,7 @@ class Transaction:
 
     # ---- statements ----
 
-    async def all(self, statement: Executable, params: Mapping[str, Any] | None = None) -> Sequence[AnyRow]:
+    async def all(self, statement: Executable, params: Params | None = None) -> Sequence[AnyRow]:
         """Every row; of a write with RETURNING too."""
         rows = (await self._execute(statement, params)).all()
         self.dirty |= bool(rows) and not statement.is_select
