@@ -71,8 +71,6 @@ async def _add_protocols(connection: AsyncConnection) -> None:
         parsed = protocol.parse(body)
         known = stored.get((parsed.code, parsed.version))
         if known is not None and known != body:
-            raise ProtocolVersionChanged(
-                f"{parsed.code} version {parsed.version} is stored with another text; a new text is a new version."
-            )
+            raise ProtocolVersionChanged(f"{parsed.code} version {parsed.version} is stored with another text; a new text is a new version.")
         rows.append({"code": parsed.code, "version": parsed.version, "body": body, "loaded_at": Clock().now()})
     await _add_missing(connection, tables.protocols, rows)

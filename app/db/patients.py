@@ -59,7 +59,7 @@ _PATIENT = (
 )
 
 
-def _opened(tx: Transaction, row: Row[Any]) -> PatientRow:
+def _opened(tx: Transaction, row: Row[tuple[Any, ...]]) -> PatientRow:
     patient, version, sealed, *rest = row
     return PatientRow(patient, version, tx.keys.open(sealed, about(patient)), *rest)
 
@@ -150,7 +150,7 @@ async def change(tx: Transaction, patient: PatientRow) -> None:
 _EVENT = tuple(patient_events.c)[:10]
 
 
-def _event(tx: Transaction, row: Row[Any]) -> EventRow:
+def _event(tx: Transaction, row: Row[tuple[Any, ...]]) -> EventRow:
     event, patient, kind, on, details, note, *rest = row
     opened = None if note is None else tx.keys.open(note, f"event:{event}")
     return EventRow(event, patient, kind, on, orjson.loads(details), opened, *rest)

@@ -92,7 +92,7 @@ def _conditions(wanted: DueFilter, today: date) -> list[ColumnElement[bool]]:
         # Said beside the rule, so that the index of open visits is used and bounded.
         found += [visits.c.outcome.is_(None), visits.c.window_end <= today + LONGEST_WINDOW]
     stored = [s for s in wanted.status if s != "plan-ended"]
-    among = patients.c.status.in_(stored)
+    among: ColumnElement[bool] = patients.c.status.in_(stored)
     if "plan-ended" in wanted.status:
         still = visits.alias()
         closed = ~exists().where(still.c.patient_id == visits.c.patient_id, still.c.outcome.is_(None))
@@ -116,9 +116,7 @@ def _conditions(wanted: DueFilter, today: date) -> list[ColumnElement[bool]]:
     return found
 
 
-def _branches(
-    wanted: DueFilter, centres: Sequence[str], tx: Transaction, today: date, columns: Sequence[ColumnElement[Any]]
-) -> list[Select[Any]]:
+def _branches(wanted: DueFilter, centres: Sequence[str], tx: Transaction, today: date, columns: Sequence[ColumnElement[Any]]) -> list[Select[Any]]:
     """One select a centre; with a patient given, one for all that the caller may see of the patient, whoever is responsible."""
     base = select(*columns).join(patients, patients.c.id == visits.c.patient_id).where(*_conditions(wanted, today))
     if wanted.patient is not None:

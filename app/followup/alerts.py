@@ -10,8 +10,7 @@ from app.db import feed
 from app.db.alerts import AlertRow
 from app.db.transaction import Transaction
 from app.errors import BadCursor, Conflict, CursorExpired, NotFound
-from app.followup.commands import Ask, Page
-from app.followup.infusions import Reason
+from app.followup.commands import Ask, Page, Reason
 
 JSON = dict[str, Any]
 

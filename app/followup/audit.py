@@ -43,8 +43,5 @@ async def accesses(tx: Transaction, patient: UUID, ask: Ask) -> Page:
     after = ask.after[0] if ask.after else None
     rows = await access_log.of_patient(tx, patient, after if isinstance(after, UUID) else None, ask.limit + 1)
     shown = rows[: ask.limit]
-    items = [
-        {"id": row.id, "at": row.at, "actor": row.actor, "role": row.role, "unit": row.unit, "what": row.what, "why": row.why}
-        for row in shown
-    ]
+    items = [{"id": row.id, "at": row.at, "actor": row.actor, "role": row.role, "unit": row.unit, "what": row.what, "why": row.why} for row in shown]
     return Page(items, (shown[-1].id,) if len(rows) > ask.limit else None)

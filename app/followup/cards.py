@@ -28,9 +28,7 @@ def patient(row: PatientRow) -> dict[str, Any]:
 def full_patient(row: PatientRow) -> dict[str, Any]:
     """The patient with all that a ward may change; of a protected identity what is secret is null."""
     person = row.person
-    shown = [
-        {"system": i["system"], "masked": masked(Identifier(i["system"], i["value"])), "since": i["since"]} for i in person["identifiers"]
-    ]
+    shown = [{"system": i["system"], "masked": masked(Identifier(i["system"], i["value"])), "since": i["since"]} for i in person["identifiers"]]
     return patient(row) | {
         "version": row.version,
         "identifiers": [] if row.protected else shown,

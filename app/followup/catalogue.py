@@ -6,8 +6,8 @@ from typing import Any
 from app.actor import Act
 from app.db import catalogue as db_catalogue
 from app.db.transaction import Transaction
-from app.errors import NotFound
-from app.planning.protocol import Protocol, VisitRule
+from app.errors import FieldError, NotFound
+from app.planning.protocol import Protocol, Purpose, Restart, VisitRule
 
 JSON = dict[str, Any]
 
@@ -30,6 +30,26 @@ async def centre_of(tx: Transaction, code: str) -> JSON | None:
 async def product_of(tx: Transaction, code: str) -> JSON | None:
     """The product with this code."""
     return next((product for product in await db_catalogue.products(tx) if product["code"] == code), None)
+
+
+async def faults(tx: Transaction, centre: str, product: str, named: Sequence[str] | None) -> list[FieldError]:
+    """What is wrong with the codes of an infusion: unknown ones, a centre that gives none yet, two care plans at once."""
+    found = []
+    known_centre = await centre_of(tx, centre)
+    if known_centre is None:
+        found.append(FieldError("centre", "unknown_centre", "There is no such centre; GET /api/v1/centres lists them."))
+    elif known_centre["status"] != "active":
+        found.append(FieldError("centre", "centre_upcoming", "This centre gives no infusions yet."))
+    if await product_of(tx, product) is None:
+        found.append(FieldError("product", "unknown_product", "There is no such product; GET /api/v1/products lists them."))
+    known = await protocols(tx) if named else {}
+    for n, code in enumerate(named or ()):
+        if code not in known:
+            found.append(FieldError(f"protocols.{n}", "unknown_protocol", "There is no such protocol; GET /api/v1/protocols lists them."))
+    care = [c for c in named or () if c in known and known[c].purpose is Purpose.CARE and known[c].restart is not Restart.NEVER]
+    if len(care) > 1 or len(set(named or ())) < len(named or ()):
+        found.append(FieldError("protocols", "two_care_plans", "An infusion begins one care plan of its class; name one such, and each code once."))
+    return found
 
 
 async def centres(tx: Transaction) -> JSON:

@@ -1,4 +1,4 @@
-"""A patient's chart: all that is stored of one person's follow-up. An act makes a new chart from the old one; `decide` is what planning says to it."""
+"""A patient's chart: all that is stored of one person's follow-up. An act makes a new one from the old; `decide` is what planning says to it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -42,9 +42,7 @@ class Chart:
 
     def with_visit(self, visit: Visit) -> "Chart":
         """The chart with one visit as given."""
-        return replace(
-            self, plans=tuple(replace(p, visits=tuple(visit if v.id == visit.id else v for v in p.visits)) for p in self.plans)
-        )
+        return replace(self, plans=tuple(replace(p, visits=tuple(visit if v.id == visit.id else v for v in p.visits)) for p in self.plans))
 
     def with_infusion(self, infusion: InfusionRow) -> "Chart":
         """The chart with one infusion added, or as given."""
@@ -132,6 +130,4 @@ def decide(chart: Chart, protocols: Mapping[str, Protocol], today: date) -> Char
             )
         )
     patient = replace(chart.patient, status=life(known).status.value, responsible_centre=responsible_centre(known))
-    return replace(
-        chart, patient=patient, infusions=tuple(infusions), plans=tuple(changes.replan(known, chart.plans, protocols, today))
-    )
+    return replace(chart, patient=patient, infusions=tuple(infusions), plans=tuple(changes.replan(known, chart.plans, protocols, today)))

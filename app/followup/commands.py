@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -44,6 +45,30 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Note = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000, pattern=rf"^(?:{_VISIBLE}|[\t\n\r])*$")]
 # True or false, and no word or number that could be read as one.
 Flag = Annotated[bool, Strict()]
+
+
+class Response(StrEnum):
+    """Response at the response check: complete, partial, stable, progressive, not evaluated."""
+
+    CR = "CR"
+    PR = "PR"
+    SD = "SD"
+    PD = "PD"
+    NE = "NE"
+
+
+class Source(Command):
+    """The sender's own id of what it tells: the natural key."""
+
+    system: Text
+    id: Text
+
+
+class Reason(Command):
+    """Why something is undone or refused."""
+
+    reason: Text
+
 
 Place = tuple[date | UUID | int | str, ...]
 

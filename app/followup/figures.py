@@ -118,9 +118,7 @@ def _sums(table: dict[str, tuple[int, ...]], codes: Sequence[str] | None, width:
 def _by_context(rows: Sequence[Any]) -> list[JSON]:
     found: dict[str, JSON] = {}
     for _, context, infusions, patients, reinfusions, first in rows:
-        was = found.setdefault(
-            context, {"context": context, "infusions": 0, "patients": 0, "reinfusions": 0, "first_infused_on": first}
-        )
+        was = found.setdefault(context, {"context": context, "infusions": 0, "patients": 0, "reinfusions": 0, "first_infused_on": first})
         was["infusions"] += infusions
         was["patients"] += patients
         was["reinfusions"] += reinfusions

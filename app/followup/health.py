@@ -5,21 +5,30 @@ from datetime import date, datetime, timedelta
 
 from app.db import state
 from app.db.transaction import Transaction
+from app.errors import Unavailable
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The worker's last sweep: the local day it swept for, the instant (UTC), how many alerts it raised, how long it took; `late` when it is older
-    than two intervals."""
+    """The worker's last sweep: the local day it was for, the instant (UTC), how many alerts it raised; `late` when it is older than two intervals."""
 
     last_swept_on: date | None
     last_sweep_at: datetime | None
     raised: int
     late: bool
+    age_seconds: float | None
 
 
 async def health(tx: Transaction, sweep_minutes: int) -> Health:
     """How the worker stands at the caller's instant; `sweep_minutes` is the interval between two sweeps."""
     now = await state.get(tx)
-    late = now.last_sweep_at is None or tx.now - now.last_sweep_at > timedelta(minutes=2 * sweep_minutes)
-    return Health(now.last_swept_on, now.last_sweep_at, now.last_sweep_raised, late)
+    age = None if now.last_sweep_at is None else tx.now - now.last_sweep_at
+    late = age is None or age > timedelta(minutes=2 * sweep_minutes)
+    return Health(now.last_swept_on, now.last_sweep_at, now.last_sweep_raised, late, None if age is None else age.total_seconds())
+
+
+async def ready(tx: Transaction, sweep_minutes: int) -> Health:
+    """The same, once the service can serve. Raises Unavailable when the database is away or not of this version."""
+    if await state.schema(tx) != state.NEWEST_SCHEMA:
+        raise Unavailable("The database is not migrated to this version: follow-up migrate.")
+    return await health(tx, sweep_minutes)

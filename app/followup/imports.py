@@ -1,4 +1,4 @@
-"""Imports: a file of infusions, row by row, each row the same act as a single infusion and a transaction of its own. Repeating one changes nothing."""
+"""Imports: a file of infusions, each row the same act as a single infusion and a transaction of its own. Repeating one changes nothing."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,6 @@ from app.clock import Clock
 from app.db import imports as db_imports
 from app.db import infusions as db_infusions
 from app.db import transaction
-from app.db.columns import new_id
 from app.db.engine import Database
 from app.db.transaction import Transaction
 from app.errors import FollowUpError, Invalid, NotFound, Unavailable
@@ -40,24 +39,20 @@ class Import:
 async def accept(tx: Transaction, data: bytes, dry_run: bool) -> Import:
     """Reads the file and opens a report; what the file as a whole has wrong is refused (Invalid). The rows are worked off by `work`."""
     tx.actor.must(Act.IMPORT)
-    found = Import(new_id(), spreadsheet.read(data), dry_run)
-    await db_imports.add(tx, found.id, tx.actor.name, dry_run, len(found.rows))
-    return found
+    rows = spreadsheet.read(data)
+    return Import(await db_imports.start(tx, dry_run=dry_run), rows, dry_run)
 
 
 async def get(tx: Transaction, number: UUID) -> JSON:
     """The report of one's own import, as far as it has come. Raises NotFound."""
     tx.actor.must(Act.IMPORT)
     found = await db_imports.get(tx, number)
-    if found is None or (found.owner != tx.actor.name and tx.actor.centres is not None):
+    if found is None:
         raise NotFound("There is no such import among yours.")
-    return _report(found.id, found.state, found.dry_run, found.rows, found.items)
-
-
-def _report(number: UUID, state: str, dry_run: bool, rows: int, items: Sequence[JSON]) -> JSON:
+    items = found.report.get("items", [])
     verdicts = [item["verdict"] for item in items]
     counts = {verdict: verdicts.count(verdict) for verdict in ("accepted", "unchanged", "rejected")}
-    return {"id": number, "state": state, "dry_run": dry_run, "rows": rows, **counts, "items": list(items)}
+    return {"id": found.id, "state": found.state, "dry_run": found.dry_run, "rows": found.rows, **counts, "items": items}
 
 
 async def work(db: Database, actor: Actor, clock: Clock, job: Import) -> AsyncIterator[JSON]:
@@ -67,14 +62,14 @@ async def work(db: Database, actor: Actor, clock: Clock, job: Import) -> AsyncIt
     async for item in _dry(db, actor, clock, job.rows) if job.dry_run else _real(db, actor, clock, job.rows):
         items.append(item)
         if len(items) % EVERY == 0:
-            await _note(db, actor, clock, job, items, "running")
+            await _note(db, actor, clock, job, items, finished=False)
         yield item
-    await _note(db, actor, clock, job, items, "finished")
+    await _note(db, actor, clock, job, items, finished=True)
 
 
-async def _note(db: Database, actor: Actor, clock: Clock, job: Import, items: Sequence[JSON], state: str) -> None:
+async def _note(db: Database, actor: Actor, clock: Clock, job: Import, items: Sequence[JSON], *, finished: bool) -> None:
     async with transaction.begin(db, actor, clock) as tx:
-        await db_imports.progress(tx, job.id, state, items)
+        await db_imports.store(tx, job.id, rows=len(items), report={"items": items}, finished=finished)
 
 
 async def _real(db: Database, actor: Actor, clock: Clock, rows: Sequence[Row]) -> AsyncIterator[JSON]:

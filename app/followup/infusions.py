@@ -19,12 +19,12 @@ from app.db.transaction import Transaction
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.followup import catalogue, chart, persons, versions, views
 from app.followup.chart import Chart
-from app.followup.commands import Ask, Command, Flag, LocalDate, Page, Slug, Text
+from app.followup.commands import Ask, Command, Flag, LocalDate, Page, Reason, Response, Slug, Source, Text
 from app.followup.persons import Described, NewPerson
 from app.followup.settle import dropped_bookings, plan_ids, settle
 from app.planning import courses, refusals
 from app.planning.facts import life
-from app.planning.protocol import Protocol, Purpose, Restart
+from app.planning.protocol import Protocol, Purpose
 from app.planning.state import state
 from app.planning.visits import Outcome
 
@@ -51,23 +51,6 @@ class Context(StrEnum):
     ICT = "ICT"
     CUP = "CUP"
     HE = "HE"
-
-
-class Response(StrEnum):
-    """Response at the response check: complete, partial, stable, progressive, not evaluated."""
-
-    CR = "CR"
-    PR = "PR"
-    SD = "SD"
-    PD = "PD"
-    NE = "NE"
-
-
-class Source(Command):
-    """The sender's own id of what it tells: the natural key."""
-
-    system: Text
-    id: Text
 
 
 class DoneBefore(Command):
@@ -126,12 +109,6 @@ class Correction(Command):
             if name in self.model_fields_set and getattr(self, name) is None:
                 raise ValueError(f"{name} cannot be emptied")
         return self
-
-
-class Reason(Command):
-    """Why something is undone or refused."""
-
-    reason: Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +186,7 @@ def _effects(before: Chart | None, decided: Chart, tx: Transaction) -> list[JSON
 async def _checked(tx: Transaction, new: NewInfusion) -> Described | None:
     """Raises NotYourCentre for a foreign centre, Invalid with every fault of the values; returns the described person, None for a known id."""
     faults: list[FieldError] = []
-    await _check_codes(tx, new, faults)
+    faults += await catalogue.faults(tx, new.centre, new.product, new.protocols)
     _check_days(tx, new, faults)
     if (new.patient is None) == (new.patient_id is None):
         faults.append(FieldError("patient", "patient_required", "Tell the patient by identifiers and name, or by patient_id, and not by both."))
@@ -225,30 +202,6 @@ async def _checked(tx: Transaction, new: NewInfusion) -> Described | None:
         raise Invalid("Some values break a rule; each is named in errors.", errors=faults)
     tx.actor.must_belong_to(new.centre)
     return person
-
-
-async def _check_codes(tx: Transaction, new: InfusionFields, faults: list[FieldError]) -> None:
-    centre = await catalogue.centre_of(tx, new.centre)
-    if centre is None:
-        faults.append(FieldError("centre", "unknown_centre", "There is no such centre; GET /api/v1/centres lists them."))
-    elif centre["status"] != "active":
-        faults.append(FieldError("centre", "centre_upcoming", "This centre gives no infusions yet."))
-    if await catalogue.product_of(tx, new.product) is None:
-        faults.append(FieldError("product", "unknown_product", "There is no such product; GET /api/v1/products lists them."))
-    if not isinstance(new, NewInfusion) or new.protocols is None:
-        return
-    known = await catalogue.protocols(tx)
-    faults += [
-        FieldError(f"protocols.{n}", "unknown_protocol", "There is no such protocol; GET /api/v1/protocols lists them.")
-        for n, code in enumerate(new.protocols)
-        if code not in known
-    ]
-    if len([c for c in new.protocols if c in known and _is_care_plan(known[c])]) > 1 or len(set(new.protocols)) < len(new.protocols):
-        faults.append(FieldError("protocols", "two_care_plans", "An infusion begins one care plan of its class; name one such protocol, and each once."))
-
-
-def _is_care_plan(protocol: Protocol) -> bool:
-    return protocol.purpose is Purpose.CARE and protocol.restart is not Restart.NEVER
 
 
 def _check_days(tx: Transaction, new: InfusionFields, faults: list[FieldError]) -> None:
@@ -393,7 +346,7 @@ async def correct(tx: Transaction, infusion: UUID, correction: Correction, versi
     mended = replace(row, **told)
     faults: list[FieldError] = []
     fields = InfusionFields.model_validate({name: getattr(mended, name) for name in InfusionFields.model_fields})
-    await _check_codes(tx, fields, faults)
+    faults += await catalogue.faults(tx, fields.centre, fields.product, None)
     _check_days(tx, fields, faults)
     _check_done(before, mended, faults)
     if faults:
@@ -501,5 +454,3 @@ async def extend(tx: Transaction) -> int:
         before = await chart.load(tx, patient)
         await settle(tx, "extended", before, chart.decide(before, protocols, tx.today))
     return len(patients)
-
-

@@ -7,8 +7,8 @@ from app.db.transaction import Transaction
 
 
 async def sweep(tx: Transaction) -> int:
-    """Raises at most 1,000 alerts of visits whose window ended before the caller's local day, and answers how many visits it worked off; the caller
-    comes again until that is 0. A sweep for a day before the last swept one does nothing (rule 13): a clock that went back raises and loses nothing."""
+    """Raises at most 1,000 alerts of visits whose window ended before the caller's local day; answers how many visits it worked off. The caller
+    comes again until that is 0. For a day before the last swept one it does nothing (rule 13): a clock that went back raises and loses nothing."""
     tx.actor.must(Act.SWEEP)
     swept = await state.take_sweep(tx)
     if swept is not None and swept > tx.today:

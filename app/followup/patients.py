@@ -16,8 +16,7 @@ from app.db.transaction import Transaction
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.followup import cards, catalogue, chart, persons, versions, views
 from app.followup.chart import Chart
-from app.followup.commands import Command, Flag, LocalDate, Note, Slug, Text
-from app.followup.infusions import Source
+from app.followup.commands import Command, Flag, LocalDate, Note, Slug, Source, Text
 from app.followup.persons import NewIdentifier
 from app.followup.settle import settle
 from app.planning import refusals
@@ -130,11 +129,9 @@ async def search(tx: Transaction, wanted: Search) -> JSON:
         found = list((await db_patients.many(tx, ids)).values())
     else:
         words = (wanted.name or "").casefold().split()
-        found = [
-            row
-            for row in await db_patients.visible(tx)
-            if not row.protected and all(word in row.person["name"].casefold() for word in words)
-        ][:50]
+        found = [row for row in await db_patients.visible(tx) if not row.protected and all(word in row.person["name"].casefold() for word in words)][
+            :50
+        ]
     tx.saw("patient search", [row.id for row in found])
     return {"items": [cards.patient(row) | {"responsible_centre": row.responsible_centre, "status": row.status} for row in found]}
 
@@ -228,7 +225,7 @@ async def report(tx: Transaction, patient: UUID, new: NewEvent) -> tuple[JSON, b
 
 
 def _act(new: NewEvent) -> Act:
-    return Act.TRANSFER_PATIENT if new.type == EventType.TRANSFERRED or new.entered_in_error else Act.REPORT_EVENT
+    return Act.TRANSFER_PATIENT if new.type == "transferred" or new.entered_in_error else Act.REPORT_EVENT
 
 
 def _details(new: NewEvent) -> JSON:

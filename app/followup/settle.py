@@ -1,7 +1,7 @@
 """settle: the only writer of a chart. It stores what an act decided, closes the alerts that no longer hold, raises those that now do, and tells the
 history; the sweep's `alert_after` is set here at every change."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Any
@@ -139,13 +139,17 @@ async def _watched_chart(tx: Transaction, before: Chart, chart: Chart) -> tuple[
     unresolved = {a.visit_id: a for a in await db_alerts.unresolved_of(tx, chart.patient.id)} if before.plans else {}
     work = _AlertWork([], [], [], [])
     plans = tuple(
-        replace(plan, visits=tuple(_watched(work, chart, plan, visit, unresolved.get(visit.id), tx.today) for visit in plan.visits))
+        replace(
+            plan, visits=tuple(_watched(work, chart, plan, visit, unresolved.get(visit.id) if visit.id else None, tx.today) for visit in plan.visits)
+        )
         for plan in chart.plans
     )
     return replace(chart, plans=plans), work
 
 
-def _watched(work: _AlertWork, chart: Chart, plan: Plan, visit: Visit, alert: AlertRow | None, today: date) -> Visit:
+def _watched(work: _AlertWork, chart: Chart, plan: Plan, visit: Visit, unresolved: Mapping[UUID, AlertRow], today: date) -> Visit:
+    assert visit.id is not None, "settle gives ids before it looks at alerts"
+    alert = unresolved.get(visit.id)
     status = chart.patient.status
     if alert is not None and (ended := _ended(alert, visit, status)):
         work.resolve.append((alert, ended))
@@ -160,10 +164,7 @@ def _watched(work: _AlertWork, chart: Chart, plan: Plan, visit: Visit, alert: Al
         return replace(visit, alert_after=None)
     if visit.window_end >= today:
         return replace(visit, alert_after=visit.window_end)
-    assert visit.id is not None, "settle gives ids before it looks at alerts"
-    work.raise_.append(
-        NewAlert(visit.id, chart.patient.id, visit.centre, visit.code, plan.purpose, visit.window_end, acknowledged=status == LOST)
-    )
+    work.raise_.append(NewAlert(visit.id, chart.patient.id, visit.centre, visit.code, plan.purpose, visit.window_end, acknowledged=status == LOST))
     return replace(visit, alert_after=None)
 
 

@@ -16,8 +16,7 @@ from app.db.visits import ContactRow
 from app.errors import Invalid, NotFound
 from app.followup import cards, catalogue, chart, versions, views
 from app.followup.chart import Chart
-from app.followup.commands import Command, LocalDate, Note, Text
-from app.followup.infusions import Reason, Response
+from app.followup.commands import Command, LocalDate, Note, Reason, Response, Text
 from app.followup.settle import settle
 from app.planning import refusals
 from app.planning.facts import life
@@ -275,5 +274,3 @@ async def log_contact(tx: Transaction, visit: UUID, new: NewContact) -> JSON:
     tx.changed("contact", row.id, "logged", None, views.contact(row), patient=before.patient.id)
     tx.saw("visit", [before.patient.id])
     return views.contact(row)
-
-

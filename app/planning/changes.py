@@ -167,9 +167,7 @@ def _match(plans: Sequence[Wanted], standing: Sequence[Plan], voided: set[UUID])
     return matched
 
 
-def _replanned(
-    facts: Facts, known: Life, plan: Wanted, stands: Plan | None, protocols: Mapping[str, Protocol], today: date
-) -> Plan:
+def _replanned(facts: Facts, known: Life, plan: Wanted, stands: Plan | None, protocols: Mapping[str, Protocol], today: date) -> Plan:
     protocol = plan.protocol
     if stands is not None and stands.protocol_code == protocol.code:
         protocol = protocols.get(f"{protocol.code}@{stands.protocol_version}", protocol)
@@ -207,18 +205,15 @@ def _visit(facts: Facts, infusion: Infusion, planned: Planned, stands: Visit | N
         return replace(stands, end_centre=responsible_centre(facts, stands.window_end))
     outcome, reason, closed_on = mark(planned.window_end, infusion.registered_on, closed)
     end_centre = responsible_centre(facts, planned.window_end)
-    if outcome is None:
-        centre = responsible_centre(facts)
-    else:
-        centre = end_centre if closed_on is None else responsible_centre(facts, closed_on)
+    # A closed visit keeps the centre of the day that closed it; an open one goes with the patient.
+    missed = outcome is not None and closed_on is None
+    centre = end_centre if missed else responsible_centre(facts, closed_on)
     booked = stands.booked_on if stands else None
     moved = stands is not None and (stands.window_start, stands.window_end) != (planned.window_start, planned.window_end)
     if booked is not None and moved and not planned.window_start <= booked <= planned.window_end:
         booked = None
     version, alert_after = (stands.version, stands.alert_after) if stands else (1, None)
-    return Visit(
-        stands.id if stands else None, version, *planned, centre, end_centre, outcome, reason, booked_on=booked, alert_after=alert_after
-    )
+    return Visit(stands.id if stands else None, version, *planned, centre, end_centre, outcome, reason, booked_on=booked, alert_after=alert_after)
 
 
 def _dropped(facts: Facts, visit: Visit) -> Visit:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 from uuid import UUID
 
 from app.errors import Conflict, Invalid
@@ -61,7 +62,7 @@ def _courses(infusions: Sequence[Infusion]) -> list[list[Infusion]]:
     for infusion in infusions:
         if infusion.continues in course_of and course_of[infusion.continues] is not course_of[infusion.id]:
             join(infusion, next(i for i in infusions if i.id == infusion.continues))
-    for before, infusion in zip(infusions, infusions[1:], strict=False):
+    for before, infusion in pairwise(infusions):
         if infusion.continues is None and not infusion.new_course and _continues_by_itself(course_of[before.id], infusion):
             join(before, infusion)
     courses: list[list[Infusion]] = []

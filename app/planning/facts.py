@@ -116,10 +116,7 @@ def life(facts: Facts) -> Life:
     standing: list[tuple[Event, date | None]] = []
     for event in facts.events:
         if event.type is EventType.REINSTATED:
-            if event.entered_in_error:
-                standing = standing[:-1]
-            else:
-                standing = [(e, until or event.on) for e, until in standing]
+            standing = standing[:-1] if event.entered_in_error else [(e, until or event.on) for e, until in standing]
         elif event.type in _TAKEN_BACK:
             if event.type is EventType.DECEASED:
                 standing = [(e, until) for e, until in standing if e.type is not EventType.DECEASED]

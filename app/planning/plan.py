@@ -48,9 +48,7 @@ def months_later(day: date, months: int) -> date:
 def schedule(protocol: Protocol, infused_on: date, discharged_on: date | None, birth_date: date | None, today: date) -> list[Planned]:
     """The visits of a protocol for one anchor infusion, in the protocol's order. Rules that count from a birth date not known are left out.
     `today` (local date) bounds only protocols without end: all that lies within five calendar years from it is planned."""
-    return [
-        visit for rule in _rules(protocol, infused_on, today) if (visit := _planned(rule, infused_on, discharged_on, birth_date)) is not None
-    ]
+    return [visit for rule in _rules(protocol, infused_on, today) if (visit := _planned(rule, infused_on, discharged_on, birth_date)) is not None]
 
 
 def _rules(protocol: Protocol, infused_on: date, today: date) -> Iterator[VisitRule]:

@@ -1,0 +1,43 @@
+"""The demo's day: ahead of the real one by an offset that the database keeps, so that days go on. It is moved forward only, and then swept."""
+
+from datetime import date, timedelta
+from typing import Any
+
+from app.actor import Act, Actor
+from app.clock import Clock
+from app.db import state, transaction
+from app.db.engine import Database
+from app.errors import Conflict
+from app.followup import rounds
+from app.followup.commands import Command, LocalDate
+
+
+class DayBefore(Conflict):
+    """The demo's day can only be moved forward."""
+
+    code = "day_before_today"
+
+
+class NewDay(Command):
+    """The local day that shall be today."""
+
+    today: LocalDate
+
+
+async def move(db: Database, clock: Clock, actor: Actor, wanted: date) -> dict[str, Any]:
+    """Moves the demo's local day to `wanted` and sweeps; answers the day and how many alerts were raised. Raises DayBefore, Forbidden."""
+    async with transaction.begin(db, actor, clock) as tx:
+        actor.must(Act.MOVE_DEMO_CLOCK)
+        if wanted < tx.today:
+            raise DayBefore(f"Today is {tx.today} already.", field="today", current=tx.today.isoformat())
+        stored = await state.get(tx)
+        await state.move_demo(tx, stored.demo_offset_days + (wanted - tx.today).days)
+    _set(clock, wanted)
+    return {"today": wanted, "raised": await rounds.sweep(db, clock)}
+
+
+def _set(clock: Clock, wanted: date) -> None:
+    if clock.fixed is not None:
+        clock.fixed = wanted
+    else:
+        clock.offset += timedelta(days=(wanted - clock.today()).days)
