@@ -4,7 +4,7 @@ The end of a writing one, in this order: history; access log; head row (the last
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -60,17 +60,20 @@ class Numbered:
 class Transaction:
     """What an act or a question works with. Made by `begin` only."""
 
-    def __init__(self, conn: AsyncConnection, db: Database, actor: Actor, clock: Clock, request_id: str, *, writing: bool) -> None:
-        self.conn = conn
+    def __init__(
+        self, db: Database, actor: Actor, clock: Clock, request_id: str, stack: AsyncExitStack, writing_on: AsyncConnection | None = None
+    ) -> None:
         self.db = db
         self.keys = db.keys
         self.actor = actor
         self.today: date = clock.today()
         self.now: datetime = whole_ms(clock.now())
         self.request_id = request_id
-        self.writing = writing
+        self.writing = writing_on is not None
         self.dirty = False
         self.head: Head | None = None  # after the end of a transaction that wrote
+        self._stack = stack
+        self._conn = writing_on
         self._history: list[dict[str, Any]] = []
         self._events: list[AlertEvent] = []
         self._numbered: list[Numbered] = []
@@ -103,10 +106,19 @@ class Transaction:
         self.dirty |= count != 0
         return count
 
+    @property
+    def conn(self) -> AsyncConnection:
+        """The connection, for a savepoint (`conn.begin_nested()`); a reading transaction has it from its first statement on."""
+        if self._conn is None:
+            raise RuntimeError("this reading transaction has no connection yet")
+        return self._conn
+
     async def _execute(self, statement: Executable, params: Params | None) -> CursorResult[*tuple[Any, ...]]:
         if statement.is_dml and not self.writing:
             raise RuntimeError("a reading transaction does not write")
-        return await self.conn.execute(statement, params)
+        if self._conn is None:  # a read that is answered from what is shared (the head row) needs no connection
+            self._conn = await self._stack.enter_async_context(self.db.read.connect())
+        return await self._conn.execute(statement, params)
 
     # ---- what is told at the end ----
 
@@ -171,20 +183,20 @@ class Transaction:
         """All but COMMIT of a writing transaction's end. An act that wrote nothing leaves the head row where it is."""
         await self.run(insert(tables.history), self._history)
         if seen := self.access_rows():
-            await self.conn.execute(insert(tables.access_log), seen)
+            await self._execute(insert(tables.access_log), seen)
         events = len(self._events) + sum(n.count for n in self._numbered)
         if not (self.dirty or events):
             return
         # The head row is taken last: whoever holds it blocks every other writer until commit.
-        row = (await self.conn.execute(_RAISE_HEAD[self.db.dialect], {"n": events, "now": self.now})).one()
+        row = (await self._execute(_RAISE_HEAD[self.db.dialect], {"n": events, "now": self.now})).one()
         self.head = Head(*row)
         seq = self.head.last_seq - events + 1
         if self._events:
             rows = [_event_row(event, seq + n, self.head.last_at) for n, event in enumerate(self._events)]
-            await self.conn.execute(insert(tables.events), rows)
+            await self._execute(insert(tables.events), rows)
             seq += len(rows)
         for numbered in self._numbered:
-            made = await self.conn.execute(numbered.statement, {**numbered.params, "first_seq": seq, "at": self.head.last_at})
+            made = await self._execute(numbered.statement, {**numbered.params, "first_seq": seq, "at": self.head.last_at})
             if made.rowcount != numbered.count:
                 raise RuntimeError("the feed would have a gap")
             seq += numbered.count
@@ -229,14 +241,11 @@ async def begin(db: Database, actor: Actor, clock: Clock, request_id: str = "", 
     the rows of the access log are committed before the context is left. Raises Unavailable when the database cannot serve.
     """
     with unavailable():
-        if writing:
-            async with db.write.begin() as conn:
-                tx = Transaction(conn, db, actor, clock, request_id, writing=True)
-                yield tx
+        async with AsyncExitStack() as stack:
+            conn = await stack.enter_async_context(db.write.begin()) if writing else None
+            tx = Transaction(db, actor, clock, request_id, stack, conn)
+            yield tx
+            if writing:
                 await tx.finish()
-        else:
-            async with db.read.connect() as conn:
-                tx = Transaction(conn, db, actor, clock, request_id, writing=False)
-                yield tx
-            if seen := tx.access_rows():
-                await db.log_access(seen)
+        if not writing and (seen := tx.access_rows()):
+            await db.log_access(seen)
