@@ -1,0 +1,146 @@
+"""API tokens `fu_<id>_<secret>`: stored as SHA-256 only, found by id, compared in constant time; and the fixed tokens of the demo."""
+
+import hmac
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+from time import monotonic
+from typing import Final
+
+from app.actor import SCOPES, Act, Actor, Role
+from app.clock import Clock
+from app.db import catalogue, tokens
+from app.db.engine import Database
+from app.db.tokens import TokenRow
+from app.db.transaction import Transaction, begin
+from app.errors import FieldError, Invalid, Unauthenticated
+
+CACHE_SECONDS: Final = 1.0  # for so long a revoked token may still be let in
+_MOST_CACHED: Final = 1000
+_DEMO_AT_A_CENTRE: Final = {
+    "nurse": Role.NURSE,
+    "clinician": Role.CLINICIAN,
+    "coordinator": Role.COORDINATOR,
+    "integration": Role.INTEGRATION,
+}
+_DEMO_EVERYWHERE: Final = {
+    "demo-network": Role.NETWORK,
+    "demo-auditor": Role.AUDITOR,
+    "demo-admin": Role.ADMIN,
+    "demo-integration-all": Role.INTEGRATION,
+}
+# Who looks a token up, before it is known who calls: an actor without a centre.
+_NOBODY: Final = Actor("authentication", Role.OPERATOR, frozenset())
+# Roles that a token may have: those of contract 8.
+ROLES: Final = frozenset(Role) - {Role.OPERATOR, Role.WORKER}
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token to be made. `centres` None: all of them; scopes only for systems."""
+
+    name: str
+    role: Role
+    centres: frozenset[str] | None
+    scopes: frozenset[str] = frozenset()
+
+
+async def add(tx: Transaction, new: NewToken) -> str:
+    """Stores a new token and answers it; it can never be read again. Raises Invalid for an unknown centre, scope or role, Forbidden."""
+    tx.actor.must(Act.MANAGE_ACCOUNTS)
+    faults = [FieldError("scopes", "unknown_scope", "There is no such scope.")] if new.scopes - SCOPES else []
+    if new.role not in ROLES:
+        faults.append(FieldError("role", "unknown_role", "A token cannot have this role."))
+    if new.scopes and new.role is not Role.INTEGRATION:
+        faults.append(FieldError("scopes", "scopes_need_integration", "Only tokens of systems have scopes."))
+    if new.centres is not None and not new.centres <= await catalogue.centre_codes(tx):
+        faults.append(FieldError("centres", "unknown_centre", "There is no such centre."))
+    if faults:
+        raise Invalid("The token cannot be made.", errors=faults)
+    token_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
+    centres = "all" if new.centres is None else " ".join(sorted(new.centres))
+    row = TokenRow(token_id, new.name, _hash(secret), new.role, centres, " ".join(sorted(new.scopes)), tx.now, None)
+    await tokens.add(tx, row)
+    tx.changed("token", token_id, "add", None, {"name": new.name, "role": new.role, "centres": centres, "scopes": sorted(new.scopes)})
+    return f"fu_{token_id}_{secret}"
+
+
+async def revoke(tx: Transaction, token_id: str) -> bool:
+    """Takes a token back; it is refused at the latest after CACHE_SECONDS. False when there was nothing to take back. Raises Forbidden."""
+    tx.actor.must(Act.MANAGE_ACCOUNTS)
+    revoked = await tokens.revoke(tx, token_id)
+    if revoked:
+        tx.changed("token", token_id, "revoke", None, None)
+    return revoked
+
+
+class Tokens:
+    """Says whose a token is. One for each process."""
+
+    def __init__(self, database: Database, clock: Clock, *, demo: bool) -> None:
+        """`demo`: the fixed tokens of contract 7 are honoured, from loopback only."""
+        self._db = database
+        self._clock = clock
+        self._demo = demo
+        self._rows: dict[str, tuple[float, TokenRow | None]] = {}
+        self._centres: tuple[float, frozenset[str]] = (0.0, frozenset())
+
+    async def actor(self, token: str, loopback: bool) -> tuple[str, Actor]:
+        """A name for the token (for counting its calls; not secret) and who it is. Raises Unauthenticated."""
+        if token.startswith("demo-"):
+            return token, await self._demo_actor(token, loopback)
+        kind, _, rest = token.partition("_")
+        token_id, _, secret = rest.partition("_")
+        row = await self._row(token_id) if kind == "fu" and token_id and secret else None
+        if row is None or not hmac.compare_digest(row.secret_hash, _hash(secret)):
+            raise Unauthenticated
+        return token_id, _actor(row)
+
+    async def _row(self, token_id: str) -> TokenRow | None:
+        until, row = self._rows.get(token_id, (0.0, None))
+        if until < monotonic():
+            async with begin(self._db, _NOBODY, self._clock, writing=False) as tx:
+                row = await tokens.by_id(tx, token_id)
+            if len(self._rows) >= _MOST_CACHED:
+                self._rows.clear()
+            self._rows[token_id] = (monotonic() + CACHE_SECONDS, row)
+        return row if row is not None and row.revoked_at is None else None
+
+    async def _demo_actor(self, token: str, loopback: bool) -> Actor:
+        if not (self._demo and loopback):
+            raise Unauthenticated
+        role = _DEMO_EVERYWHERE.get(token)
+        if role is not None:
+            return Actor(token, role, None, _scopes(role), "network")
+        word, _, centre = token.removeprefix("demo-").partition("-")
+        role = _DEMO_AT_A_CENTRE.get(word)
+        if role is None or centre not in await self._known_centres():
+            raise Unauthenticated
+        return Actor(token, role, frozenset({centre}), _scopes(role), centre)
+
+    async def _known_centres(self) -> frozenset[str]:
+        until, codes = self._centres
+        if until < monotonic():
+            async with begin(self._db, _NOBODY, self._clock, writing=False) as tx:
+                codes = await catalogue.centre_codes(tx)
+            self._centres = (monotonic() + CACHE_SECONDS, codes)
+        return codes
+
+
+def _hash(secret: str) -> str:
+    # 256 random bits need no slow hash: nobody can try them all.
+    return sha256(secret.encode()).hexdigest()
+
+
+def _scopes(role: Role) -> frozenset[str]:
+    return SCOPES if role is Role.INTEGRATION else frozenset()
+
+
+def _actor(row: TokenRow) -> Actor:
+    centres = None if row.centres == "all" else frozenset(row.centres.split())
+    return Actor(row.name, Role(row.role), centres, frozenset(row.scopes.split()), _unit(centres))
+
+
+def _unit(centres: Iterable[str] | None) -> str:
+    return "network" if centres is None else " ".join(sorted(centres))
