@@ -1,0 +1,172 @@
+"""What a route asks for: a transaction of the actor that the middleware found, a reading with conditional answers, the mark of its act."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Request, params
+from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.responses import Response
+
+from app.actor import Act, Actor, Role
+from app.db import feed
+from app.db.transaction import Transaction as Transaction
+from app.db.transaction import begin
+from app.errors import FieldError, Invalid
+from app.followup.alerts import Polled
+from app.followup.commands import Ask, Page
+from app.http import conditional, paging
+from app.http.call import actor_of, header, of
+from app.http.conditional import answer
+from app.http.middleware import guarded
+
+JSON = Mapping[str, Any]
+
+
+# ---- Transactions -------------------------------------------------------------------------------------------------------
+
+
+async def open_transaction(request: Request) -> AsyncIterator[Transaction]:
+    """A writing transaction. It ends (commits, or rolls back) before the answer leaves, by `scope="function"`."""
+    house, scope = request.app.state, request.scope
+    async with begin(house.db, actor_of(scope), house.clock, of(scope).request_id) as tx:
+        yield tx
+
+
+class Reading:
+    """A reading transaction and the request's conditions: each answer has its ETag, and what the caller holds already is 304."""
+
+    __slots__ = ("request", "tx")
+
+    def __init__(self, tx: Transaction, request: Request) -> None:
+        self.tx = tx
+        self.request = request
+
+    async def one(self, question: Callable[[Transaction], Awaitable[JSON]]) -> Response:
+        """One object that depends on the day or on other rows: `"<version>.<stamp>"`, or `W/"<stamp>"` where it has no version."""
+        stamp, given = await self._stamp(), self._given()
+        weak = f'W/"{stamp}"'
+        mine = conditional.held_version(given, stamp) or (weak if conditional.held(given, weak) else None)
+        if mine is not None:
+            return conditional.not_modified(mine)
+        found = await question(self.tx)
+        return answer(found, etag=conditional.version_tag(found["version"], stamp) if "version" in found else weak)
+
+    async def page(self, question: Callable[[Transaction, Ask], Awaitable[Page]], limit: int, cursor: str | None, count: str | None) -> Response:
+        """A page of a list, as of the day on which its walk began."""
+        query, scope, sign = self.request.query_params, self.request.scope, self.tx.keys.blind
+        asked = paging.ask(query, self.tx.today, sign, limit=limit, cursor=cursor, count=count)
+        self.tx.today = asked.as_of_date
+        etag = f'W/"{await self._stamp()}"'
+        if conditional.held(self._given(), etag):
+            return conditional.not_modified(etag)
+        body, headers = paging.body(scope["path"], query, asked, await question(self.tx, asked), sign)
+        return answer(body, 200, headers, etag)
+
+    async def fixed(self, version: int, question: Callable[[Transaction], Awaitable[JSON]]) -> Response:
+        """One object that never changes: its version is its tag. It is looked up all the same, so that what does not exist is 404."""
+        found, etag = await question(self.tx), conditional.version_tag(version)
+        return conditional.not_modified(etag) if conditional.held(self._given(), etag) else answer(found, etag=etag)
+
+    async def feed(self, question: Callable[[Transaction], Awaitable[Polled]]) -> Response:
+        """A page of the feed. Its tag holds how far it reached and whether it was full: a full page never changes, another one only when
+        the head has moved on; so 304 takes one look at the head row."""
+        own = conditional.stamp(self.tx.actor, self._address())
+        for tag in conditional.tags(self._given()):
+            reached, _, rest = tag.rpartition(":")[0].partition(":")
+            if tag.endswith(f":{own}") and await self._still_fits(reached, full=rest == "full"):
+                return conditional.not_modified(f'"{tag}"')
+        page = await question(self.tx)
+        etag = f'"{page.next_cursor}:{"full" if page.has_more else "open"}:{own}"'
+        return answer({"items": page.items, "next_cursor": page.next_cursor, "has_more": page.has_more}, etag=etag)
+
+    async def _still_fits(self, reached: str, *, full: bool) -> bool:
+        head = await feed.head(self.tx)
+        return reached.partition(".")[0] == str(head.epoch) if full else reached == f"{head.epoch}.{head.last_seq}"
+
+    async def _stamp(self) -> str:
+        # The head is read first: a commit in between makes the tag older than the answer, and the next question is simply answered again.
+        head = await feed.head(self.tx)
+        return conditional.stamp(self.tx.actor, self._address(), head.last_at.timestamp(), self.tx.today)
+
+    def _address(self) -> str:
+        scope = self.request.scope
+        return f"{scope['path']}?{scope['query_string'].decode('latin-1')}"
+
+    def _given(self) -> str | None:
+        return header(self.request.scope, b"if-none-match")
+
+
+async def open_reading(request: Request) -> AsyncIterator[Reading]:
+    """A reading. What it has shown stands in the access log before the answer leaves."""
+    house, scope = request.app.state, request.scope
+    async with begin(house.db, actor_of(scope), house.clock, of(scope).request_id, writing=False) as tx:
+        yield Reading(tx, request)
+
+
+# Who asks where no token is needed: the counts of the whole network and the service's own state, never a person.
+_OPERATIONS = Actor("operations", Role.NETWORK, None, unit="network")
+
+
+async def open_unasked(request: Request) -> AsyncIterator[Transaction]:
+    """A reading for the addresses that need no token."""
+    house = request.app.state
+    async with begin(house.db, _OPERATIONS, house.clock, of(request.scope).request_id, writing=False) as tx:
+        yield tx
+
+
+TxDep = Annotated[Transaction, Depends(open_transaction, scope="function")]
+ReadDep = Annotated[Reading, Depends(open_reading, scope="function")]
+OpenDep = Annotated[Transaction, Depends(open_unasked, scope="function")]
+
+
+# ---- The mark of a route ------------------------------------------------------------------------------------------------
+
+
+class _Mark:
+    """Refuses callers that may not, before a transaction is opened, and query parameters that the route does not know."""
+
+    def __init__(self, act: Act) -> None:
+        self.act = act
+        self.parameters: frozenset[str] = frozenset()
+
+    async def __call__(self, request: Request) -> None:
+        actor_of(request.scope).must(self.act)
+        if request.scope["query_string"]:
+            self._refuse_unknown(request)
+
+    def _refuse_unknown(self, request: Request) -> None:
+        names = [name for name, _ in request.query_params.multi_items()]
+        faults = [FieldError(name, "unknown_parameter", "There is no such parameter here.") for name in names if name not in self.parameters]
+        faults += [FieldError(name, "given_twice", "A parameter is given once.") for name in set(names) if names.count(name) > 1]
+        if faults:
+            raise Invalid("The query has parameters that this address does not take.", errors=faults, code=faults[0].code)
+
+
+def Needs(act: Act) -> params.Depends:  # noqa: N802 - reads as a word in the list of a route's dependencies
+    """The mark of a route: who may. The act of `followup` asks once more, for commands and the worker pass no route."""
+    return params.Depends(_Mark(act))
+
+
+def refuse_undeclared(app: FastAPI, *, open_paths: frozenset[str], number: int) -> dict[tuple[str, str], Act]:
+    """Stops the start when a route lacks its mark, or when there are not `number` of them; answers who may what, by path and method.
+
+    `app.routes` is a tree: walking it finds nothing and is content for ever. So the number is asked for.
+    """
+    table: dict[tuple[str, str], Act] = {}
+    addresses = []
+    for found in iter_route_contexts(app.routes):
+        route, path = found.original_route, found.path
+        if not isinstance(route, APIRoute) or path is None:
+            raise RuntimeError(f"{path} is no route of the API's kind")
+        addresses.append((found.path_regex, found.methods))
+        marks = [d.call for d in found.dependant.dependencies if isinstance(d.call, _Mark)]
+        if path in open_paths and not guarded(path) and not marks:
+            continue
+        if len(marks) != 1:
+            raise RuntimeError(f"{path} must declare one act by Needs(...), and declares {len(marks)}")
+        marks[0].parameters = frozenset(field.alias for field in found.dependant.query_params)
+        table |= {(path, method): marks[0].act for method in found.methods or ()}
+    if len(table) != number:
+        raise RuntimeError(f"{len(table)} routes declare their act; {number} are expected")
+    app.state.addresses = addresses
+    return table

@@ -1,0 +1,248 @@
+"""What every call passes, outermost first: last resort, id and log line and headers; limits; who calls and how often; strict JSON.
+
+Pure ASGI, one object a layer. A layer refuses by raising an error of the field; the outermost turns it into problem+json.
+"""
+
+import asyncio
+import ipaddress
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from time import perf_counter
+
+import structlog
+from limits.aio.storage import MemoryStorage
+from prometheus_client import CollectorRegistry, Histogram
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.actor import Actor
+from app.errors import FollowUpError, Malformed, RateLimited, TooLarge, Unauthenticated, Unavailable
+from app.http import problems, strict
+from app.http.call import Call, Headers, header, of, request_id
+
+log = structlog.get_logger("http")
+
+BODY_BYTES, IMPORT_BYTES = 1_000_000, 64_000_000
+DEADLINE_SECONDS, IMPORT_SECONDS = 30.0, 600.0
+IMPORTS = "/api/v1/imports"
+
+_ALWAYS: Headers = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"x-frame-options", b"DENY"),
+]
+# Addresses that need a token, and what their answers carry (contract 1).
+GUARDED = ("/api", "/fhir")
+_GUARDED: Headers = [
+    *_ALWAYS,
+    (b"cache-control", b"private, no-cache"),
+    (b"vary", b"Authorization, Accept"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+]
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+Authenticate = Callable[[str, bool], Awaitable[tuple[str, Actor]]]
+
+
+def guarded(path: str) -> bool:
+    """Whether an address needs a token: everything under /api and /fhir, whether it exists or not."""
+    return path.startswith(GUARDED) and (path in GUARDED or path.startswith(("/api/", "/fhir/")))
+
+
+class Outermost:
+    """Last resort (no exception leaves it), request id, one log line by route template without query, headers, the figures of requests."""
+
+    def __init__(self, app: ASGIApp, *, registry: CollectorRegistry, open_headers: Headers) -> None:
+        self.app = app
+        self.open_headers = [*_ALWAYS, *open_headers]
+        self.seconds = Histogram("follow_up_request_seconds", "Requests", ("method", "route", "status"), registry=registry)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began = perf_counter()
+        call = scope["call"] = Call(request_id(header(scope, b"x-request-id")))
+        headers = _GUARDED if guarded(scope["path"]) else self.open_headers
+        status = 0
+
+        async def told(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], *headers, (b"x-request-id", call.request_id.encode()), *call.extra]
+            await send(message)
+
+        try:
+            try:
+                await self.app(scope, receive, told)
+            except FollowUpError as refusal:
+                if status:
+                    raise
+                await problems.answer(scope, refusal)(scope, receive, told)
+        except ClientDisconnect:
+            pass  # the caller has gone in the middle of its body
+        except Exception as fault:  # the last resort: an exception that leaves here would be printed with its message
+            log.error("request.failed", exc_info=fault, request_id=call.request_id, route=_template(scope))
+            if not status:
+                await problems.answer(scope, problems.InternalError())(scope, receive, told)
+        finally:
+            self._line(scope, call, status, perf_counter() - began)
+
+    def _line(self, scope: Scope, call: Call, status: int, seconds: float) -> None:
+        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+        route = _template(scope)
+        self.seconds.labels(method, route, str(status)).observe(seconds)
+        log.info(
+            "request.done",
+            method=method,
+            route=route,
+            status=status,
+            took_ms=round(seconds * 1000, 1),
+            request_id=call.request_id,
+            actor=call.actor.name if call.actor else None,
+        )
+
+
+def _template(scope: Scope) -> str:
+    """`/api/v1/visits/{visit_id}`, never the address itself: a person's number in a mistyped address stays out of the log."""
+    route = scope.get("route")
+    return str(route.path) if route is not None else "-"
+
+
+class Limits:
+    """One deadline for the whole call; the body's size is counted while it is read, and a declared one is refused at the first read."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        importing = scope["path"] == IMPORTS
+        most = IMPORT_BYTES if importing else BODY_BYTES
+        read = 0
+
+        async def counted() -> Message:
+            nonlocal read
+            if not read and _declared(scope) > most:
+                raise TooLarge(f"A body may have {most:,} bytes here.")
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > most:
+                raise TooLarge(f"A body may have {most:,} bytes here.")
+            return message
+
+        try:
+            async with asyncio.timeout(IMPORT_SECONDS if importing else DEADLINE_SECONDS):
+                await self.app(scope, counted, send)
+        except TimeoutError:
+            raise Unavailable("The answer took too long; try again.", retry_after=10) from None
+
+
+def _declared(scope: Scope) -> int:
+    length = header(scope, b"content-length") or "0"
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else 0
+
+
+class WhoCalls:
+    """Settles who calls before a body is read, and how often: `per_second` calls a token, counted in windows of one second."""
+
+    def __init__(self, app: ASGIApp, *, authenticate: Authenticate, per_second: int) -> None:
+        self.app = app
+        self.authenticate = authenticate
+        self.per_second = per_second
+        self.policy = (b"ratelimit-policy", f'"token";q={per_second};w=1'.encode())
+        self.counts = MemoryStorage()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not guarded(scope["path"]):
+            await self.app(scope, receive, send)
+            return
+        call = of(scope)
+        token_id, call.actor = await self.authenticate(_token(scope), from_loopback(scope))
+        # The library's fixed window by its storage: one counter; its strategy class would ask the storage twice more for the same.
+        count = await self.counts.incr(token_id, 1)
+        left = max(0, self.per_second - count)
+        call.extra += [self.policy, (b"ratelimit", f'"token";r={left};t=1'.encode())]
+        if count > self.per_second:
+            raise RateLimited(f"More than {self.per_second} requests a second with this token.", retry_after=1)
+        await self.app(scope, receive, send)
+
+
+def _token(scope: Scope) -> str:
+    given = [value for name, value in scope["headers"] if name == b"authorization"]
+    if not given:
+        raise Unauthenticated("Send a token: Authorization: Bearer <token>.")
+    scheme, _, token = given[0].partition(b" ")
+    if len(given) > 1 or scheme.lower() != b"bearer" or not token.isascii() or len(token) > 512:
+        raise Unauthenticated
+    return str(token.strip().decode("ascii"))
+
+
+def from_loopback(scope: Scope) -> bool:
+    """Whether the peer is this machine itself; what a proxy forwards is not, wherever the proxy stands."""
+    client = scope.get("client")
+    forwarded = any(name in (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via") for name, _ in scope["headers"])
+    return client is not None and not forwarded and _is_loopback(client[0])
+
+
+@lru_cache(maxsize=1024)
+def _is_loopback(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return bool((mapped or address).is_loopback)
+
+
+class StrictJson:
+    """Reads the body of what writes, checks media type and form, and hands the same bytes on. Imports are read by their own route."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD") or scope["path"] == IMPORTS:
+            await self.app(scope, receive, send)
+            return
+        body = await _whole(receive)
+        if body is None:
+            return  # the caller has gone
+        if body:
+            _check_media_type(scope)
+            strict.loads(body)
+        replayed = False
+
+        async def again() -> Message:
+            nonlocal replayed
+            if replayed:
+                return await receive()
+            replayed = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        await self.app(scope, again, send)
+
+
+async def _whole(receive: Receive) -> bytes | None:
+    parts = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+def _check_media_type(scope: Scope) -> None:
+    media, _, rest = (header(scope, b"content-type") or "").partition(";")
+    taken = ("application/json", "application/merge-patch+json") if scope["method"] == "PATCH" else ("application/json",)
+    if media.strip().lower() not in taken:
+        raise problems.UnsupportedMediaType(f"Send {' or '.join(taken)}.")
+    charset = rest.strip().lower().replace('"', "").replace(" ", "")
+    if charset.startswith("charset=") and charset != "charset=utf-8":
+        raise Malformed("JSON is sent as UTF-8.", code="not_utf8")
