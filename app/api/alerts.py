@@ -1,0 +1,60 @@
+"""Overdue alerts: the snapshot, the feed that hospital systems poll, and the acknowledgement."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from app.actor import Act
+from app.api import answers, parameters
+from app.followup import alerts
+from app.followup.commands import Ask, Page, Reason
+from app.http.conditional import changed
+from app.http.deps import Needs, ReadDep, Transaction, TxDep
+from app.http.paging import Count, Cursor, Limit
+
+router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])
+
+After = Annotated[str, Query(max_length=100, description="`next_cursor` of the page before, `feed_cursor` of a snapshot, or `0`")]
+
+
+@router.get("", dependencies=[Needs(Act.READ_ALERTS)], responses=answers.told(answers.AlertPage, *answers.LISTED))
+async def list_alerts(
+    read: ReadDep,
+    state: parameters.AlertStates = "open,acknowledged",
+    centre: parameters.Code = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    count: Count = None,
+) -> Response:
+    """The alerts as they stand. `feed_cursor` of the first page is where polling begins, so that nothing is missed."""
+
+    async def snapshot(tx: Transaction, ask: Ask) -> Page:
+        found = await alerts.snapshot(tx, frozenset(state.split(",")), centre, ask)
+        return Page(found.page.items, found.page.next, found.page.total, {"feed_cursor": found.feed_cursor})
+
+    return await read.page(snapshot, limit, cursor, count)
+
+
+@router.get("/events", dependencies=[Needs(Act.READ_ALERTS)], responses=answers.told(answers.Feed, *answers.LISTED, 410))
+async def poll_alerts(
+    read: ReadDep,
+    after: After = "0",
+    limit: Limit = 100,
+    type: parameters.EventTypes = None,  # noqa: A002 - the contract's word
+    centre: parameters.Code = None,
+) -> Response:
+    """The feed: events after a cursor in the order of their commits. The same cursor gives the same events for ever."""
+    types = frozenset(type.split(",")) if type else None
+    return await read.feed(lambda tx: alerts.poll(tx, after, limit, types, centre))
+
+
+@router.post(
+    "/{alert_id}/acknowledge",
+    dependencies=[Needs(Act.ACKNOWLEDGE_ALERT)],
+    responses=answers.told(answers.Alert, *answers.BODY, 404, 409),
+)
+async def acknowledge_alert(tx: TxDep, alert_id: UUID, reason: Reason) -> Response:
+    """Notes that somebody has taken the alert up; the same again is the same."""
+    return changed(await alerts.acknowledge(tx, alert_id, reason))

@@ -1,0 +1,594 @@
+"""The answers' types: they feed OpenAPI and check nothing on the way out. What is sent are plain dicts of `followup`, dumped by orjson."""
+
+from datetime import date, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Answers = dict[int | str, dict[str, Any]]
+
+
+class Told(BaseModel):
+    """Part of an answer."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+
+class Fault(Told):
+    """One fault: where, a code for machines, and why. `in` says where it stands when that is not the body."""
+
+    pointer: str
+    code: str
+    message: str
+    in_: Literal["query", "path", "header"] | None = Field(None, alias="in")
+
+
+class Problem(Told):
+    """An error by RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    request_id: str
+    code: str
+    errors: list[Fault] = []
+
+
+class Source(Told):
+    system: str
+    id: str
+
+
+class ProtocolVersion(Told):
+    code: str
+    version: int
+
+
+class Label(Told):
+    sv: str
+    en: str
+
+
+class PatientBlock(Told):
+    """A patient in lists; of a protected identity name, day, number and phone are null."""
+
+    id: UUID
+    name: str | None
+    birth_date: date | None
+    masked_number: str | None
+    phone: str | None
+    protected: bool
+
+
+class MaskedNumber(Told):
+    system: str
+    masked: str
+    since: date
+
+
+class ContactPerson(Told):
+    name: str
+    relation: str | None
+    phone: str | None
+
+
+class Patient(PatientBlock):
+    version: int
+    identifiers: list[MaskedNumber]
+    contact_persons: list[ContactPerson]
+    preferred_channel: str | None
+    responsible_centre: str
+    registered_at: datetime
+    merged_ids: list[UUID]
+
+
+class FoundPatient(PatientBlock):
+    responsible_centre: str
+    status: str
+
+
+class FoundPatients(Told):
+    items: list[FoundPatient]
+
+
+class Plan(Told):
+    """One protocol version followed for one patient."""
+
+    id: UUID
+    version: int
+    patient_id: UUID
+    protocol: ProtocolVersion
+    purpose: Literal["care", "registry", "study"]
+    class_: str | None = Field(alias="class")
+    anchor_infusion_id: UUID
+    consent: Literal["not-needed", "asked", "yes", "no", "withdrawn"]
+    state: Literal["active", "replaced", "ended"]
+    ends_on: date | None
+
+
+class Plans(Told):
+    items: list[Plan]
+
+
+class Visit(Told):
+    """One visit, as of a local day."""
+
+    id: UUID
+    version: int
+    plan_id: UUID
+    protocol: ProtocolVersion
+    purpose: Literal["care", "registry", "study"]
+    infusion_id: UUID
+    patient_id: UUID
+    centre: str
+    code: str
+    label: Label
+    anchor: Literal["infusion", "discharge", "birth"]
+    mode: list[str]
+    provisional: bool
+    waits_for: str | None
+    target_on: date
+    window_start: date
+    window_end: date
+    suggested_on: date | None
+    report_due_on: date | None
+    state: Literal["planned", "due", "overdue", "completed", "missed", "cancelled"]
+    days_overdue: int
+    booked_on: date | None
+    completed_on: date | None
+    completed_mode: str | None
+    on_time: bool | None
+    performed_by: str | None
+    response: str | None
+    response_text: str | None
+    cancel_reason: str | None
+    missed_reason: str | None
+    assessments: list[str]
+
+
+class PlannedVisit(Visit):
+    """A visit in a preview: not stored yet, so it may have no id and no plan."""
+
+    id: UUID | None  # type: ignore[assignment]
+    plan_id: UUID | None  # type: ignore[assignment]
+
+
+class PlannedPlan(Plan):
+    """A plan in a preview."""
+
+    id: UUID | None  # type: ignore[assignment]
+
+
+class OpenVisit(Told):
+    id: UUID
+    code: str
+    protocol: str
+
+
+class OneVisit(Visit):
+    as_of_date: date
+    also_open: list[OpenVisit]
+    patient: PatientBlock
+
+
+class Contact(Told):
+    id: UUID
+    visit_id: UUID
+    channel: str | None
+    outcome: str | None
+    contacted_on: date
+    note: str | None
+    remind_on: date | None
+    recorded_at: datetime
+    recorded_by: str
+
+
+class DueVisit(Visit):
+    patient: PatientBlock
+    last_contact: Contact | None
+
+
+class InfusionOfList(Told):
+    """One infusion event; plans and visits are left out in lists."""
+
+    id: UUID
+    version: int
+    patient_id: UUID
+    centre: str
+    product: str
+    context: Literal["SOC", "ACT", "ICT", "CUP", "HE"]
+    infused_on: date
+    discharged_on: date | None
+    indication: str | None
+    batch: str | None
+    batch_expires_on: date | None
+    in_specification: bool | None
+    continues: UUID | None
+    new_course: bool
+    source: Source | None
+    registered_on: date
+    infusion_number: int | None
+    course_number: int | None
+    reinfusion: bool
+    voided: bool
+    void_reason: str | None
+
+
+class Infusion(InfusionOfList):
+    as_of_date: date
+    warnings: list[str]
+    plans: list[Plan]
+    follow_up_until: date | None
+    visits: list[Visit]
+
+
+class Standing(Told):
+    state: str
+    target_on: date
+    window_start: date
+    window_end: date
+    centre: str
+
+
+class Change(Told):
+    visit_id: UUID
+    code: str
+    from_: Standing = Field(alias="from")
+    to: Standing
+    why: str
+
+
+class DroppedBooking(Told):
+    visit_id: UUID
+    code: str
+    booked_on: date
+
+
+class Preview(Told):
+    """What recording an infusion would make and change."""
+
+    as_of_date: date
+    plans: list[PlannedPlan]
+    visits: list[PlannedVisit]
+    changes: list[Change]
+    dropped_bookings: list[DroppedBooking]
+    warnings: list[str]
+    known_elsewhere: bool
+
+
+class Corrected(Infusion):
+    dropped_bookings: list[DroppedBooking] = []
+
+
+class PatientEvent(Told):
+    """Something that happened to a patient; with `where`, `centre` or `entered_in_error` by its type."""
+
+    id: UUID
+    type: str
+    on: date
+    note: str | None
+    source: Source | None
+    recorded_at: datetime
+    recorded_by: str
+
+
+class Alert(Told):
+    id: UUID
+    version: int
+    visit_id: UUID
+    patient_id: UUID
+    centre: str
+    code: str
+    window_end: date
+    purpose: str
+    state: Literal["open", "acknowledged", "resolved"]
+    raised_at: datetime
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    reason: str | None
+    resolved_at: datetime | None
+    resolved_by: str | None
+
+
+class FollowUp(Told):
+    """One patient's follow-up in one answer."""
+
+    patient: Patient
+    as_of_date: date
+    responsible_centre: str
+    status: Literal["in-follow-up", "lost", "followed-elsewhere", "withdrawn", "deceased", "plan-ended"]
+    plans: list[Plan]
+    infusions: list[InfusionOfList]
+    visits: list[Visit]
+    next_visit: Visit | None
+    last_seen_on: date | None
+    last_contact_on: date | None
+    follow_up_until: date | None
+    alerts: list[Alert]
+    contacts: list[Contact]
+    events: list[PatientEvent]
+
+
+class EventData(Told):
+    alert_id: UUID
+    visit_id: UUID
+    patient_id: UUID
+    centre: str
+    code: str
+    window_end: date
+    state: str
+    resolved_by: str | None = None
+
+
+class FeedEvent(Told):
+    """One event of the alert feed, named as CloudEvents does."""
+
+    specversion: Literal["1.0"]
+    id: UUID
+    source: str
+    type: Literal["visit.overdue", "alert.acknowledged", "alert.resolved", "alert.reopened"]
+    subject: str
+    time: datetime
+    seq: int
+    data: EventData
+
+
+class Feed(Told):
+    """Events after a cursor, oldest first; `next_cursor` is given on an empty page too."""
+
+    items: list[FeedEvent]
+    next_cursor: str
+    has_more: bool
+
+
+class PageOf(Told):
+    """A page of a list."""
+
+    next_cursor: str | None
+    has_more: bool
+    as_of_date: date
+    total: int | None = None
+
+
+class InfusionPage(PageOf):
+    items: list[InfusionOfList]
+
+
+class VisitPage(PageOf):
+    items: list[DueVisit]
+
+
+class AlertPage(PageOf):
+    """The alerts as they stand, and the feed's cursor that fits them."""
+
+    items: list[Alert]
+    feed_cursor: str
+
+
+class Fact(Told):
+    """One change: who, when, what, before, after."""
+
+    id: UUID
+    at: datetime
+    actor: str
+    role: str
+    unit: str
+    kind: str
+    object_id: str
+    act: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+class History(PageOf):
+    items: list[Fact]
+
+
+class Access(Told):
+    """One read: who, when, from which unit, what, why."""
+
+    id: UUID
+    at: datetime
+    actor: str
+    role: str
+    unit: str
+    what: str
+    why: str | None
+
+
+class Accesses(PageOf):
+    items: list[Access]
+
+
+class Centre(Told):
+    code: str
+    name: str
+    city: str
+    region: str
+    hsa_id: str | None
+    status: Literal["active", "upcoming"]
+    lat: float | None
+    lon: float | None
+    manufactures: str | None
+
+
+class Centres(Told):
+    items: list[Centre]
+
+
+class Product(Told):
+    code: str
+    inn: str | None
+    brand: str | None
+    target: str | None
+    vector: str | None
+    atmp_class: str | None
+    class_: str | None = Field(alias="class")
+    infusions_per_course: int
+    protocol: str | None
+    status_eu: str | None
+    verified: bool
+
+
+class Products(Told):
+    items: list[Product]
+
+
+class VisitRule(Told):
+    code: str
+    label: Label
+    anchor: str
+    offset: dict[str, int]
+    before: int
+    after: int
+    mode: list[str]
+    assessments: list[str]
+    report_due: dict[str, int] | None
+
+
+class Protocol(Told):
+    """One version of a protocol; it never changes."""
+
+    code: str
+    version: int
+    title: str
+    purpose: str
+    restart: str
+    needs_consent: bool
+    applies_if: str | None
+    source: str
+    verified: bool
+    endless: bool
+    rules: list[VisitRule]
+
+
+class Protocols(Told):
+    items: list[Protocol]
+
+
+class ContextCount(Told):
+    context: str
+    infusions: int
+    patients: int
+    reinfusions: int
+    first_infused_on: date | None
+
+
+class VisitCounts(Told):
+    planned: int
+    due: int
+    overdue: int
+    completed: int
+    missed: int
+    not_required: int
+
+
+class Completeness(Told):
+    """Done of all whose window has closed, and the fraction it is made of."""
+
+    done: int
+    closed: int
+    percent: float | None
+
+
+class OnTime(Told):
+    on_time: int
+    done: int
+    percent: float | None
+
+
+class Figures(Told):
+    infusions: int
+    patients: int
+    children: int
+    courses: int
+    reinfusions: int
+    by_context: list[ContextCount]
+    visits: VisitCounts
+    lost: int
+    followed_elsewhere: int
+    completeness: Completeness
+    on_time: OnTime
+    unexplained: str | None
+
+
+class FiguresOfCentre(Figures):
+    centre: str
+
+
+class CentreSummary(FiguresOfCentre):
+    """One centre in numbers, as of a local day."""
+
+    as_of_date: date
+
+
+class NetworkSummary(Figures):
+    """The network in numbers, as of a local day, and each of its centres."""
+
+    as_of_date: date
+    network: str
+    centres: list[FiguresOfCentre]
+
+
+class ImportItem(Told):
+    row: int
+    verdict: Literal["accepted", "unchanged", "rejected"]
+    code: str | None
+    field: str | None
+    message: str | None
+    infusion_id: UUID | None
+
+
+class ImportReport(Told):
+    """What became of each row of a file."""
+
+    id: UUID
+    state: Literal["running", "finished"]
+    dry_run: bool
+    rows: int
+    accepted: int
+    unchanged: int
+    rejected: int
+    items: list[ImportItem]
+
+
+class DemoDay(Told):
+    today: date
+
+
+class DemoMoved(DemoDay):
+    raised: int
+
+
+_WORDS = {
+    304: "The caller has it already",
+    400: "Malformed, or a cursor of another question",
+    401: "Without a valid token",
+    403: "The role, the scopes or the centre do not allow it",
+    404: "No such object among those that the caller may see",
+    409: "What stands does not allow it",
+    410: "The cursor belongs to another epoch of the feed",
+    412: "The object has changed since it was read",
+    413: "The body is too large",
+    415: "The body's media type is not taken",
+    422: "A value breaks a rule, or is unknown",
+    428: "If-Match is needed",
+    429: "Too many requests",
+    503: "The service cannot serve just now",
+}
+_EVERYWHERE = (401, 403, 422, 429, 503)
+READ = (304, 404)
+LISTED = (304, 400)
+BODY = (400, 413, 415)
+CHANGE = (*BODY, 404, 409, 412, 428)
+
+
+def told(model: type[Told], *also: int, status: tuple[int, ...] = (200,)) -> Answers:
+    """The answers of a route: `model` with each of `status`, and the problems that can happen; those of every route need no naming."""
+    good: Answers = {code: {"model": model, "description": "Done" if code != 201 else "Made"} for code in status}
+    bad: Answers = {code: {"model": Problem, "description": _WORDS[code]} for code in sorted({*_EVERYWHERE, *also}) if code != 304}
+    unchanged: Answers = {304: {"description": _WORDS[304]}} if 304 in also else {}
+    return good | unchanged | bad

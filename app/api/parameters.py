@@ -1,0 +1,59 @@
+"""Query parameters and parts of addresses, each checked and documented once."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from fastapi import Path, Query
+from pydantic import AfterValidator, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from app.followup.commands import LocalDate, Slug, Text
+from app.planning.visits import VisitState
+
+Code = Annotated[Slug | None, Query(description="a code, as the catalogue lists it")]
+Day = Annotated[LocalDate | None, Query(description="a local day, YYYY-MM-DD")]
+Word = Annotated[Text | None, Query()]
+YesNo = Annotated[Literal["true", "false"] | None, Query()]
+CodeInPath = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$"), Path(description="a code, as the catalogue lists it")]
+
+
+class Status(StrEnum):
+    """The words of `status` in a patient's follow-up."""
+
+    IN_FOLLOW_UP = "in-follow-up"
+    LOST = "lost"
+    ELSEWHERE = "followed-elsewhere"
+    WITHDRAWN = "withdrawn"
+    DECEASED = "deceased"
+    PLAN_ENDED = "plan-ended"
+
+
+def _words_of(allowed: type[StrEnum] | frozenset[str]) -> tuple[Callable[[str], str], dict[str, Any]]:
+    """The check of a comma list, and its schema."""
+    known = sorted(str(word) for word in allowed)
+
+    def check(told: str) -> str:
+        words = told.split(",")
+        if not set(words) <= set(known) or len(set(words)) < len(words):
+            raise PydanticCustomError("unknown_value", "A comma list of the words allowed here, each once.")
+        return told
+
+    either = "|".join(known)
+    return check, {"type": "string", "pattern": f"^({either})(,({either})){{0,{len(known) - 1}}}$"}
+
+
+_state, _state_schema = _words_of(VisitState)
+_status, _status_schema = _words_of(Status)
+_alert, _alert_schema = _words_of(frozenset({"open", "acknowledged", "resolved"}))
+_type, _type_schema = _words_of(frozenset({"visit.overdue", "alert.acknowledged", "alert.resolved", "alert.reopened"}))
+
+States = Annotated[str, AfterValidator(_state), WithJsonSchema(_state_schema), Query(description="states of visits, a comma list")]
+Statuses = Annotated[str, AfterValidator(_status), WithJsonSchema(_status_schema), Query(description="how follow-up stands, a comma list")]
+AlertStates = Annotated[str, AfterValidator(_alert), WithJsonSchema(_alert_schema), Query(description="states of alerts, a comma list")]
+EventTypes = Annotated[
+    str | None,
+    AfterValidator(lambda told: told if told is None else _type(told)),
+    WithJsonSchema(_type_schema),
+    Query(description="types of events, a comma list"),
+]

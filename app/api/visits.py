@@ -1,0 +1,103 @@
+"""Visits: the due list, one visit, and what people do with it."""
+
+from uuid import UUID
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from app.actor import Act
+from app.api import answers, parameters
+from app.followup import lists, visits
+from app.followup.commands import Reason
+from app.followup.lists import DueFilter
+from app.followup.visits import Booking, Completion, NewContact, NotRequired
+from app.http.conditional import IfMatch, answer, changed
+from app.http.deps import Needs, ReadDep, TxDep
+from app.http.paging import Count, Cursor, Limit
+from app.planning.protocol import Purpose
+from app.planning.visits import VisitState
+
+router = APIRouter(prefix="/api/v1/visits", tags=["visits"])
+_CHANGED = answers.told(answers.OneVisit, *answers.CHANGE)
+
+
+@router.get("", dependencies=[Needs(Act.READ_VISITS)], responses=answers.told(answers.VisitPage, *answers.LISTED))
+async def list_visits(
+    read: ReadDep,
+    state: parameters.States = "due,overdue",
+    status: parameters.Statuses = "in-follow-up",
+    centre: parameters.Code = None,
+    due_from: parameters.Day = None,
+    due_to: parameters.Day = None,
+    opens_to: parameters.Day = None,
+    booked: parameters.YesNo = None,
+    product: parameters.Code = None,
+    code: parameters.Word = None,
+    purpose: Purpose | None = None,
+    patient: UUID | None = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    count: Count = None,
+) -> Response:
+    """The due list, by the end of the window: what is due or overdue in one's centres, unless asked otherwise."""
+    wanted = DueFilter(
+        state=tuple(map(VisitState, state.split(","))),
+        status=tuple(status.split(",")),
+        centre=centre,
+        due_from=due_from,
+        due_to=due_to,
+        opens_to=opens_to,
+        booked=None if booked is None else booked == "true",
+        product=product,
+        code=code,
+        purpose=purpose,
+        patient=patient,
+    )
+    return await read.page(lambda tx, ask: lists.due(tx, wanted, ask), limit, cursor, count)
+
+
+@router.get("/{visit_id}", dependencies=[Needs(Act.READ_VISITS)], responses=answers.told(answers.OneVisit, *answers.READ))
+async def get_visit(read: ReadDep, visit_id: UUID) -> Response:
+    """One visit, with the patient's other open visits whose window holds today."""
+    return await read.one(lambda tx: visits.get(tx, visit_id))
+
+
+@router.post("/{visit_id}/book", dependencies=[Needs(Act.WORK_VISIT)], responses=_CHANGED)
+async def book_visit(tx: TxDep, visit_id: UUID, booking: Booking, version: IfMatch) -> Response:
+    """Notes the agreed day; null takes it back."""
+    return changed(await visits.book(tx, visit_id, booking, version=version))
+
+
+@router.post("/{visit_id}/complete", dependencies=[Needs(Act.COMPLETE_VISIT)], responses=_CHANGED)
+async def complete_visit(tx: TxDep, visit_id: UUID, done: Completion, version: IfMatch) -> Response:
+    """Marks a visit as done. What a person must confirm first is 409 with its code, until `confirm` holds it."""
+    return changed(await visits.complete(tx, visit_id, done, version=version))
+
+
+@router.post("/{visit_id}/miss", dependencies=[Needs(Act.WORK_VISIT)], responses=_CHANGED)
+async def miss_visit(tx: TxDep, visit_id: UUID, reason: Reason, version: IfMatch) -> Response:
+    """Closes a visit that will never take place."""
+    return changed(await visits.miss(tx, visit_id, reason, version=version))
+
+
+@router.post("/{visit_id}/cancel", dependencies=[Needs(Act.WAIVE_VISIT)], responses=_CHANGED)
+async def cancel_visit(tx: TxDep, visit_id: UUID, reason: NotRequired, version: IfMatch) -> Response:
+    """Marks a visit as no longer asked for by its protocol."""
+    return changed(await visits.cancel(tx, visit_id, reason, version=version))
+
+
+@router.post("/{visit_id}/reopen", dependencies=[Needs(Act.WORK_VISIT)], responses=_CHANGED)
+async def reopen_visit(tx: TxDep, visit_id: UUID, reason: Reason, version: IfMatch) -> Response:
+    """Takes back what a person decided about a visit."""
+    return changed(await visits.reopen(tx, visit_id, reason, version=version))
+
+
+@router.post(
+    "/{visit_id}/contacts",
+    status_code=201,
+    dependencies=[Needs(Act.WORK_VISIT)],
+    responses=answers.told(answers.Contact, *answers.BODY, 404, 409, status=(201,)),
+)
+async def log_contact(tx: TxDep, visit_id: UUID, contact: NewContact) -> Response:
+    """Logs an attempt to reach the patient, or with `remind_on` alone a postponement."""
+    return answer(await visits.log_contact(tx, visit_id, contact), 201)
