@@ -1,0 +1,33 @@
+"""The service and the plain model (tests/model.py) agree over random lives of fifteen years."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+
+from tests.invariants import check_invariants
+from tests.years.choices import START, Op, a_life
+from tests.years.conftest import Opener
+from tests.years.lives import Failure, Life, report
+
+LAST_DAY = START + timedelta(days=365 * 40)
+
+
+async def test_service_and_model_agree_on_a_life(open_service: Opener, seed: int) -> None:
+    async def attempt(ops: Sequence[Op]) -> Failure | None:
+        async with open_service() as service:
+            life = Life(service)
+            try:
+                await life.run(ops)
+                check_invariants(service.url, life.model.today)
+            except Exception as error:  # noqa: BLE001 - whatever went wrong, the life is shrunk and told
+                return Failure(error, life.done)
+            return None
+
+    if told := await report(seed, a_life(seed), attempt):
+        pytest.fail(told, pytrace=False)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    seeds = [pytest.param(seed, marks=pytest.mark.proof if seed >= 20 else ()) for seed in range(200)]
+    metafunc.parametrize("seed", seeds)

@@ -1,0 +1,161 @@
+"""Random lives reach every rule: a second model in which one rule is wrong differs from the first within some seeds."""
+
+import pytest
+
+from tests import model as plain
+from tests.years.choices import a_life
+from tests.years.lives import Life, attempt, report
+from tests.years.twin import Twin, model_with
+
+SEEDS = range(60)
+
+# rule: the text that states it, and a wrong one
+WRONG = {
+    "a month without such a day ends earlier": ("calendar.monthrange(year, month + 1)[1])", "28)"),
+    "day 14 is assumed while no discharge is known": (
+        "discharged_on or plus_days(infused_on, 14)",
+        "discharged_on or plus_days(infused_on, 15)",
+    ),
+    "a provisional window runs to day 90": ("plus_days(infused_on, 90)", "plus_days(infused_on, 91)"),
+    "on a tie the later working day is suggested": (
+        "(plus_days(target, distance), plus_days(target, -distance))",
+        "(plus_days(target, -distance), plus_days(target, distance))",
+    ),
+    "Midsummer Eve is no working day": (" and not midsummer_eve", ""),
+    "two AAV products are two classes": ('Product("aav-smn1"', 'Product("aav-rpe65"'),
+    "a voided infusion counts nowhere": ("if not i.voided and plan_class in (None", "if plan_class in (None"),
+    "links of a course work both ways": (" or e.continues == infusion.ref", ""),
+    "a new course does not continue by itself": ("elif last and not infusion.new_course and", "elif last and"),
+    "only the same product continues by itself": ("infusion.product == course[0].product", "True"),
+    "a full course does not continue by itself": ("len(course) < PRODUCTS", "len(course) <= PRODUCTS"),
+    "a course continues by itself within 21 days": (".days <= 21", ".days <= 20"),
+    "one of a class a day": ("if other is not infusion)", "if False)"),
+    "a neighbour within 30 days asks": (".days <= 30", ".days <= 29"),
+    "the infusion itself may say what it is": ("(infusion.says or later.says", "(later.says"),
+    "the later infusion may say what it is": ("(infusion.says or later.says", "(infusion.says"),
+    "a reinfusion takes the protocol of the plan it replaces": ("care_protocol(p, earlier[-1]) if earlier else ", ""),
+    "a child is under 18 at the infusion": (
+        "infusion.infused_on < plus_months(p.birth_date, 216)",
+        "infusion.infused_on <= plus_months(p.birth_date, 216)",
+    ),
+    "the transition plan hangs on the first infusion under 18": (
+        "(i for i in p.live() if is_child",
+        "(i for i in reversed(p.live()) if is_child",
+    ),
+    "a last-infusion plan ends with the newer infusion": (
+        "newer.infused_on if newer else None))\n        firsts",
+        "None))\n        firsts",
+    ),
+    "a window that ended on the day of the event is cancelled": ("if days.end < on:", "if days.end <= on:"),
+    "a window that ended on the day of the reinstatement is open": ("days.end < until", "days.end <= until"),
+    "registered on the last day is not late": ("was_late = days.end <", "was_late = days.end <="),
+    "a late entry before another event stays a late entry": ('"before-registration" if was_late else f"', 'f"'),
+    "a missed visit counts where the patient was at its end": ("why, responsible_on(p, days.end)", "why, responsible_on(p, today)"),
+    "a late entry counts where the patient was at its end": (
+        '"before-registration", responsible_on(p, days.end)',
+        '"before-registration", responsible_on(p, today)',
+    ),
+    "a cancelled visit stays where the patient was on that day": ("reason, responsible_on(p, on)", "reason, responsible_on(p, today)"),
+    "death comes before withdrawal": ("Closing(on, 0,", "Closing(on, 3,"),
+    "withdrawal comes before the newer infusion": ("Closing(e.on, 1,", "Closing(e.on, 3,"),
+    "on one day the transfer decides": ("moves += [(e.on, 1,", "moves += [(e.on, -1,"),
+    "the latest infusion decides the centre": ("moves = [(i.infused_on, 0,", "moves = [(date.min, 0,"),
+    "a second death is a correction": ("for e in reversed(endings(p))", "for e in endings(p)"),
+    "a corrected death is taken back altogether": ('kept = [e for e in kept if e.type != "deceased"]', "pass"),
+    "an error taken back has never been": ("last = kept.pop()", "last = kept[-1]\n            last.until = event.on"),
+    "a done visit ends a loss": ('for d in p.decisions.values() if d.outcome == "completed"]\n    soft', "for d in []]\n    soft"),
+    "an infusion ends a loss": ("[i.order for i in p.infusions if not i.voided] +", "[] +"),
+    "a withdrawal is not ended by an infusion or a visit": ("e.type in soft and any", "any"),
+    "a plan ends after its last day": ("until < today", "until < date.min"),
+    "a discharge is a sign of life": (" + [i.discharged_on for i in p.live() if i.discharged_on]", ""),
+    "a done visit is a sign of life": ("days += [d.completed_on for d in p.decisions.values() if d.completed_on]\n", "pass\n"),
+    "tidings of life are a sign of life": ('if e.type == "survival"] +', 'if e.type == "nothing"] +'),
+    "a done visit keeps its window": ("Visit(d.window, d.outcome", "Visit(now[key].window, d.outcome"),
+    "what a person decided stays": (
+        "for key, d in p.decisions.items():",
+        "for key, d in [x for x in p.decisions.items() if not now[x[0]].outcome]:",
+    ),
+    "an infusion in the future is refused": ("if infusion.infused_on > self.today:", "if False:"),
+    "a discharge in the future is refused": ("if infusion.discharged_on and infusion.discharged_on > self.today:", "if False:"),
+    "a discharge before the infusion is refused": (
+        "if infusion.discharged_on and infusion.discharged_on < infusion.infused_on:",
+        "if False:",
+    ),
+    "an infusion after the death is refused": ("if died and infusion.infused_on > died:", "if died and infusion.infused_on >= died:"),
+    "an infusion for a withdrawn patient is refused": ('["withdrawn"] * any(', '["withdrawn"] * 0 * any('),
+    "only a moved infusion is asked what it is": ("if is_moved else ()", ""),
+    "a moved infusion is asked what it is": ("(refuse_unsaid(p, infusion) if is_moved else ())", "()"),
+    "no booking in the past": ("if on and on < self.today:", "if on and on <= self.today:"),
+    "no booking of a closed visit": (
+        "if visits_of(p, self.today)[key].outcome:\n                raise Refused",
+        "if False:\n                raise Refused",
+    ),
+    "done before the window is asked": ("(on < visit.window.start)", "(on <= visit.window.start)"),
+    "nearer to the next is asked": ("abs((on - t).days) < own for t in later", "abs((on - t).days) < own - 30 for t in later"),
+    "no visit before the infusion": ('["before_infusion"] * (on < infused_on)', '["before_infusion"] * 0'),
+    "no visit after the death": ("died is not None and on > died)", "died is not None and on >= died)"),
+    "no visit missed before its window": (
+        "if visit.outcome or self.today < visit.window.start:",
+        "if visit.outcome or self.today <= visit.window.start:",
+    ),
+    "planning's mark is not reopened by hand": (
+        "if p.decisions.pop(key, None) is None:",
+        "if p.decisions.pop(key, None) is None and False:",
+    ),
+    "acknowledged by a person stays so": ('"acknowledged", True', '"acknowledged", False'),
+    "no event of a dead patient": ('if died and not (kind == "deceased"', 'if False and not (kind == "deceased"'),
+    "no death before a done visit": ("d.completed_on > on]", "d.completed_on >= on]"),
+    "no death before an infusion": ("if later or any(i.infused_on > on", "if later or any(i.infused_on >= on"),
+    "a loss needs three attempts": ("len(tries) < 3", "len(tries) < 2"),
+    "a loss needs two channels": (" or len(set(tries)) < 2", ""),
+    "only attempts since the last sign of life count": ("and day > since]", "and day >= since]"),
+    "a booking outside the moved window is dropped": ("if came_back or before.window != visit.window:", "if came_back:"),
+    "a booking that comes back must be inside the window": (
+        "if came_back or before.window != visit.window:",
+        "if before.window != visit.window:",
+    ),
+    "a lost patient's alert is acknowledged": ('"acknowledged" if is_now == "lost" else "open"', '"open"'),
+    "a loss acknowledges": ('alert and is_now == "lost" and', "False and"),
+    "found again reopens": ('is_wanted and alert and is_now != "lost"', "False and alert"),
+    "found again leaves what a person acknowledged": (
+        'alert.state == "acknowledged" and not alert.by_person',
+        'alert.state == "acknowledged"',
+    ),
+    "an alert moves with its visit": ('"replanned" if alert.window != visit.window else ', ""),
+    "an alert moves with the patient": ('"transferred" if alert.centre != visit.centre else None', "None"),
+    "followed elsewhere ends alerts": ('"followed-elsewhere" if is_now == "followed-elsewhere" else moved', "moved"),
+    "followed elsewhere raises none": ('is_now in ("in-follow-up", "lost")\n        if alert', "True\n        if alert"),
+    "overdue from the day after the window": ("visit.window.end < today and", "visit.window.end <= today and"),
+}
+
+
+async def test_a_model_agrees_with_itself() -> None:
+    for seed in range(3):
+        with model_with("class Model:", "class Model(object):") as twin:
+            failure = await attempt(Twin(twin), a_life(seed))
+        assert failure is None, failure
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("rule", WRONG)
+async def test_a_life_finds_a_wrong_rule(rule: str) -> None:
+    with model_with(*WRONG[rule]) as twin:
+        for seed in SEEDS:
+            if await attempt(Twin(twin), a_life(seed)):
+                return
+    pytest.fail(f"{len(SEEDS)} lives saw nothing")
+
+
+async def test_a_failing_life_is_shrunk() -> None:
+    with model_with(*WRONG["a provisional window runs to day 90"]) as twin:
+        told = await report(0, a_life(0), lambda ops: attempt(Twin(twin), ops))
+    assert told
+    assert told.count("Op(day=") <= 2, told
+
+
+async def test_a_life_is_the_same_life_every_time() -> None:
+    lives = [Life(Twin(plain)) for _ in range(2)]
+    for life in lives:
+        await life.run(a_life(1))
+    assert lives[0].done == lives[1].done
+    assert len(lives[0].done) > 40
