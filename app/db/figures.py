@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, case, distinct, false, func, null, or_, select
+from sqlalchemy import ColumnElement, Select, String, and_, case, cast, distinct, false, func, literal, null, or_, select
 
 from app.db.tables import infusions, patients, products, published_counts, visits
-from app.db.transaction import Transaction
+from app.db.transaction import AnyRow, Transaction
 from app.planning.state import ON_DAY
 from app.planning.visits import BEFORE_REGISTRATION, Outcome, VisitState, Window
 
@@ -23,7 +23,7 @@ class Scope:
     as_of: date
 
 
-async def _counted(tx: Transaction, query: Select[Any], scope: Scope, column: ColumnElement[Any]) -> Sequence[Row[Any]]:
+async def _counted(tx: Transaction, query: Select[Any], scope: Scope, column: ColumnElement[Any]) -> Sequence[AnyRow]:
     """One centre's rows, or everybody's; a caller without any centre belongs to nobody's network."""
     if tx.actor.centres is not None and not tx.actor.centres:
         query = query.where(false())
@@ -34,7 +34,7 @@ def _until(scope: Scope) -> ColumnElement[bool]:
     return and_(~infusions.c.voided, infusions.c.infused_on <= scope.as_of)
 
 
-async def by_context(tx: Transaction, scope: Scope) -> Sequence[Row[Any]]:
+async def by_context(tx: Transaction, scope: Scope) -> Sequence[AnyRow]:
     """(centre, context, infusions, patients, reinfusions, first infused on) for each centre and context."""
     query = (
         select(
@@ -51,12 +51,11 @@ async def by_context(tx: Transaction, scope: Scope) -> Sequence[Row[Any]]:
     return await _counted(tx, query, scope, infusions.c.centre)
 
 
-async def persons(tx: Transaction, scope: Scope, whole: bool) -> Sequence[Row[Any]]:
+async def persons(tx: Transaction, scope: Scope, whole: bool) -> Sequence[AnyRow]:
     """(centre, patients, children, courses): for each centre, or for all together (`whole`, centre null). A person treated at two centres counts
     once in the whole. Children were under 18 at an infusion."""
-    course = func.concat(
-        infusions.c.patient_id, case((products.c.plan_class == "none", products.c.code), else_=products.c.plan_class), infusions.c.course_number
-    )
+    group = case((products.c.plan_class == "none", products.c.code), else_=products.c.plan_class)
+    course = cast(infusions.c.patient_id, String) + literal("/") + group + literal("/") + cast(infusions.c.course_number, String)
     counted = (
         func.count(distinct(infusions.c.patient_id)),
         func.count(distinct(case((infusions.c.child, infusions.c.patient_id)))),
@@ -74,7 +73,7 @@ def _open_on(day: date) -> ColumnElement[bool]:
     return or_(visits.c.outcome.is_(None), and_(visits.c.outcome == _COMPLETED, visits.c.completed_on > day))
 
 
-async def visit_states(tx: Transaction, scope: Scope) -> Sequence[Row[Any]]:
+async def visit_states(tx: Transaction, scope: Scope) -> Sequence[AnyRow]:
     """(centre, planned, due, overdue, completed, missed, not required) by each visit's centre."""
     window = Window(visits.c.window_start, visits.c.window_end)
     by_state = [func.count(case((and_(_open_on(scope.as_of), ON_DAY[s](window, scope.as_of)), 1))) for s in _OPEN_STATES]
@@ -96,7 +95,7 @@ async def visit_states(tx: Transaction, scope: Scope) -> Sequence[Row[Any]]:
 _OPEN_STATES = (VisitState.PLANNED, VisitState.DUE, VisitState.OVERDUE)
 
 
-async def completeness(tx: Transaction, scope: Scope) -> Sequence[Row[Any]]:
+async def completeness(tx: Transaction, scope: Scope) -> Sequence[AnyRow]:
     """(centre, closed, done, on time, done at all) of care plans by the centre responsible on the window's end: windows that have closed before the
     day, without cancelled ones, those before registration, and open ones of patients followed elsewhere (domain.md 5)."""
     done = _done_by(scope.as_of)
@@ -123,7 +122,7 @@ async def completeness(tx: Transaction, scope: Scope) -> Sequence[Row[Any]]:
     return await _counted(tx, query, scope, visits.c.end_centre)
 
 
-async def statuses(tx: Transaction, scope: Scope) -> Sequence[Row[Any]]:
+async def statuses(tx: Transaction, scope: Scope) -> Sequence[AnyRow]:
     """(centre, lost, followed elsewhere): patients by responsible centre, as known now."""
     query = select(
         patients.c.responsible_centre,
@@ -133,7 +132,7 @@ async def statuses(tx: Transaction, scope: Scope) -> Sequence[Row[Any]]:
     return await _counted(tx, query, scope, patients.c.responsible_centre)
 
 
-async def published(tx: Transaction, scope: Scope) -> Sequence[Row[Any]]:
+async def published(tx: Transaction, scope: Scope) -> Sequence[AnyRow]:
     """(centre, context, patients, reinfusions, counted on) as the network's published list counted them."""
     counted = published_counts.c
     query = select(counted.centre, counted.context, counted.patients, counted.reinfusions, counted.counted_on)

@@ -7,11 +7,11 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Row, Select, func, insert, select, update
+from sqlalchemy import Select, func, insert, select, update
 
 from app.db.scope import cut
 from app.db.tables import infusions, plans, products
-from app.db.transaction import Transaction
+from app.db.transaction import AnyRow, Transaction
 from app.planning.plan import PLANNED_AHEAD, months_later
 
 
@@ -71,7 +71,7 @@ def _select() -> Select[Any]:
     return select(*_COLUMNS).join(products, products.c.code == infusions.c.product)
 
 
-def _row(row: Row[Any]) -> InfusionRow:
+def _row(row: AnyRow) -> InfusionRow:
     values = list(row)
     named = _OWN.index("protocols")
     values[named] = None if values[named] is None else tuple(orjson.loads(values[named]))

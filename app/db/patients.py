@@ -7,11 +7,11 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Row, insert, literal, select, union_all, update
+from sqlalchemy import insert, literal, select, union_all, update
 
 from app.db.scope import cut
 from app.db.tables import infusions, patient_events, patient_identifiers, patients
-from app.db.transaction import Transaction
+from app.db.transaction import AnyRow, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ _PATIENT = (
 )
 
 
-def _opened(tx: Transaction, row: Row[tuple[Any, ...]]) -> PatientRow:
+def _opened(tx: Transaction, row: AnyRow) -> PatientRow:
     patient, version, sealed, *rest = row
     return PatientRow(patient, version, tx.keys.open(sealed, about(patient)), *rest)
 
@@ -150,7 +150,7 @@ async def change(tx: Transaction, patient: PatientRow) -> None:
 _EVENT = tuple(patient_events.c)[:10]
 
 
-def _event(tx: Transaction, row: Row[tuple[Any, ...]]) -> EventRow:
+def _event(tx: Transaction, row: AnyRow) -> EventRow:
     event, patient, kind, on, details, note, *rest = row
     opened = None if note is None else tx.keys.open(note, f"event:{event}")
     return EventRow(event, patient, kind, on, orjson.loads(details), opened, *rest)

@@ -6,13 +6,13 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, insert, literal_column, or_, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Select, and_, exists, func, insert, literal_column, or_, select, tuple_, union_all
 
 from app.db.patients import PatientRow, about
 from app.db.plans import VISIT_FIELDS, to_visit
 from app.db.scope import cut
 from app.db.tables import contacts, infusions, patients, visits
-from app.db.transaction import Transaction
+from app.db.transaction import AnyRow, Transaction
 from app.planning.state import ON_DAY
 from app.planning.visits import Visit, VisitState, Window
 
@@ -149,7 +149,7 @@ async def count(tx: Transaction, wanted: DueFilter, centres: Sequence[str], toda
     return sum([await tx.scalar(branch) for branch in branches])
 
 
-def _listed(tx: Transaction, row: Row[Any]) -> ListedVisit:
+def _listed(tx: Transaction, row: AnyRow) -> ListedVisit:
     own = len(VISIT_FIELDS)
     plan, infusion, code, version, patient, p_version, sealed, *rest = row[own:]
     person = tx.keys.open(sealed, about(patient))
@@ -167,7 +167,7 @@ async def patient_of(tx: Transaction, visit: UUID) -> UUID | None:
 _CONTACT = tuple(contacts.c[name] for name in ContactRow.__slots__)
 
 
-def _contact(tx: Transaction, row: Row[Any]) -> ContactRow:
+def _contact(tx: Transaction, row: AnyRow) -> ContactRow:
     values = list(row)
     if values[7] is not None:
         values[7] = tx.keys.open(values[7], f"contact:{values[0]}")

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, PlainValidator, Strict, StringConstraints, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Strict, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 _DAY = re.compile(r"(?:19|20|21)\d\d-\d\d-\d\d", re.ASCII)
@@ -36,7 +36,7 @@ def local_date(value: object) -> date:
     raise PydanticCustomError("bad_date", "A day of the calendar is written YYYY-MM-DD.")
 
 
-LocalDate = Annotated[date, PlainValidator(local_date), WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-11-23"]})]
+LocalDate = Annotated[date, BeforeValidator(local_date), WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-11-23"]})]
 # The code of a centre, product or protocol.
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 # One line: no control characters, not empty, at most 200 signs.

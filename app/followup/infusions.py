@@ -13,7 +13,8 @@ from app.db import infusions as db_infusions
 from app.db import locks
 from app.db import patients as db_patients
 from app.db.columns import new_id
-from app.db.infusions import InfusionFilter, InfusionRow
+from app.db.infusions import InfusionFilter as InfusionFilter
+from app.db.infusions import InfusionRow
 from app.db.patients import PatientRow
 from app.db.transaction import Transaction
 from app.errors import Conflict, FieldError, Invalid, NotFound

@@ -7,7 +7,7 @@ from uuid import UUID
 from app.actor import Act
 from app.db import visits as db_visits
 from app.db.transaction import Transaction
-from app.db.visits import DueFilter
+from app.db.visits import DueFilter as DueFilter
 from app.followup import cards, catalogue, views
 from app.followup.commands import Ask, Page
 

@@ -139,10 +139,7 @@ async def _watched_chart(tx: Transaction, before: Chart, chart: Chart) -> tuple[
     unresolved = {a.visit_id: a for a in await db_alerts.unresolved_of(tx, chart.patient.id)} if before.plans else {}
     work = _AlertWork([], [], [], [])
     plans = tuple(
-        replace(
-            plan, visits=tuple(_watched(work, chart, plan, visit, unresolved.get(visit.id) if visit.id else None, tx.today) for visit in plan.visits)
-        )
-        for plan in chart.plans
+        replace(plan, visits=tuple(_watched(work, chart, plan, visit, unresolved, tx.today) for visit in plan.visits)) for plan in chart.plans
     )
     return replace(chart, plans=plans), work
 
