@@ -59,7 +59,7 @@ async def _seed(connection: AsyncConnection) -> None:
 
 async def _add_missing(connection: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     key = [column.key for column in table.primary_key]
-    there = set((await connection.execute(select(*table.primary_key))).tuples())
+    there = {tuple(row) for row in await connection.execute(select(*table.primary_key))}
     if missing := [dict(row) for row in rows if tuple(row[name] for name in key) not in there]:
         await connection.execute(insert(table), missing)
 
