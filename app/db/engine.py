@@ -23,7 +23,7 @@ log = structlog.get_logger("db")
 
 Dialect = Literal["sqlite", "postgresql"]
 
-LOCK_SECONDS: Final = 5  # how long a statement waits for a lock, or a caller for a connection, before the answer is 503
+PATIENCE: Final = 5.0  # seconds that a statement waits for a lock, or a caller for a connection, before the answer is 503
 STATEMENT_SECONDS: Final = 30
 
 _DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
@@ -31,13 +31,12 @@ _MIGRATION_LOCK: Final = 4_620_175_913  # ours among the advisory locks of a ser
 _PRAGMAS: Final = ("synchronous=FULL", "secure_delete=ON", "temp_store=MEMORY", "cache_size=-32000")
 _SETTINGS: Final = {
     "timezone": "UTC",
-    "lock_timeout": f"{LOCK_SECONDS}s",
     "statement_timeout": f"{STATEMENT_SECONDS}s",
     "idle_in_transaction_session_timeout": "60s",
     "default_transaction_isolation": "read\\ committed",
     "jit": "off",
 }
-_NETWORK: Final = {"application_name": "follow-up", "connect_timeout": LOCK_SECONDS, "tcp_user_timeout": LOCK_SECONDS * 1000}
+_NETWORK: Final = {"application_name": "follow-up", "connect_timeout": 5, "tcp_user_timeout": 5000}
 # Read-only (a standby that was a primary), idle too long in a transaction: psycopg has no class of their own for what only time mends.
 _PASSING_STATES: Final = frozenset({"25006", "25P03"})
 
@@ -47,14 +46,14 @@ _HEAD: Final = select(tables.feed_head.c.epoch, tables.feed_head.c.last_seq, tab
 class Database:
     """One database, two engines: `write` for transactions, `read` for single statements, each its own snapshot (AUTOCOMMIT, read-only)."""
 
-    def __init__(self, url: str, keys: Keys, *, pool_size: int = 8) -> None:
-        """Opens no connection yet. Raises Invalid for a database that is neither SQLite in a file nor PostgreSQL."""
+    def __init__(self, url: str, keys: Keys, *, pool_size: int = 8, patience: float = PATIENCE) -> None:
+        """Opens no connection yet; `patience` in seconds. Raises Invalid for what is neither SQLite in a file nor PostgreSQL."""
         self.url = normalise_url(url)
         self.keys = keys
         self.dialect: Dialect = "sqlite" if self.url.startswith("sqlite") else "postgresql"
         # SQLite has one writer at a time: waiting for the one connection is in turn, waiting for its lock is by luck.
-        self.write = _engine(self.url, pool_size=1 if self.dialect == "sqlite" else pool_size)
-        self.read = _engine(self.url, pool_size=pool_size, reading=True)
+        self.write = _engine(self.url, pool_size=1 if self.dialect == "sqlite" else pool_size, patience=patience)
+        self.read = _engine(self.url, pool_size=pool_size, patience=patience, reading=True)
         self.log_access = Together(self._log_access)
         self.look_at_head = Together(self._look_at_head)
         self.protocols: dict[tuple[str, int], Protocol] = {}  # parsed, by code and version: a version never changes
@@ -111,7 +110,7 @@ async def opened_for_migration(url: str) -> AsyncIterator[AsyncConnection]:
                     await connection.execute(text("SET LOCAL statement_timeout = 0"))
                     await connection.execute(text("SET LOCAL lock_timeout = '60s'"))
                     await connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
-                    await connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
+                    await connection.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE:.0f}s'"))
                 yield connection
                 if sqlite and (await connection.execute(text("PRAGMA foreign_key_check"))).first() is not None:
                     raise RuntimeError("a row names one that is not there")
@@ -119,7 +118,7 @@ async def opened_for_migration(url: str) -> AsyncIterator[AsyncConnection]:
         await engine.dispose()
 
 
-def _engine(url: str, *, pool_size: int, reading: bool = False, foreign_keys: bool = True) -> AsyncEngine:
+def _engine(url: str, *, pool_size: int, patience: float = PATIENCE, reading: bool = False, foreign_keys: bool = True) -> AsyncEngine:
     parsed = make_url(url)
     sqlite = parsed.get_backend_name() == "sqlite"
     options: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True} if reading else {}
@@ -127,9 +126,9 @@ def _engine(url: str, *, pool_size: int, reading: bool = False, foreign_keys: bo
         parsed,
         pool_size=pool_size,
         max_overflow=0,
-        pool_timeout=LOCK_SECONDS,
+        pool_timeout=patience,
         hide_parameters=True,
-        connect_args={"isolation_level": None, "timeout": LOCK_SECONDS} if sqlite else _postgres_args(parsed, reading=reading),
+        connect_args={"isolation_level": None, "timeout": patience} if sqlite else _postgres_args(parsed, patience, reading=reading),
         **options,
     )
     if sqlite:
@@ -142,8 +141,8 @@ def _engine(url: str, *, pool_size: int, reading: bool = False, foreign_keys: bo
     return engine
 
 
-def _postgres_args(url: URL, *, reading: bool) -> dict[str, object]:
-    settings = _SETTINGS | ({"default_transaction_read_only": "on"} if reading else {})
+def _postgres_args(url: URL, patience: float, *, reading: bool) -> dict[str, object]:
+    settings = _SETTINGS | {"lock_timeout": f"{patience * 1000:.0f}"} | ({"default_transaction_read_only": "on"} if reading else {})
     ours = " ".join(f"-c {name}={value}" for name, value in settings.items())
     given = url.query.get("options", "")
     return {**_NETWORK, "options": f"{ours} {given if isinstance(given, str) else ' '.join(given)}".strip()}
