@@ -45,7 +45,7 @@ async def of_patient(tx: Transaction, patient: UUID) -> list[Plan]:
     for row in await tx.all(_VISITS.where(visits.c.patient_id == patient).order_by(visits.c.target_on, visits.c.code)):
         by_plan[row[0]].append(to_visit(row[1:]))
     rows = await tx.all(_PLANS.where(plans.c.patient_id == patient).order_by(plans.c.id))
-    return [Plan(*row, tuple(by_plan[row[0]])) for row in rows]
+    return [Plan(**dict(zip(PLAN_FIELDS, row, strict=True)), visits=tuple(by_plan[row[0]])) for row in rows]
 
 
 def _plan_values(plan: Plan) -> dict[str, Any]:
