@@ -98,8 +98,10 @@ async def by_number(tx: Transaction, numbers: Iterable[tuple[str, str]]) -> list
 
 
 async def lock_known(tx: Transaction, patient: UUID) -> PatientRow:
-    """A patient found by number for an infusion that is being recorded: not cut, since the infusing centre becomes responsible (rule 11)."""
-    row = await tx.first(select(*_PATIENT).where(patients.c.id == patient).with_for_update())
+    """A patient found by number for an infusion that is being recorded: not cut, since the infusing centre becomes responsible (rule 11). Locked
+    when the transaction writes; a preview only reads."""
+    query = select(*_PATIENT).where(patients.c.id == patient)
+    row = await tx.first(query.with_for_update() if tx.writing else query)
     assert row is not None, "an identifier belongs to a patient"
     return _opened(tx, row)
 

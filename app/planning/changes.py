@@ -4,6 +4,7 @@ what people decided stays (contract 3). So there is one decision, `replan`, and 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import zip_longest
 from uuid import UUID
 
 from app.planning import courses
@@ -90,8 +91,8 @@ def _chain(plan_class: str, steps: Sequence[tuple[Infusion, Protocol]], first_of
         for n, (infusion, protocol) in enumerate(steps)
         if protocol.restart is Restart.LAST_INFUSION or infusion.id in first_of_course or n == 0
     ]
-    following = [infusion for infusion, _ in anchors[1:]] + [None]
-    return [Wanted(infusion, protocol, plan_class, after) for (infusion, protocol), after in zip(anchors, following, strict=True)]
+    following = [infusion for infusion, _ in anchors[1:]]
+    return [Wanted(infusion, protocol, plan_class, after) for (infusion, protocol), after in zip_longest(anchors, following)]
 
 
 def _consent(facts: Facts, protocol: Protocol) -> tuple[str, list[Closing]]:

@@ -1,0 +1,206 @@
+"""Recording, repeating, correcting and voiding infusions (contract 3, rules 1 to 7, 10 and 11), on both databases."""
+
+from datetime import date
+
+import pytest
+
+from app.actor import Role
+from app.errors import Conflict, Invalid, NotFound, NotYourCentre, StaleVersion, VersionRequired
+from app.followup import infusions
+from app.followup.commands import Reason
+from app.followup.infusions import Correction, NewInfusion
+from tests.followup.ward import code, reserve_number
+
+SOURCE = {"system": "cosmic-lund", "id": "proc-8841"}
+
+
+async def test_an_infusion_has_its_plan_and_sixteen_visits(ward):
+    told = await ward.infuse("2025-03-04")
+    assert [v["code"] for v in told["visits"]] == ["W4", *[f"Y{n:02}" for n in range(1, 16)]]
+    assert (told["follow_up_until"], told["infusion_number"], told["course_number"], told["reinfusion"]) == (date(2040, 3, 4), 1, 1, False)
+    assert [(p["protocol"], p["class"], p["state"]) for p in told["plans"]] == [({"code": "ltfu-15y", "version": 1}, "gene-modified-cells", "active")]
+    assert code(told, "W4")["missed_reason"] == "before-registration"
+
+
+async def test_a_product_without_a_protocol_is_stored_without_a_plan(ward):
+    told = await ward.infuse("2025-03-04", product="keratinocytes-autologous")
+    assert (told["plans"], told["visits"], told["follow_up_until"]) == ([], [], None)
+
+
+def message(**told):
+    """A system's message about one infusion."""
+    body = {"centre": "lund", "product": "axicabtagene-ciloleucel", "context": "SOC", "infused_on": "2025-03-04", "source": SOURCE}
+    return NewInfusion.model_validate(body | {"patient": {"identifiers": [PERSON], "name": "Test Testsson"}} | told)
+
+
+PERSON = reserve_number()
+
+
+async def test_the_same_message_again_changes_nothing_and_a_null_filled_in_is_a_correction(ward):
+    first = await ward.do(infusions.record, message())
+    again = await ward.do(infusions.record, message())
+    assert (first.created, again.created, again.infusion["version"]) == (True, False, 1)
+    filled = await ward.do(infusions.record, message(discharged_on="2025-03-25"))
+    assert (filled.created, filled.infusion["version"], code(filled.infusion, "W4")["target_on"]) == (False, 2, date(2025, 4, 22))
+    late = await ward.do(infusions.record, message())  # the first message, delivered once more
+    assert (late.infusion["version"], late.infusion["discharged_on"]) == (2, date(2025, 3, 25))
+
+
+async def test_a_changed_value_is_refused_with_id_and_version(ward):
+    first = await ward.do(infusions.record, message())
+    with pytest.raises(Conflict) as refused:
+        await ward.do(infusions.record, message(infused_on="2025-03-05"))
+    assert refused.value.facts == {"infusion_id": str(first.infusion["id"]), "version": 1, "changed": ["infused_on"]}
+
+
+async def test_many_at_once_make_one(ward):
+    import asyncio
+
+    told = await asyncio.gather(*[ward.do(infusions.record, message()) for _ in range(6)])
+    assert [t.created for t in told].count(True) == 1
+    assert len({t.infusion["id"] for t in told}) == 1
+
+
+async def test_a_reinfusion_supersedes_and_its_void_brings_back(ward):
+    ward.today = date(2021, 6, 10)
+    first = await ward.infuse("2021-05-04", discharged_on="2021-05-18")
+    ward.today = date(2025, 10, 1)
+    second = await ward.infuse("2025-09-10", discharged_on="2025-09-24", patient_id=first["patient_id"])
+    whole = await ward.follow_up(first["patient_id"])
+    reasons = [v["cancel_reason"] or v["missed_reason"] for v in whole["visits"] if v["infusion_id"] == first["id"]]
+    assert (second["reinfusion"], reasons.count("superseded"), reasons.count("closed-before-reinfusion")) == (True, 11, 5)
+    voided = await ward.do(infusions.void, second["id"], Reason(reason="fel patient"), second["version"])
+    assert (voided["voided"], {v["cancel_reason"] for v in voided["visits"]}) == (True, {"entered-in-error"})
+    whole = await ward.follow_up(first["patient_id"])
+    states = [v["state"] for v in whole["visits"] if v["infusion_id"] == first["id"]]
+    assert states == ["overdue"] * 5 + ["planned"] * 11
+    assert len(whole["alerts"]) == 5
+
+
+async def test_a_booking_in_the_new_window_stays_and_one_outside_is_dropped_and_told(ward):
+    from app.followup import visits
+
+    told = await ward.infuse("2026-03-04", discharged_on="2026-03-18")
+    for name, day in (("Y01", "2027-03-01"), ("Y02", "2028-05-02")):
+        booking = visits.Booking.model_validate({"booked_on": day})
+        await ward.do(visits.book, code(told, name)["id"], booking, version=1)
+    moved = await ward.do(infusions.correct, told["id"], Correction.model_validate({"infused_on": "2026-02-20"}), 1)
+    assert code(moved, "Y01")["booked_on"] == date(2027, 3, 1)
+    assert [(d["code"], d["booked_on"]) for d in moved["dropped_bookings"]] == [("Y02", date(2028, 5, 2))]
+
+
+async def test_a_correction_needs_the_version_that_was_read_and_a_repeated_one_does_not(ward):
+    told = await ward.infuse("2026-03-04")
+    fix = Correction.model_validate({"batch": "SE-1"})
+    with pytest.raises(VersionRequired):
+        await ward.do(infusions.correct, told["id"], fix, None)
+    with pytest.raises(StaleVersion):
+        await ward.do(infusions.correct, told["id"], fix, 7)
+    assert (await ward.do(infusions.correct, told["id"], fix, 1))["version"] == 2
+    assert (await ward.do(infusions.correct, told["id"], fix, 1))["version"] == 2
+
+
+async def test_another_class_is_voided_and_recorded_anew(ward):
+    told = await ward.infuse("2026-03-04")
+    with pytest.raises(Conflict, match="other_class"):
+        await ward.do(infusions.correct, told["id"], Correction.model_validate({"product": "onasemnogene-abeparvovec"}), 1)
+
+
+async def test_after_a_death_no_infusion_and_for_the_withdrawn_none_until_reinstated(ward):
+    told = await ward.infuse("2026-03-04")
+    await ward.happens(told["patient_id"], "withdrawn", "2026-05-01")
+    with pytest.raises(Conflict, match="patient_withdrawn"):
+        await ward.infuse("2026-09-01", patient_id=told["patient_id"])
+    await ward.happens(told["patient_id"], "reinstated", "2026-06-01")
+    await ward.infuse("2026-09-01", patient_id=told["patient_id"])
+    with pytest.raises(Conflict, match="death_before_done"):
+        await ward.happens(told["patient_id"], "deceased", "2026-08-01")
+    await ward.happens(told["patient_id"], "deceased", "2026-10-01")
+    with pytest.raises(Conflict, match="after_death"):
+        await ward.infuse("2026-11-01", patient_id=told["patient_id"])
+
+
+async def test_visits_done_before_are_taken_with_a_late_entry(ward):
+    done = [{"protocol": "ltfu-15y", "code": "Y01", "completed_on": "2026-03-02"}]
+    told = await ward.infuse("2025-03-04", completed=done)
+    assert (code(told, "Y01")["state"], code(told, "Y01")["on_time"]) == ("completed", True)
+    with pytest.raises(Invalid) as refused:
+        await ward.infuse("2025-03-04", completed=[done[0] | {"code": "Y99"}])
+    assert refused.value.errors[0].field == "completed.0.code"
+
+
+async def test_every_fault_is_told_at_once_and_nothing_is_stored(ward):
+    with pytest.raises(Invalid) as refused:
+        await ward.infuse("2027-03-04", centre="malmo", product="yescarta2", discharged_on="2025-01-01", protocols=["nope"])
+    assert {(e.field, e.code) for e in refused.value.errors} == {
+        ("centre", "unknown_centre"), ("product", "unknown_product"), ("protocols.0", "unknown_protocol"),
+        ("infused_on", "date_in_future"), ("discharged_on", "before_infusion"),
+    }  # fmt: skip
+    assert await ward.events() == []
+
+
+# ---- whose patient it is ----
+
+
+async def test_a_known_person_is_joined_and_the_infusing_centre_becomes_responsible(ward):
+    person = {"identifiers": [reserve_number()], "name": "Test Testsson"}
+    first = await ward.infuse("2024-03-04", patient=person)
+    umea = ward.member("umea")
+    preview = await ward.do(
+        infusions.preview,
+        NewInfusion.model_validate(
+            {"centre": "umea", "product": "axicabtagene-ciloleucel", "context": "SOC", "infused_on": "2026-10-01", "patient": person}
+        ),
+        by=umea,
+        writing=False,
+    )
+    assert (preview["known_elsewhere"], preview["changes"], preview["dropped_bookings"]) == (True, [], [])
+    second = await ward.infuse("2026-10-01", centre="umea", patient=person | {"name": "Test Annan"}, by=umea)
+    assert (second["patient_id"], second["warnings"]) == (first["patient_id"], ["name_differs"])
+    seen_in_lund = await ward.follow_up(first["patient_id"])
+    assert seen_in_lund["responsible_centre"] == "umea"
+    assert {v["infusion_id"] for v in seen_in_lund["visits"]} == {first["id"]}
+
+
+async def test_a_foreign_patient_is_not_there_and_a_foreign_centre_is_not_ones_own(ward):
+    told = await ward.infuse("2026-03-04")
+    umea = ward.member("umea")
+    with pytest.raises(NotFound):
+        await ward.do(infusions.get, told["id"], by=umea, writing=False)
+    with pytest.raises(NotFound):
+        await ward.infuse("2026-10-01", centre="umea", patient_id=told["patient_id"], by=umea)
+    with pytest.raises(NotYourCentre):
+        await ward.infuse("2026-03-04", by=umea)
+
+
+async def test_a_preview_stores_nothing_and_says_what_recording_does(ward):
+    person = {"identifiers": [reserve_number()], "name": "Test Testsson"}
+    first = await ward.infuse("2021-05-04", patient=person)
+    body = {"centre": "lund", "product": "axicabtagene-ciloleucel", "context": "SOC", "infused_on": "2026-09-10", "patient": person}
+    preview = await ward.do(infusions.preview, NewInfusion.model_validate(body), writing=False)
+    assert {change["why"] for change in preview["changes"]} == {"superseded"}
+    assert len((await ward.follow_up(first["patient_id"]))["visits"]) == 16
+    second = await ward.infuse("2026-09-10", patient=person)
+    assert [(v["code"], v["target_on"]) for v in second["visits"]] == [(v["code"], v["target_on"]) for v in preview["visits"]]
+
+
+async def test_a_system_tells_its_own_id(ward):
+    system = ward.member("lund", role=Role.INTEGRATION)
+    with pytest.raises(Invalid) as refused:
+        await ward.infuse("2026-03-04", by=system)
+    assert [(e.field, e.code) for e in refused.value.errors] == [("source", "source_required")]
+
+
+async def test_a_split_dose_continues_by_itself(ward):
+    first = await ward.infuse("2026-01-12", product="obecabtagene-autoleucel")
+    second = await ward.infuse("2026-01-21", product="obecabtagene-autoleucel", patient_id=first["patient_id"], discharged_on="2026-02-04")
+    assert (second["infusion_number"], second["course_number"], second["reinfusion"]) == (2, 1, False)
+    assert code(second, "W4")["target_on"] == date(2026, 3, 4)
+
+
+async def test_an_older_infusion_entered_late_takes_its_place(ward):
+    late = await ward.infuse("2025-09-10", protocols=["ltfu-15y-d28"])
+    older = await ward.infuse("2021-05-04", patient_id=late["patient_id"])
+    now = await ward.do(infusions.get, late["id"], writing=False)
+    assert (older["infusion_number"], now["infusion_number"], now["reinfusion"]) == (1, 2, True)
+    assert {p["state"] for p in older["plans"]} == {"replaced"}
