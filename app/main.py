@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Final
 
-import orjson
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 
 from app.access.tokens import Tokens
-from app.api import alerts, catalogue, demo, document, figures, infusions, operations, patients, visits, work
+from app.api import alerts, catalogue, demo, figures, infusions, operations, patients, visits, work
 from app.clock import Clock
 from app.db.engine import Database
 from app.http import log
@@ -66,7 +65,6 @@ def create_app(house: House) -> FastAPI:
     for room in (*ROUTERS, *([demo] if house.demo else []), operations):
         app.include_router(room.router)
     app.state.acts = refuse_undeclared(app, open_paths=operations.PATHS, number=DECLARED + (DECLARED_BY_THE_DEMO if house.demo else 0))
-    app.state.openapi = orjson.dumps(document.build(app))
     return app
 
 

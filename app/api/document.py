@@ -31,7 +31,13 @@ _REQUEST_ID = {
 
 
 def build(app: FastAPI) -> dict[str, Any]:
-    """The document for every route under /api."""
+    """The document for every route under /api; made once for an application, when it is first asked for."""
+    if app.openapi_schema is None:
+        app.openapi_schema = _built(app)
+    return app.openapi_schema
+
+
+def _built(app: FastAPI) -> dict[str, Any]:
     document = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes, tags=None, separate_input_output_schemas=False
     )

@@ -6,11 +6,11 @@ from html import escape
 from time import monotonic
 from typing import Any
 
-import orjson
 from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from starlette.responses import HTMLResponse, Response
 
+from app.api import document
 from app.followup import figures, health
 from app.followup.health import Health
 from app.http.call import Headers
@@ -88,16 +88,15 @@ async def version(request: Request) -> Response:
 @router.get("/openapi.json")
 async def openapi(request: Request) -> Response:
     """The interface as OpenAPI."""
-    return Response(request.app.state.openapi, media_type="application/json")
+    return answer(document.build(request.app))
 
 
 @router.get("/docs")
 async def docs(request: Request) -> Response:
     """The interface as a plain page."""
-    document = orjson.loads(request.app.state.openapi)
     rows = "".join(
         f"<h2><code>{escape(method.upper())} {escape(path)}</code></h2><p>{escape(told.get('description') or '')}</p>"
-        for path, item in document["paths"].items()
+        for path, item in document.build(request.app)["paths"].items()
         for method, told in item.items()
     )
     return _page("The interface", f'<p>The whole of it for machines: <a href="/openapi.json">/openapi.json</a>.</p>{rows}')
