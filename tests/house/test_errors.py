@@ -1,0 +1,32 @@
+"""The field's errors: each says what is wrong in its docstring, has a code of its own, and is an answer that a caller can act on."""
+
+import pytest
+
+from app.errors import FollowUpError
+from tests.house.printing import every_error, kind_of_class
+
+ERRORS = every_error()
+# Not answers of the API: they end a command, or are the last resort.
+OF_NO_ADDRESS = {"cannot_listen", "internal"}
+
+
+@pytest.mark.parametrize("cls", ERRORS, ids=lambda cls: cls.__name__)
+def test_an_error_says_what_is_wrong_in_one_sentence(cls: type[FollowUpError]) -> None:
+    assert "__doc__" in vars(cls)
+    assert vars(cls)["__doc__"]
+    assert cls.__doc__ is not None
+    assert cls.__doc__.strip().splitlines()[0].endswith(".")
+
+
+@pytest.mark.parametrize("cls", ERRORS, ids=lambda cls: cls.__name__)
+def test_an_error_has_a_code_of_its_own(cls: type[FollowUpError]) -> None:
+    assert "code" in vars(cls)
+    assert [other for other in ERRORS if other.code == cls.code] == [cls]
+
+
+def test_every_error_has_a_line_in_the_table_of_problems() -> None:
+    assert {cls.code for cls in ERRORS if kind_of_class(cls)[0] == 500} <= OF_NO_ADDRESS
+
+
+def test_every_error_of_the_house_is_read() -> None:
+    assert len(ERRORS) > 40
