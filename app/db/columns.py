@@ -92,8 +92,8 @@ class Keys:
         """`sealing`: 256-bit keys by id, old ones for opening; `current`: the id that seals. Raises BadKeyFile when they do not fit."""
         if current not in sealing or any(len(key) != _KEY_BYTES for key in (*sealing.values(), blind)):
             raise BadKeyFile("Each key has 256 bits, and the current one is among the sealing keys.")
-        if any(not 0 < len(name.encode()) < 256 for name in sealing) or blind in sealing.values():
-            raise BadKeyFile("A key's id has 1 to 255 bytes, and the blind index has a key of its own.")
+        if any(not (name.isascii() and 0 < len(name) < 256) for name in sealing) or blind in sealing.values():
+            raise BadKeyFile("A key's id has 1 to 255 ASCII letters, and the blind index has a key of its own.")
         self.current = current
         self._sealing = dict(sealing)
         self._ciphers = {name: AESGCM(key) for name, key in sealing.items()}
@@ -104,14 +104,14 @@ class Keys:
 
     def seal(self, data: object, about: str) -> bytes:
         """`data` as JSON, encrypted under the current key; `about` names the row it belongs to (`patient:<id>`)."""
-        nonce, name = os.urandom(_NONCE_BYTES), self.current.encode()
+        nonce, name = os.urandom(_NONCE_BYTES), self.current.encode("ascii")
         sealed = self._ciphers[self.current].encrypt(nonce, orjson.dumps(data), _associated(about, self.current))
         return bytes([len(name)]) + name + nonce + sealed
 
     def open(self, blob: bytes, about: str) -> Any:
         """What was sealed. Raises Unreadable when a byte, the row or the key is another one."""
         name = self.key_id(blob)
-        start = 1 + blob[0]
+        start = 1 + len(name)
         try:
             plain = self._ciphers[name].decrypt(blob[start : start + _NONCE_BYTES], blob[start + _NONCE_BYTES :], _associated(about, name))
         except (InvalidTag, KeyError, ValueError):
@@ -121,7 +121,7 @@ class Keys:
     @staticmethod
     def key_id(blob: bytes) -> str:
         """The id of the key that sealed the blob."""
-        return blob[1 : 1 + blob[0]].decode("utf-8", "replace") if blob else ""
+        return blob[1 : 1 + blob[0]].decode("latin-1") if blob else ""
 
     def blind(self, system: str, value: str) -> bytes:
         """The search index of a number: 32 bytes that tell nothing without the key; `value` in its canonical form."""

@@ -1,0 +1,462 @@
+import asyncio
+import re
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event, exc, func, insert, select, text, update
+
+from app.actor import Actor
+from app.clock import Clock
+from app.db import feed, tables
+from app.db.columns import new_id
+from app.db.engine import Database, normalise_url
+from app.db.transaction import Transaction, begin
+from app.errors import Invalid, Unavailable
+from tests.db.conftest import KEYS
+from tests.db.rows import NOON, StillClock, a_patient, an_event, an_infusion, nurse
+
+SECRET = "198112289874"
+
+
+@contextmanager
+def watched(database: Database) -> Iterator[list[str]]:
+    """What the writing engine is told, in order: `insert history`, `update feed_head`, `COMMIT`."""
+    told: list[str] = []
+
+    def statement(conn: Any, cursor: Any, sql: str, params: Any, context: Any, many: bool) -> None:
+        if found := re.match(r"(INSERT INTO|UPDATE|DELETE FROM|BEGIN \w+) ?(\w*)", sql):
+            told.append(f"{found[1].split()[0].lower()} {found[2]}".strip())
+
+    def commit(conn: Any) -> None:
+        told.append("COMMIT")
+
+    engine = database.write.sync_engine
+    event.listen(engine, "before_cursor_execute", statement)
+    event.listen(engine, "commit", commit)
+    yield told
+    event.remove(engine, "before_cursor_execute", statement)
+    event.remove(engine, "commit", commit)
+
+
+async def head(database: Database, actor: Actor) -> feed.Head:
+    async with begin(database, actor, Clock(), writing=False) as tx:
+        return await feed.head(tx)
+
+
+async def counted(database: Database, actor: Actor, table: Any) -> int:
+    async with begin(database, actor, Clock(), writing=False) as tx:
+        return int(await tx.scalar(select(func.count()).select_from(table)))
+
+
+# ---- The end of a writing transaction ----
+
+
+async def test_history_access_log_head_row_and_events_follow_each_other_and_the_head_row_is_the_last_lock(
+    database: Database, operator: Actor, clock: Clock
+) -> None:
+    with watched(database) as told:
+        async with begin(database, operator, clock) as tx:
+            tx.emit(an_event())
+            tx.saw("patient", [new_id()])
+            tx.changed("patient", new_id(), "registered", None, {"status": "lost"})
+            await a_patient(tx, "lund")
+    assert [word for word in told if word != "begin"] == [
+        *("insert patients", "insert history", "insert access_log", "update feed_head", "insert events", "COMMIT")
+    ]
+
+
+async def test_what_was_told_stands_in_the_rows(database: Database, operator: Actor) -> None:
+    clock, seen, changed = StillClock(NOON), [new_id(), new_id()], new_id()
+    async with begin(database, nurse("lund"), clock, "req-1") as tx:
+        patient = await a_patient(tx, "lund")
+        tx.saw("due list", seen)
+        tx.saw("due list", seen[:1])
+        tx.saw("patient", [patient], why="asked on the phone")
+        tx.saw("nobody", [])
+        tx.changed("visit", changed, "completed", {"outcome": None}, {"outcome": "completed"}, patient)
+    async with begin(database, operator, clock, writing=False) as tx:
+        log = await tx.all(select(tables.access_log).order_by(tables.access_log.c.what))
+        (row,) = await tx.all(select(tables.history))
+    at = NOON.replace(microsecond=123000)
+    assert [(r.what, r.why, r.patients, r.request_id, r.actor, r.role, r.unit, r.at) for r in log] == [
+        ("due list", None, f"{seen[0]} {seen[1]}", "req-1", "nurse of lund", "nurse", "lund", at),
+        ("patient", "asked on the phone", str(patient), "req-1", "nurse of lund", "nurse", "lund", at),
+    ]
+    assert (row.kind, row.object_id, row.act, row.patient_id, row.at, row.actor) == (
+        *("visit", str(changed), "completed", patient, at, "nurse of lund"),
+    )
+    assert KEYS.open(row.sealed, f"history:{row.id}") == {"before": {"outcome": None}, "after": {"outcome": "completed"}}
+
+
+async def test_the_head_row_moves_by_the_events_and_its_instant_at_least_one_millisecond(database: Database, operator: Actor) -> None:
+    clock, before = StillClock(NOON), await head(database, operator)
+    moved = []
+    for events in (1, 0, 3):
+        async with begin(database, operator, clock) as tx:
+            await tx.run(update(tables.centres).where(tables.centres.c.code == "lund").values(city="Lund"))
+            for _ in range(events):
+                tx.emit(an_event())
+        moved.append(tx.head)
+    assert [h.last_seq for h in moved if h] == [1, 1, 4]
+    expected = max(before.last_at + timedelta(milliseconds=1), NOON.replace(microsecond=123000))
+    assert [h.last_at for h in moved if h] == [expected + timedelta(milliseconds=n) for n in range(3)]
+    assert await head(database, operator) == moved[-1]
+    async with begin(database, operator, clock, writing=False) as tx:
+        _, events = await feed.page(tx, 0, 10)
+    assert [(e.seq, e.at) for e in events] == [(1, expected), *((n, expected + timedelta(milliseconds=2)) for n in (2, 3, 4))]
+
+
+async def test_the_instant_of_the_head_row_follows_the_clock_and_never_goes_back(database: Database, operator: Actor) -> None:
+    stamps = []
+    for hours in (48 * 365, 48 * 365 + 1, -100):
+        async with begin(database, operator, StillClock(NOON + timedelta(hours=hours))) as tx:
+            tx.emit(an_event())
+        assert tx.head is not None
+        stamps.append(tx.head.last_at)
+    assert stamps[1] - stamps[0] == timedelta(hours=1)
+    assert stamps[2] - stamps[1] == timedelta(milliseconds=1)
+
+
+async def test_ten_thousand_stamps_in_one_millisecond_are_all_different(sqlite_url: str, operator: Actor) -> None:
+    database, clock, last = Database(sqlite_url, KEYS), StillClock(NOON + timedelta(days=900)), None
+    raise_head = text("UPDATE feed_head SET last_at = strftime('%Y-%m-%dT%H:%M:%fZ', last_at, '+0.001 seconds') RETURNING last_at")
+    async with begin(database, operator, clock) as tx:
+        for _ in range(10_000):
+            stamp = await tx.scalar(raise_head)
+            assert last is None or stamp > last
+            last = stamp
+    await database.close()
+
+
+async def test_an_act_that_wrote_nothing_leaves_the_head_row_where_it_is(database: Database, operator: Actor, clock: Clock) -> None:
+    before = await head(database, operator)
+    async with begin(database, operator, clock) as tx:
+        tx.saw("patient", [new_id()])
+        await tx.run(update(tables.centres).where(tables.centres.c.code == "nowhere").values(city="Nowhere"))
+        await tx.run(insert(tables.centres), [])
+        await tx.all(select(tables.centres))
+    assert tx.head is None
+    assert await head(database, operator) == before
+    assert await counted(database, operator, tables.access_log) == 1
+
+
+@pytest.mark.parametrize("how", ["run", "all", "first", "history", "event"])
+async def test_whatever_writes_moves_the_head_row(database: Database, operator: Actor, clock: Clock, how: str) -> None:
+    before = await head(database, operator)
+    touched = update(tables.centres).where(tables.centres.c.code == "lund").values(city="Lund")
+    async with begin(database, operator, clock) as tx:
+        if how == "run":
+            await tx.run(touched)
+        elif how == "all":
+            await tx.all(touched.returning(tables.centres.c.code))
+        elif how == "first":
+            await tx.first(touched.returning(tables.centres.c.code))
+        elif how == "history":
+            tx.changed("centre", "lund", "looked at", None, None)
+        else:
+            tx.emit(an_event())
+    assert (await head(database, operator)).last_at > before.last_at
+
+
+async def test_an_exception_takes_everything_back(database: Database, operator: Actor, clock: Clock) -> None:
+    before = await head(database, operator)
+
+    async def act() -> None:
+        async with begin(database, operator, clock) as tx:
+            await a_patient(tx, "lund")
+            tx.saw("patient", [new_id()])
+            tx.changed("patient", new_id(), "registered", None, None)
+            tx.emit(an_event())
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await act()
+    for table in (tables.patients, tables.access_log, tables.history, tables.events):
+        assert await counted(database, operator, table) == 0
+    assert await head(database, operator) == before
+
+
+async def test_a_commit_that_fails_is_unavailable_and_nothing_is_stored(database: Database, operator: Actor, clock: Clock) -> None:
+    before = await head(database, operator)
+
+    async def act() -> None:
+        async with begin(database, operator, clock) as tx:
+            await a_patient(tx, "lund")
+            tx.emit(an_event())
+
+    def fail(conn: Any) -> None:
+        raise exc.OperationalError("COMMIT", None, Exception("injected"))
+
+    event.listen(database.write.sync_engine, "commit", fail)
+    with pytest.raises(Unavailable):
+        await act()
+    event.remove(database.write.sync_engine, "commit", fail)
+    assert await counted(database, operator, tables.patients) == 0
+    assert await head(database, operator) == before
+    await act()
+    assert await counted(database, operator, tables.patients) == 1
+
+
+async def test_a_cancelled_act_stores_nothing_and_the_next_one_goes_on(database: Database, operator: Actor, clock: Clock) -> None:
+    begun = asyncio.Event()
+
+    async def act() -> None:
+        async with begin(database, operator, clock) as tx:
+            await a_patient(tx, "lund")
+            begun.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(act())
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with begin(database, operator, clock) as tx:
+        await a_patient(tx, "lund")
+    assert await counted(database, operator, tables.patients) == 1
+
+
+# ---- Reading ----
+
+
+async def test_what_was_read_stands_in_the_access_log_before_the_context_is_left(database: Database, operator: Actor, clock: Clock) -> None:
+    async with begin(database, operator, clock, writing=False) as tx:
+        await tx.all(select(tables.centres))
+        tx.saw("centre", [new_id()])
+    assert await counted(database, operator, tables.access_log) == 1
+
+
+async def test_reading_moves_no_head_row(database: Database, operator: Actor, clock: Clock) -> None:
+    before = await head(database, operator)
+    async with begin(database, operator, clock, writing=False) as tx:
+        tx.saw("centre", [new_id()])
+    assert await head(database, operator) == before
+
+
+async def test_reads_in_flight_share_their_commits(database: Database, operator: Actor, clock: Clock) -> None:
+    async def read() -> None:
+        async with begin(database, operator, clock, writing=False) as tx:
+            tx.saw("centre", [new_id()])
+
+    with watched(database) as told:
+        await asyncio.gather(*(read() for _ in range(60)))
+    assert await counted(database, operator, tables.access_log) == 60
+    assert 1 <= told.count("COMMIT") <= 3
+
+
+async def test_a_read_that_failed_showed_nothing(database: Database, operator: Actor, clock: Clock) -> None:
+    async def read() -> None:
+        async with begin(database, operator, clock, writing=False) as tx:
+            tx.saw("centre", [new_id()])
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await read()
+    assert await counted(database, operator, tables.access_log) == 0
+
+
+async def test_a_read_whose_log_cannot_be_written_fails(database: Database, operator: Actor, clock: Clock) -> None:
+    async def read(*seen: Any) -> int:
+        async with begin(database, operator, clock, writing=False) as tx:
+            tx.saw("centre", seen)
+            return len(await tx.all(select(tables.centres)))
+
+    def fail(*told: Any) -> None:
+        if told[2].startswith("INSERT INTO access_log"):
+            raise exc.OperationalError("INSERT", None, Exception("injected"))
+
+    event.listen(database.write.sync_engine, "before_cursor_execute", fail)
+    results = await asyncio.gather(*(read(new_id()) for _ in range(5)), read(), return_exceptions=True)
+    event.remove(database.write.sync_engine, "before_cursor_execute", fail)
+    assert [type(result) for result in results] == [Unavailable] * 5 + [int]
+    assert await read(new_id()) > 0
+    assert await counted(database, operator, tables.access_log) == 1
+
+
+async def test_a_reading_transaction_cannot_write(database: Database, operator: Actor, clock: Clock) -> None:
+    with pytest.raises(RuntimeError, match="does not write"):
+        async with begin(database, operator, clock, writing=False) as tx:
+            await a_patient(tx, "lund")
+    with pytest.raises(Unavailable):  # the database refuses as well
+        async with begin(database, operator, clock, writing=False) as tx:
+            await tx.run(text("DELETE FROM published_counts"))
+    assert await counted(database, operator, tables.published_counts) > 0
+
+
+async def test_a_read_goes_on_while_another_writes_and_sees_only_what_is_committed(database: Database, operator: Actor, clock: Clock) -> None:
+    async with begin(database, operator, clock) as tx:
+        await a_patient(tx, "lund")
+        assert await counted(database, operator, tables.patients) == 0
+    assert await counted(database, operator, tables.patients) == 1
+
+
+async def test_polls_share_one_look_at_the_head_row_and_none_sees_an_older_one(database: Database, operator: Actor, clock: Clock) -> None:
+    looks = []
+
+    def look(*told: Any) -> None:
+        looks.append(told[2])
+
+    event.listen(database.read.sync_engine, "before_cursor_execute", look)
+    for round_ in range(1, 6):
+        async with begin(database, operator, clock) as tx:
+            tx.emit(an_event())
+        heads = await asyncio.gather(*(head(database, operator) for _ in range(40)))
+        assert {h.last_seq for h in heads} == {round_}
+    event.remove(database.read.sync_engine, "before_cursor_execute", look)
+    assert len(looks) <= 3 * 5
+
+
+# ---- The day and the instant ----
+
+
+async def test_day_and_instant_come_from_the_clock_once(database: Database, operator: Actor) -> None:
+    async with begin(database, operator, Clock(fixed=date(2031, 3, 1)), writing=False) as tx:
+        assert tx.today == date(2031, 3, 1)
+        assert tx.now == tx.now.replace(microsecond=tx.now.microsecond // 1000 * 1000)
+
+
+# ---- When the database cannot serve ----
+
+
+def impatient(url: str, **options: Any) -> Database:
+    return Database(url, KEYS, patience=0.1, **options)
+
+
+async def test_locked_past_the_time_limit_is_unavailable(database: Database, database_url: str, operator: Actor, clock: Clock) -> None:
+    other = impatient(database_url)
+    lund = update(tables.centres).where(tables.centres.c.code == "lund").values(city="Lund")
+    async with begin(database, operator, clock) as tx:
+        await tx.run(lund)
+        with pytest.raises(Unavailable):
+            async with begin(other, operator, clock) as late:
+                await late.run(lund)
+    async with begin(other, operator, clock) as late:
+        await late.run(lund)
+    await other.close()
+
+
+async def test_no_connection_free_is_unavailable(database_url: str, operator: Actor, clock: Clock) -> None:
+    small = impatient(database_url, pool_size=1)
+    async with begin(small, operator, clock), begin(small, operator, clock, writing=False) as reading:
+        await reading.all(select(tables.centres))
+        with pytest.raises(Unavailable):
+            async with begin(small, operator, clock):
+                pass
+        with pytest.raises(Unavailable):
+            async with begin(small, operator, clock, writing=False) as other:
+                await other.all(select(tables.centres))
+    await small.close()
+
+
+@pytest.mark.parametrize("url", ["postgresql://nobody@127.0.0.1:1/none", "sqlite:///{}/none/none.db"])
+async def test_a_database_that_is_not_there_is_unavailable(url: str, tmp_path: Path, operator: Actor, clock: Clock) -> None:
+    away = impatient(url.format(tmp_path))
+    for writing in (True, False):
+        with pytest.raises(Unavailable):
+            async with begin(away, operator, clock, writing=writing) as tx:
+                await tx.all(select(tables.centres))
+    await away.close()
+
+
+async def test_connections_that_broke_are_replaced(postgres_url: str, operator: Actor, clock: Clock) -> None:
+    database = Database(postgres_url, KEYS)
+    await asyncio.gather(*(counted(database, operator, tables.centres) for _ in range(8)))
+    other = Database(postgres_url, KEYS)
+    everybody_else = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+    async with begin(other, operator, clock) as tx:
+        await tx.all(everybody_else)
+    with pytest.raises(Unavailable):
+        await counted(database, operator, tables.centres)
+    for _ in range(8):
+        assert await counted(database, operator, tables.centres) > 0
+    await database.close()
+    await other.close()
+
+
+async def test_a_deadlock_is_unavailable_to_one_and_the_other_goes_on(postgres_url: str, operator: Actor, clock: Clock) -> None:
+    database, meet = Database(postgres_url, KEYS), asyncio.Barrier(2)
+
+    async def cross(*codes: str) -> None:
+        async with begin(database, operator, clock) as tx:
+            for code in codes:
+                await tx.run(update(tables.centres).where(tables.centres.c.code == code).values(city=codes[0]))
+                if code == codes[0]:
+                    await meet.wait()
+
+    results = await asyncio.gather(cross("lund", "umea"), cross("umea", "lund"), return_exceptions=True)
+    assert sorted(type(result).__name__ for result in results) == ["NoneType", "Unavailable"]
+    await database.close()
+
+
+# ---- What an error tells ----
+
+
+async def _twice(tx: Transaction) -> None:
+    patient = await a_patient(tx, "lund")
+    for _ in range(2):
+        await an_infusion(tx, patient, "lund", source_system="cosmic-lund", source_id=SECRET)
+
+
+async def _no_number(tx: Transaction) -> None:
+    await tx.scalar(text("SELECT CAST(CAST(:number AS text) AS uuid)"), {"number": f"{SECRET}-x"})
+    await tx.scalar(text("SELECT no_such_function(:number)"), {"number": SECRET})
+
+
+@pytest.mark.parametrize("fault", [_twice, _no_number])
+async def test_an_error_of_the_database_tells_no_value(
+    database: Database, operator: Actor, clock: Clock, fault: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises((exc.DBAPIError, Unavailable)) as raised:
+        async with begin(database, operator, clock) as tx:
+            await fault(tx)
+    told = "".join(traceback.format_exception(raised.value)) + repr(raised.value) + str(raised.value) + "".join(capsys.readouterr())
+    assert SECRET not in told
+    if fault is _twice:
+        assert isinstance(raised.value, exc.IntegrityError)
+        assert "source_id" in str(raised.value)
+
+
+# ---- Addresses ----
+
+
+@pytest.mark.parametrize(
+    ("given", "ours"),
+    [
+        ("sqlite:///data/follow-up.db", "sqlite+aiosqlite:///data/follow-up.db"),
+        ("sqlite+aiosqlite:////var/x.db", "sqlite+aiosqlite:////var/x.db"),
+        ("postgresql://me:se%40cret@db/x", "postgresql+psycopg://me:se%40cret@db/x"),
+        ("postgres://db/x", "postgresql+psycopg://db/x"),
+        ("postgresql+asyncpg://db/x?sslmode=require", "postgresql+psycopg://db/x?sslmode=require"),
+    ],
+)
+def test_an_address_may_have_any_drivers_name(given: str, ours: str) -> None:
+    assert normalise_url(given) == ours
+
+
+@pytest.mark.parametrize("given", ["", "follow-up.db", "mysql://db/x", "sqlite://", "sqlite:///:memory:"])
+def test_another_kind_of_database_is_refused(given: str) -> None:
+    with pytest.raises(Invalid):
+        normalise_url(given)
+
+
+async def test_options_in_an_address_are_kept(postgres_url: str, operator: Actor, clock: Clock) -> None:
+    database = Database(f"{postgres_url}?options=-c%20work_mem%3D3MB", KEYS)
+    async with begin(database, operator, clock, writing=False) as tx:
+        told = [await tx.scalar(text(f"SHOW {name}")) for name in ("work_mem", "timezone", "lock_timeout", "default_transaction_read_only")]
+    assert told == ["3MB", "UTC", "5s", "on"]
+    await database.close()
+
+
+async def test_a_file_forces_every_commit_and_checks_references(sqlite_url: str, operator: Actor, clock: Clock) -> None:
+    database = Database(sqlite_url, KEYS)
+    wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1, "busy_timeout": 5000}
+    for writing in (True, False):
+        async with begin(database, operator, clock, writing=writing) as tx:
+            assert {name: await tx.scalar(text(f"PRAGMA {name}")) for name in wanted} == wanted
+            assert await tx.scalar(text("PRAGMA query_only")) == (not writing)
+    await database.close()
