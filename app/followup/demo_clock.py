@@ -25,14 +25,18 @@ class NewDay(Command):
 
 
 async def move(db: Database, clock: Clock, actor: Actor, wanted: date) -> dict[str, Any]:
-    """Moves the demo's local day to `wanted` and sweeps; answers the day and how many alerts were raised. Raises DayBefore, Forbidden."""
+    """Moves the demo's local day to `wanted`, lets plans without end grow and sweeps; answers the day and how many alerts were raised.
+    Raises DayBefore, Forbidden."""
     async with transaction.begin(db, actor, clock) as tx:
         actor.must(Act.MOVE_DEMO_CLOCK)
-        if wanted < tx.today:
-            raise DayBefore(f"Today is {tx.today} already.", field="today", current=tx.today.isoformat())
+        await state.take_sweep(tx)  # two moves at once follow each other, so the day is asked for only now
+        today = clock.today()
+        if wanted < today:
+            raise DayBefore(f"Today is {today} already.", field="today", current=today.isoformat())
         stored = await state.get(tx)
-        await state.move_demo(tx, stored.demo_offset_days + (wanted - tx.today).days)
+        await state.move_demo(tx, stored.demo_offset_days + (wanted - today).days)
     _set(clock, wanted)
+    await rounds.extend(db, clock)
     return {"today": wanted, "raised": await rounds.sweep(db, clock)}
 
 
