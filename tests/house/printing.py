@@ -218,10 +218,11 @@ def write() -> None:
     """Writes every printed part anew."""
     for name, (path, printed) in PRINTED.items():
         file = ROOT / path
-        text, found = part(name).subn(lambda m, told=printed(): m[1] + told + m[3], file.read_text())
-        if found != 1:
-            raise RuntimeError(f"{path} has {found} places for {name}")
-        file.write_text(text)
+        pieces = part(name).split(file.read_text())
+        if len(pieces) != 5:
+            raise RuntimeError(f"{path} has no single place for {name}")
+        before, begin, _, end, after = pieces
+        file.write_text(before + begin + printed() + end + after)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,26 @@
+"""The service as the demo puts it together (its own addresses too), over ASGI on a migrated SQLite file of the test's own."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from app.clock import Clock
+from app.db.columns import Keys
+from app.db.engine import Database
+from app.main import House
+from app.settings import Settings
+from tests.api.conftest import TODAY, Service
+
+
+@pytest.fixture
+async def house(sqlite_url: str) -> AsyncIterator[House]:
+    database = Database(sqlite_url, Keys.fresh())
+    yield House(database, Clock(fixed=TODAY), Settings(database_url=sqlite_url, rate_per_second=100_000), demo=True)
+    await database.close()
+
+
+@pytest.fixture
+async def service(house: House) -> AsyncIterator[Service]:
+    made = Service(house)
+    yield made
+    await made.client.aclose()

@@ -1,0 +1,141 @@
+"""Who may what: the mark of each address, the act that its work asks for, and the one table of app/actor.py say the same."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pytest
+
+from app.actor import MAY, SCOPE, Act, Actor, Role
+from app.main import House
+from tests.api.conftest import Service, infusion
+from tests.house.routes import Route, routes
+
+TOKENS = {
+    Role.NURSE: "demo-nurse-lund",
+    Role.CLINICIAN: "demo-clinician-lund",
+    Role.COORDINATOR: "demo-coordinator-lund",
+    Role.INTEGRATION: "demo-integration-lund",
+    Role.NETWORK: "demo-network",
+    Role.AUDITOR: "demo-auditor",
+    Role.ADMIN: "demo-admin",
+}
+ROUTES = routes()
+# Its answer is the clock's own day; no act of the rooms below is called.
+WITHOUT_AN_ACT = {("GET", "/api/v1/demo/clock")}
+
+
+@dataclass(frozen=True)
+class Ids:
+    """What stands in a service that every address finds."""
+
+    patient: str
+    infusion: str
+    visit: str
+    alert: str
+    report: str
+
+
+NOBODY = "01890000-0000-7000-8000-000000000000"
+NOTHING = Ids(NOBODY, NOBODY, NOBODY, NOBODY, NOBODY)
+
+
+def _address(route: Route, ids: Ids) -> str:
+    values = {"patient_id": ids.patient, "infusion_id": ids.infusion, "visit_id": ids.visit, "alert_id": ids.alert, "import_id": ids.report}
+    return route.path.format(**values, code="ltfu-15y" if "protocols" in route.path else "lund", version=1)
+
+
+def _bodies() -> dict[str, Any]:
+    """A body for each address that takes one, good enough to reach the act."""
+    return {
+        "/infusions": infusion(),
+        "/infusions/preview": infusion(),
+        "/infusions/{infusion_id}": {"batch": "B-2"},
+        "/infusions/{infusion_id}/void": {"reason": "entered twice"},
+        "/patients/search": {"name": "Test"},
+        "/patients/{patient_id}": {"phone": "+46701740605"},
+        "/patients/{patient_id}/events": {"type": "relapse", "on": "2026-01-01"},
+        "/visits/{visit_id}/book": {"booked_on": "2028-03-10"},
+        "/visits/{visit_id}/complete": {"completed_on": "2027-10-04"},
+        "/visits/{visit_id}/miss": {"reason": "moved away"},
+        "/visits/{visit_id}/cancel": {"reason": "not-required"},
+        "/visits/{visit_id}/reopen": {"reason": "by mistake"},
+        "/visits/{visit_id}/contacts": {"channel": "phone", "outcome": "busy"},
+        "/alerts/{alert_id}/acknowledge": {"reason": "called"},
+        "/demo/clock": {"today": "2028-04-01"},
+    }
+
+
+async def _call(service: Service, route: Route, ids: Ids, token: str) -> Any:
+    options: dict[str, Any] = {}
+    if route.path.endswith("/imports") and route.method == "POST":
+        options = {"content": b"not a file of infusions", "headers": {"Content-Type": "text/csv"}}
+    elif route.method != "GET":
+        options = {"json": _bodies()[route.path.removeprefix("/api/v1")]}
+    return await service.call(route.method, _address(route, ids), api="", token=token, **options)
+
+
+# ---- The table, from outside --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", TOKENS)
+async def test_an_address_is_forbidden_exactly_where_the_table_says_so(service: Service, role: Role) -> None:
+    forbidden = {}
+    for route in ROUTES:
+        told = await _call(service, route, NOTHING, TOKENS[role])
+        assert told.status_code not in (401, 500), route
+        forbidden[route.method, route.path] = told.status_code == 403
+    assert forbidden == {(route.method, route.path): role not in MAY[route.act] for route in ROUTES}
+
+
+async def test_a_system_without_a_scope_may_nothing_that_needs_one(service: Service) -> None:
+    _let_in(service, Actor("system", Role.INTEGRATION, frozenset({"lund"})))
+    for route in ROUTES:
+        told = await _call(service, route, NOTHING, "any")
+        allowed = Role.INTEGRATION in MAY[route.act] and route.act not in SCOPE
+        assert (told.status_code == 403) is not allowed, route
+
+
+# ---- The act, from inside -----------------------------------------------------------------------------------------------
+
+
+class Listening(Actor):
+    """An actor who may everything, and remembers what was asked."""
+
+    asked: ClassVar[list[Act]] = []
+
+    def must(self, act: Act) -> None:
+        self.asked.append(act)
+        Actor.must(self, act)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+async def test_the_work_asks_for_the_act_that_the_address_declares(service: Service, house: House, route: Route) -> None:
+    ids = await _stored(service)
+    listening = Service(house)
+    _let_in(listening, Listening("listening", Role.OPERATOR, None))
+    Listening.asked.clear()
+    told = await _call(listening, route, ids, "any")
+    await listening.client.aclose()
+    assert told.status_code < 500
+    asked = [act for act in Listening.asked if act is not Act.SWEEP]  # moving the demo's day sweeps, and that is asked of the worker
+    assert set(asked) == {route.act}
+    assert len(asked) >= (1 if (route.method, route.path) in WITHOUT_AN_ACT else 2), "the mark, and the act of the work once more"
+
+
+def _let_in(service: Service, actor: Actor) -> None:
+    """Every call is this actor's: the layer that asks who calls is given another answer, before the first call builds it."""
+
+    async def authenticate(token: str, loopback: bool) -> tuple[str, Actor]:
+        return token, actor
+
+    layer = next(layer for layer in service.app.user_middleware if "authenticate" in layer.kwargs)
+    layer.kwargs["authenticate"] = authenticate
+
+
+async def _stored(service: Service) -> Ids:
+    """A service with one infusion, whose first yearly visit has become overdue."""
+    recorded = await service.recorded(infused_on="2026-10-01", discharged_on="2026-10-12")
+    visit = next(visit["id"] for visit in recorded["visits"] if visit["code"] == "Y01")
+    await service.post("/demo/clock", {"today": "2028-03-01"})
+    (alert,) = (await service.get("/alerts")).json()["items"][:1]
+    return Ids(recorded["patient_id"], recorded["id"], visit, alert["id"], NOBODY)
