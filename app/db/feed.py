@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import select, true
+from sqlalchemy import select, true, update
 
 from app.db import tables
 from app.db.scope import cut
 from app.db.transaction import AlertEvent, Head, Transaction
 
-__all__ = ["AlertEvent", "FeedEvent", "Head", "head", "page"]
+__all__ = ["AlertEvent", "FeedEvent", "Head", "bump_epoch", "head", "page"]
 
 events = tables.events.c
 feed_head = tables.feed_head.c
@@ -43,6 +43,13 @@ async def head(tx: Transaction) -> Head:
     if row is None:
         raise RuntimeError("the database has no head row; migrate it")
     return Head(*row)
+
+
+async def bump_epoch(tx: Transaction) -> Head:
+    """Begins a new epoch, after a restore that lost events: every cursor given out before is refused and sends its client to the snapshot."""
+    raised = update(tables.feed_head).values(epoch=feed_head.epoch + 1)
+    rows = await tx.all(raised.returning(feed_head.epoch, feed_head.last_seq, feed_head.last_at))
+    return Head(*rows[0])
 
 
 async def page(

@@ -5,6 +5,7 @@ from typing import Any
 
 from app.actor import Act
 from app.db import catalogue as db_catalogue
+from app.db import seed
 from app.db.transaction import Transaction
 from app.errors import FieldError, NotFound
 from app.planning.protocol import Protocol, Purpose, Restart, VisitRule
@@ -78,6 +79,26 @@ async def protocol_version(tx: Transaction, code: str, version: int) -> JSON:
     if found is None:
         raise NotFound("There is no such protocol version.")
     return _protocol(found)
+
+
+async def load(tx: Transaction, text: str) -> JSON:
+    """Adds those centres or products of a file that are missing; what stands is not changed. Answers which of the two, the file's rows, and
+    how many are new. Raises CatalogueInvalid with every fault, also for a product whose protocol is not known here; Forbidden."""
+    tx.actor.must(Act.CHANGE_CATALOGUE)
+    kind = seed.kind(text)
+    rows = seed.centre_rows(text) if kind == "centres" else seed.product_rows(text)
+    known = await protocols(tx)
+    unknown = [row for row in rows if row.get("protocol") is not None and row["protocol"] not in known]
+    if unknown:
+        told = [FieldError("protocol", "unknown_protocol", f"{row['code']}: there is no protocol {row['protocol']}") for row in unknown]
+        raise seed.CatalogueInvalid("; ".join(fault.message for fault in told), errors=told)
+    stands = await (db_catalogue.centres(tx) if kind == "centres" else db_catalogue.products(tx))
+    codes = {row["code"] for row in stands}
+    new = [row for row in rows if row["code"] not in codes]
+    await db_catalogue.add(tx, new, kind)
+    for row in new:
+        tx.changed(kind.removesuffix("s"), row["code"], "loaded", None, row)
+    return {"kind": kind, "rows": len(rows), "added": len(new)}
 
 
 def _protocol(protocol: Protocol) -> JSON:
