@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Strict, StringConstraints, WithJsonSchema
@@ -45,6 +45,17 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Note = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000, pattern=rf"^(?:{_VISIBLE}|[\t\n\r])*$")]
 # True or false, and no word or number that could be read as one.
 Flag = Annotated[bool, Strict()]
+
+
+def _told(value: object) -> object:
+    if value is None:
+        raise PydanticCustomError("required", "This can be changed, but not emptied.")
+    return value
+
+
+# A field of a merge patch that may be left out (None: it stays), but not emptied by null.
+Told = TypeVar("Told")
+Kept = Annotated[Told | None, BeforeValidator(_told)]
 
 
 class Response(StrEnum):

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from app.actor import Act, Role
 from app.db import infusions as db_infusions
@@ -20,7 +20,7 @@ from app.db.transaction import Transaction
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.followup import catalogue, chart, persons, versions, views
 from app.followup.chart import Chart
-from app.followup.commands import Ask, Command, Flag, LocalDate, Page, Reason, Response, Slug, Source, Text
+from app.followup.commands import Ask, Command, Flag, Kept, LocalDate, Page, Reason, Response, Slug, Source, Text
 from app.followup.persons import Described, NewPerson
 from app.followup.settle import dropped_bookings, plan_ids, settle
 from app.planning import courses, refusals
@@ -92,24 +92,17 @@ class NewInfusion(InfusionFields):
 class Correction(Command):
     """What may be corrected of an infusion; a field that is not named stays, null empties it (JSON merge patch)."""
 
-    centre: Slug | None = None
-    product: Slug | None = None
-    context: Context | None = None
-    infused_on: LocalDate | None = None
+    centre: Kept[Slug] = None
+    product: Kept[Slug] = None
+    context: Kept[Context] = None
+    infused_on: Kept[LocalDate] = None
     discharged_on: LocalDate | None = None
     indication: Text | None = None
     batch: Text | None = None
     batch_expires_on: LocalDate | None = None
     in_specification: Flag | None = None
     continues: UUID | None = None
-    new_course: Flag | None = None
-
-    @model_validator(mode="after")
-    def _keeps_what_it_needs(self) -> "Correction":
-        for name in ("centre", "product", "context", "infused_on", "new_course"):
-            if name in self.model_fields_set and getattr(self, name) is None:
-                raise ValueError(f"{name} cannot be emptied")
-        return self
+    new_course: Kept[Flag] = None
 
 
 @dataclass(frozen=True, slots=True)

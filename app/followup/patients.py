@@ -16,7 +16,7 @@ from app.db.transaction import Transaction
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.followup import cards, catalogue, chart, persons, versions, views
 from app.followup.chart import Chart
-from app.followup.commands import Command, Flag, LocalDate, Note, Slug, Source, Text
+from app.followup.commands import Command, Flag, Kept, LocalDate, Note, Slug, Source, Text
 from app.followup.persons import NewIdentifier
 from app.followup.settle import settle
 from app.planning import refusals
@@ -43,20 +43,13 @@ class ContactPerson(Command):
 class PatientChange(Command):
     """What may be changed of a person; a field that is not named stays, null empties it (JSON merge patch)."""
 
-    name: Text | None = None
+    name: Kept[Text] = None
     phone: Text | None = None
     birth_date: LocalDate | None = None
-    identifiers: list[NewIdentifier] | None = Field(None, min_length=1, max_length=5)
-    protected: Flag | None = None
-    contact_persons: list[ContactPerson] | None = Field(None, max_length=2)
+    identifiers: Kept[list[NewIdentifier]] = Field(None, min_length=1, max_length=5)
+    protected: Kept[Flag] = None
+    contact_persons: Kept[list[ContactPerson]] = Field(None, max_length=2)
     preferred_channel: Literal["phone", "letter", "1177", "relative", "home-hospital"] | None = None
-
-    @model_validator(mode="after")
-    def _keeps_what_it_needs(self) -> "PatientChange":
-        for name in ("name", "identifiers", "protected", "contact_persons"):
-            if name in self.model_fields_set and getattr(self, name) is None:
-                raise ValueError(f"{name} cannot be emptied")
-        return self
 
 
 class Search(Command):
