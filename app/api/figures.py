@@ -12,13 +12,13 @@ router = APIRouter(prefix="/api/v1", tags=["figures"])
 
 
 @router.get(
-    "/centres/{code}/summary",
+    "/centres/{centre}/summary",
     dependencies=[Needs(Act.READ_CENTRE_FIGURES)],
     responses=answers.told(answers.CentreSummary, *answers.READ),
 )
-async def centre_summary(read: ReadDep, code: parameters.CodeInPath, as_of: parameters.Day = None) -> Response:
+async def centre_summary(read: ReadDep, centre: parameters.CodeInPath, as_of: parameters.Day = None) -> Response:
     """One of one's own centres in numbers, as of a day: today unless asked otherwise."""
-    return await read.one(lambda tx: figures.centre(tx, code, as_of))
+    return await read.one(lambda tx: figures.centre(tx, centre, as_of))
 
 
 @router.get("/network/summary", dependencies=[Needs(Act.READ_NETWORK_FIGURES)], responses=answers.told(answers.NetworkSummary, 304))

@@ -34,13 +34,14 @@ async def products(tx: Transaction) -> Sequence[dict[str, Any]]:
 async def protocols(tx: Transaction) -> Mapping[str, Protocol]:
     """The newest version of each protocol under its code, and every version under `code@version`."""
     stored = tables.protocols.c
-    versions = (await tx.all(select(stored.code, stored.version).order_by(stored.version))) or ()
-    known = tx.db.protocols
-    if any((row.code, row.version) not in known for row in versions):
-        for row in await tx.all(select(stored.code, stored.version, stored.body)):
-            known[row.code, row.version] = protocol.parse(row.body)
-    every = {f"{code}@{version}": known[code, version] for code, version in versions}
-    return {**{code: known[code, version] for code, version in versions}, **every}
+    versions = [tuple(row) for row in await tx.all(select(stored.code, stored.version, stored.loaded_at).order_by(stored.version))]
+    parsed = tx.db.protocols
+    if not parsed.keys() >= set(versions):
+        for *version, body in await tx.all(select(stored.code, stored.version, stored.loaded_at, stored.body)):
+            if tuple(version) not in parsed:
+                parsed[tuple(version)] = protocol.parse(body)
+    newest = {version[0]: parsed[version] for version in versions}
+    return newest | {f"{code}@{number}": parsed[code, number, loaded_at] for code, number, loaded_at in versions}
 
 
 async def add(tx: Transaction, rows: Sequence[Mapping[str, Any]], table: str) -> int:
@@ -56,5 +57,5 @@ _LOADABLE: Mapping[str, Table] = {table.name: table for table in (tables.centres
 
 
 async def _rows(tx: Transaction, table: Table) -> Sequence[dict[str, Any]]:
-    names = [column.name for column in table.columns]
+    names = [f"{column.name}" for column in table.columns]  # SQLAlchemy's own kind of str is no key for orjson
     return [dict(zip(names, row, strict=True)) for row in await tx.all(select(table).order_by(*table.primary_key))]
