@@ -56,7 +56,7 @@ class Database:
         self.read = _engine(self.url, pool_size=pool_size, patience=patience, reading=True)
         self.log_access = Together(self._log_access)
         self.look_at_head = Together(self._look_at_head)
-        self.protocols: dict[tuple[str, int], Protocol] = {}  # parsed, by code and version: a version never changes
+        self.protocols: dict[tuple[str, int, datetime], Protocol] = {}  # parsed, by code, version and when it was loaded
 
     async def close(self) -> None:
         """Waits for the access log's last rows and closes every connection."""

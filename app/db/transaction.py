@@ -102,7 +102,7 @@ class Transaction:
         """Writes; answers how many rows. A list of parameters is one execution for all (the fast way to insert); an empty one is none."""
         if isinstance(params, Sequence) and not params:
             return 0
-        count = (await self._execute(statement, params)).rowcount
+        count = (await self._execute(statement.execution_options(preserve_rowcount=True), params)).rowcount
         self.dirty |= count != 0
         return count
 
