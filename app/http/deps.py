@@ -54,7 +54,7 @@ class Reading:
     async def page(self, question: Callable[[Transaction, Ask], Awaitable[Page]], limit: int, cursor: str | None, count: str | None) -> Response:
         """A page of a list, as of the day on which its walk began."""
         query, scope, sign = self.request.query_params, self.request.scope, self.tx.keys.blind
-        asked = paging.ask(query, self.tx.today, sign, limit=limit, cursor=cursor, count=count)
+        asked = paging.ask(scope["path"], query, self.tx.today, sign, limit=limit, cursor=cursor, count=count)
         self.tx.today = asked.as_of_date
         etag = f'W/"{await self._stamp()}"'
         if conditional.held(self._given(), etag):

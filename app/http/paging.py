@@ -24,17 +24,17 @@ _OF_PAGE = frozenset({"limit", "cursor", "count"})
 _MAC_BYTES = 12
 
 
-def ask(params: QueryParams, today: date, sign: Sign, *, limit: int, cursor: str | None, count: str | None) -> Ask:
+def ask(path: str, params: QueryParams, today: date, sign: Sign, *, limit: int, cursor: str | None, count: str | None) -> Ask:
     """What part of the list is asked for. `sign` is the keyed hash (`keys.blind`): a cursor that we did not give out is BadCursor."""
     if cursor is None:
         return Ask(limit, today, None, count == "exact")
-    as_of_date, place = _decode(cursor, filter_of(params), sign)
+    as_of_date, place = _decode(cursor, question(path, params), sign)
     return Ask(limit, as_of_date, place, count == "exact")
 
 
 def body(path: str, params: QueryParams, asked: Ask, page: Page, sign: Sign) -> tuple[dict[str, Any], dict[str, str]]:
     """The answer's body and headers."""
-    following = None if page.next is None else _encode(page.next, asked.as_of_date, filter_of(params), sign)
+    following = None if page.next is None else _encode(page.next, asked.as_of_date, question(path, params), sign)
     told: dict[str, Any] = {
         "items": page.items,
         "next_cursor": following,
@@ -49,9 +49,9 @@ def body(path: str, params: QueryParams, asked: Ask, page: Page, sign: Sign) -> 
     return told, {"Link": f'<{path}?{urlencode([*query, ("cursor", following)])}>; rel="next"'}
 
 
-def filter_of(params: QueryParams) -> str:
-    """The question without the page: the same for every page of one walk."""
-    return urlencode(sorted((name, value) for name, value in params.multi_items() if name not in _OF_PAGE))
+def question(path: str, params: QueryParams) -> str:
+    """The list and its filter without the page: the same for every page of one walk."""
+    return f"{path}?" + urlencode(sorted((name, value) for name, value in params.multi_items() if name not in _OF_PAGE))
 
 
 def _encode(place: Place, as_of_date: date, filter_: str, sign: Sign) -> str:
