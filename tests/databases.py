@@ -268,6 +268,19 @@ def fresh_database(kind: Kind, *, durable: bool = False, empty: bool = False) ->
     return _with_database(server, name)
 
 
+def copy_database(url: str) -> str:
+    """The URL of a new database that holds what this one does; nobody may be connected to it. It goes as those of `fresh_database` do."""
+    run = _this_run()
+    name = f"{run.name}_{run.worker}_{next(run.numbers)}"
+    if url.startswith("sqlite"):
+        file = run.made() / f"{name}.db"
+        shutil.copyfile(url.partition("///")[2], file)
+        return f"sqlite:///{file}"
+    copied = urlsplit(url).path.removeprefix("/")
+    _on(_with_database(url, "postgres"), f'CREATE DATABASE "{name}" TEMPLATE "{copied}"')
+    return _with_database(url, name)
+
+
 def drop_database(url: str) -> None:
     """Removes a database that `fresh_database` made, whoever is still connected."""
     run = _this_run()
