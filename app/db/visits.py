@@ -13,8 +13,9 @@ from app.db.plans import VISIT_FIELDS, to_visit
 from app.db.scope import cut
 from app.db.tables import contacts, infusions, patients, visits
 from app.db.transaction import AnyRow, Transaction
+from app.planning.refusals import Attempt
 from app.planning.state import ON_DAY
-from app.planning.visits import Visit, VisitState, Window
+from app.planning.visits import BEFORE_REGISTRATION, Outcome, Visit, VisitState, Window
 
 WINDOW = Window(visits.c.window_start, visits.c.window_end)
 # A bound of how long before its end a window can open, so that a list does not look at visits of years ahead.
@@ -180,12 +181,46 @@ async def contacts_of(tx: Transaction, patient: UUID) -> list[ContactRow]:
     return [_contact(tx, row) for row in await tx.all(query.order_by(contacts.c.recorded_at, contacts.c.id))]
 
 
-async def last_contacts(tx: Transaction, of: Sequence[UUID]) -> dict[UUID, ContactRow]:
-    """The latest contact of each of these visits, of patients whom the caller may see."""
-    if not of:
+@dataclass(frozen=True, slots=True)
+class Contacted:
+    """What the contacts with a patient come to: every attempt, oldest first, and the latest contact about each visit."""
+
+    attempts: list[Attempt]
+    latest: dict[UUID, ContactRow]
+
+
+async def contacted(tx: Transaction, patients_: Sequence[UUID]) -> dict[UUID, Contacted]:
+    """The contacts with these patients, of those whom the caller may see. Only the notes that are shown are opened."""
+    if not patients_:
         return {}
-    query = cut(select(*_CONTACT), tx, contacts).where(contacts.c.visit_id.in_(of))
-    return {row[1]: _contact(tx, row) for row in await tx.all(query.order_by(contacts.c.recorded_at, contacts.c.id))}
+    query = cut(select(*_CONTACT), tx, contacts).where(contacts.c.patient_id.in_(patients_))
+    found: dict[UUID, Contacted] = {}
+    latest: dict[UUID, AnyRow] = {}
+    for row in await tx.all(query.order_by(contacts.c.recorded_at, contacts.c.id)):
+        of = found.setdefault(row.patient_id, Contacted([], {}))
+        of.attempts.append(Attempt(row.contacted_on, row.channel, row.outcome))
+        latest[row.visit_id] = row
+    for visit, row in latest.items():
+        found[row.patient_id].latest[visit] = _contact(tx, row)
+    return found
+
+
+async def after_a_lapse(tx: Transaction, plans_: Sequence[UUID], today: date) -> dict[UUID, list[date]]:
+    """For each of these plans the ends of windows that closed before the local day while the window before them had lapsed: missed or overdue, not
+    done. What was missed before registration counts as neither."""
+    if not plans_:
+        return {}
+    lapsed = or_(visits.c.outcome.is_(None), and_(visits.c.outcome == Outcome.MISSED.value, visits.c.reason != BEFORE_REGISTRATION))
+    done = visits.c.outcome == Outcome.COMPLETED.value
+    query = cut(select(visits.c.plan_id, visits.c.window_end, done), tx, visits)
+    rows = await tx.all(query.where(visits.c.plan_id.in_(plans_), visits.c.window_end < today, or_(lapsed, done)).order_by(visits.c.window_end))
+    found: dict[UUID, list[date]] = {}
+    last: dict[UUID, bool] = {}
+    for plan, end, was_done in rows:
+        if last.get(plan) is False:  # the one before this one had lapsed
+            found.setdefault(plan, []).append(end)
+        last[plan] = bool(was_done)
+    return found
 
 
 async def add_contact(tx: Transaction, contact: ContactRow) -> None:

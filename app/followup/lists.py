@@ -7,9 +7,14 @@ from uuid import UUID
 from app.actor import Act
 from app.db import visits as db_visits
 from app.db.transaction import Transaction
+from app.db.visits import Contacted
 from app.db.visits import DueFilter as DueFilter
 from app.followup import cards, catalogue, views
 from app.followup.commands import Ask, Page
+from app.planning.decisions import needs_decision
+from app.planning.visits import Outcome
+
+NO_CONTACTS = Contacted([], {})
 
 
 async def due(tx: Transaction, wanted: DueFilter, ask: Ask) -> Page:
@@ -25,15 +30,20 @@ async def due(tx: Transaction, wanted: DueFilter, ask: Ask) -> Page:
     rows = await db_visits.page(tx, wanted, centres, ask.as_of_date, after, ask.limit + 1)
     shown = rows[: ask.limit]
     protocols = await catalogue.protocols(tx)
-    contacts = await db_visits.last_contacts(tx, [row.visit.id for row in shown if row.visit.id])
+    contacts = await db_visits.contacted(tx, list({row.patient.id for row in shown}))
+    late = [row.plan_id for row in shown if row.visit.is_open and row.visit.window_end < ask.as_of_date]
+    lapses = await db_visits.after_a_lapse(tx, late, ask.as_of_date)
     tx.saw("due list", {row.patient.id for row in shown})
     items: list[dict[str, Any]] = []
     for row in shown:
         protocol = protocols[f"{row.protocol_code}@{row.protocol_version}"]
         item = views.visit(protocol, row.visit, row.patient.id, row.plan_id, row.infusion_id, ask.as_of_date)
         item["patient"] = cards.patient(row.patient)
-        contact = contacts.get(row.visit.id) if row.visit.id else None
+        had = contacts.get(row.patient.id, NO_CONTACTS)
+        contact = had.latest.get(row.visit.id) if row.visit.id else None
         item["last_contact"] = views.contact(contact) if contact else None
+        before = Outcome.MISSED if row.visit.window_end in lapses.get(row.plan_id, ()) else None
+        item["needs_decision"] = needs_decision(row.visit.window, before, had.attempts, ask.as_of_date) if row.visit.is_open else None
         items.append(item)
     last = shown[-1].visit if len(rows) > ask.limit else None
     place = (last.window_end, last.id) if last is not None and last.id is not None else None

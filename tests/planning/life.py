@@ -76,8 +76,7 @@ class Person:
         """Plans anew and stores: ids are given as settle does."""
         plans = replan(self.facts, self.plans, SHIPPED, self.today)
         self.plans = [
-            replace(p, id=p.id or UUID(int=next(_ids)), visits=tuple(replace(v, id=v.id or UUID(int=next(_ids))) for v in p.visits))
-            for p in plans
+            replace(p, id=p.id or UUID(int=next(_ids)), visits=tuple(replace(v, id=v.id or UUID(int=next(_ids))) for v in p.visits)) for p in plans
         ]
 
     def done(self, code: str, on: str, infused_on: str | None = None, protocol: str = "ltfu-15y") -> "Person":

@@ -240,7 +240,4 @@ def test_a_rule_without_a_code_is_named_by_its_place():
 
 
 def test_rules_of_different_anchors_stand_in_any_order():
-    assert (
-        len(parse(HEAD + RULE + RULE.replace("M06", "W4").replace("months = 6", "days = 28").replace('"infusion"', '"discharge"')).rules)
-        == 2
-    )
+    assert len(parse(HEAD + RULE + RULE.replace("M06", "W4").replace("months = 6", "days = 28").replace('"infusion"', '"discharge"')).rules) == 2
