@@ -208,7 +208,7 @@ _TELL: Final = text(f"""
 INSERT INTO events (seq, id, type, at, alert_id, visit_id, patient_id, centre, code, window_end, state)
 SELECT :first_seq - 1 + row_number() OVER (ORDER BY window_end, visit_id), {_UUID7}, 'visit.overdue', :at, id, visit_id, patient_id, centre,
     code, window_end, state
-FROM alerts WHERE id = ANY(CAST(CAST(:ids AS text) AS uuid[]))
+FROM unnest(CAST(CAST(:ids AS text) AS uuid[])) AS raised (id) JOIN alerts USING (id)
 """).bindparams(bindparam("at", type_=Instant()))  # noqa: S608 - constants only
 
 
