@@ -189,6 +189,7 @@ class Contact(Told):
 class DueVisit(Visit):
     patient: PatientBlock
     last_contact: Contact | None
+    needs_decision: Literal["deceased-reported", "overdue-twelve-months", "two-windows-missed", "three-attempts"] | None
 
 
 class InfusionOfList(Told):
@@ -293,6 +294,14 @@ class Alert(Told):
     resolved_by: str | None
 
 
+class Transition(Told):
+    """Somebody treated as a child: from when the hand-over is to be prepared, the 18th birthday, and whether that time is now."""
+
+    prepare_from: date
+    turns_18_on: date
+    due: bool
+
+
 class FollowUp(Told):
     """One patient's follow-up in one answer."""
 
@@ -303,6 +312,7 @@ class FollowUp(Told):
     plans: list[Plan]
     infusions: list[InfusionOfList]
     visits: list[Visit]
+    transition: Transition | None
     next_visit: Visit | None
     last_seen_on: date | None
     last_contact_on: date | None

@@ -1,6 +1,7 @@
 """Engines and pools, and all that differs between SQLite and PostgreSQL in opening them and in what their errors mean."""
 
 import os
+import sqlite3
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
@@ -136,6 +137,7 @@ def _engine(url: str, *, pool_size: int, patience: float = PATIENCE, reading: bo
         if not reading:
             # A writing transaction takes the write lock at its start; a read takes none.
             event.listen(engine.sync_engine, "begin", _take_the_lock)
+            event.listen(engine.sync_engine, "commit", _must_stand)
     else:
         event.listen(engine.sync_engine, "handle_error", _forget_data)
     return engine
@@ -164,6 +166,18 @@ def _prepare_sqlite(engine: AsyncEngine, switches: Mapping[str, bool]) -> None:
 
 def _take_the_lock(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _must_stand(connection: Connection) -> None:
+    """The driver's COMMIT is silent when there is nothing to commit, because its connection was closed or SQLite has rolled back by itself:
+    an act would be told as done that is not stored."""
+    driver = connection.connection.driver_connection
+    try:
+        stands = driver is not None and bool(driver.in_transaction)
+    except ValueError:  # aiosqlite's word for a closed connection
+        stands = False
+    if not stands:
+        raise exc.OperationalError("COMMIT", None, sqlite3.OperationalError("the transaction is over already"))
 
 
 def _forget_data(context: ExceptionContext) -> None:

@@ -1,6 +1,6 @@
 """What has been changed: who, when, before and after. Rows are written by the transaction's end and never change."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -34,11 +34,13 @@ class HistoryRow:
 _TOLD = history.id, history.at, history.actor, history.role, history.unit, history.kind, history.object_id, history.act
 
 
-async def of_patient(tx: Transaction, patient: UUID, after: UUID | None, limit: int) -> list[HistoryRow]:
-    """The changes of a patient that the caller may see, newest first, from behind the row `after` on."""
+async def of_patient(tx: Transaction, patient: UUID, after: UUID | None, limit: int, objects: Collection[str] | None = None) -> list[HistoryRow]:
+    """The changes of a patient that the caller may see, newest first, from behind the row `after` on; of these objects only, when told."""
     query = cut(select(*_TOLD, history.sealed), tx, tables.history).where(history.patient_id == patient)
     if after is not None:
         query = query.where(history.id < after)
+    if objects is not None:
+        query = query.where(history.object_id.in_(sorted(objects)))
     found = []
     for row in await tx.all(query.order_by(history.id.desc()).limit(limit)):
         change = tx.keys.open(row.sealed, f"history:{row.id}")

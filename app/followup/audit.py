@@ -1,22 +1,25 @@
 """Who has changed and who has read (patientdatalagen 2008:355; HSLF-FS 2016:40)."""
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from app.actor import Act
 from app.db import access_log, history
-from app.db import patients as db_patients
 from app.db.transaction import Transaction
-from app.errors import NotFound
+from app.followup import cards, chart
+from app.followup.chart import Chart
 from app.followup.commands import Ask, Page
 
 
 async def changes(tx: Transaction, patient: UUID, ask: Ask) -> Page:
-    """Every change of a patient's data, newest first, with who, when, before and after. Raises NotFound."""
+    """Every change of a patient's data, newest first, with who, when, before and after. A centre that gave an infusion but is not responsible sees
+    what became of its own; of a protected identity it is told that, not to what, the person's data were changed. Raises NotFound."""
     tx.actor.must(Act.READ_HISTORY)
-    if await db_patients.get(tx, patient) is None:
-        raise NotFound("There is no such patient among those that you may see.")
+    whole = await chart.load(tx, patient)
+    own = None if cards.is_whole(tx.actor, whole) else cards.own_objects(tx.actor, whole)
     after = ask.after[0] if ask.after else None
-    rows = await history.of_patient(tx, patient, after if isinstance(after, UUID) else None, ask.limit + 1)
+    rows = await history.of_patient(tx, patient, after if isinstance(after, UUID) else None, ask.limit + 1, own)
     tx.saw("history", [patient])
     shown = rows[: ask.limit]
     items = [
@@ -29,12 +32,17 @@ async def changes(tx: Transaction, patient: UUID, ask: Ask) -> Page:
             "kind": row.kind,
             "object_id": row.object_id,
             "act": row.act,
-            "before": row.before,
-            "after": row.after,
+            "before": _shown(row.kind, row.before, whole),
+            "after": _shown(row.kind, row.after, whole),
         }
         for row in shown
     ]
     return Page(items, (shown[-1].id,) if len(rows) > ask.limit else None)
+
+
+def _shown(kind: str, values: Mapping[str, Any] | None, whole: Chart) -> Mapping[str, Any] | None:
+    secret = kind == "patient" and whole.patient.protected and values is not None
+    return dict.fromkeys(values or {}) if secret else values
 
 
 async def accesses(tx: Transaction, patient: UUID, ask: Ask) -> Page:

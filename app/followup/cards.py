@@ -55,3 +55,10 @@ def own_plans(actor: Actor, chart: Chart) -> list[Plan]:
     """The plans that the caller sees: those anchored by an infusion that one sees."""
     own = own_infusions(actor, chart)
     return [plan for plan in chart.plans if plan.infusion_id in own]
+
+
+def own_objects(actor: Actor, chart: Chart) -> set[str]:
+    """The ids of the infusions, plans and visits that the caller sees."""
+    plans = own_plans(actor, chart)
+    ids = [*own_infusions(actor, chart), *[plan.id for plan in plans], *[visit.id for plan in plans for visit in plan.visits]]
+    return {str(one) for one in ids}

@@ -217,9 +217,11 @@ def _normalised(new: NewInfusion, person: Described | None) -> JSON:
 
 async def _repeat(tx: Transaction, new: NewInfusion, request: JSON, stored: tuple[UUID, int, UUID, str, JSON]) -> JSON:
     infusion, version, patient, _, was = stored
+    if await db_infusions.get(tx, infusion) is None:
+        raise SourceConflict("Another centre has told an infusion under this id.", field="source")
     changed = sorted(name for name in request if was.get(name) is not None and request[name] is not None and request[name] != was[name])
-    if changed or await db_infusions.get(tx, infusion) is None:
-        raise SourceConflict(field=(changed or ["source"])[0], infusion_id=str(infusion), version=version, changed=changed)
+    if changed:
+        raise SourceConflict(field=changed[0], infusion_id=str(infusion), version=version, changed=changed)
     filled = {name: request[name] for name in request if was.get(name) is None and request[name] is not None}
     before = await chart.load(tx, patient)
     if not filled:

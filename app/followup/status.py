@@ -9,6 +9,7 @@ from app.db import visits as db_visits
 from app.db.transaction import Transaction
 from app.followup import alerts, cards, catalogue, chart, views
 from app.followup.chart import Chart
+from app.planning.changes import comes_of_age
 from app.planning.facts import Status
 from app.planning.protocol import Purpose
 from app.planning.visits import Outcome
@@ -40,6 +41,7 @@ async def follow_up(tx: Transaction, patient: UUID) -> JSON:
         "plans": [views.plan(plan, patient) for plan in plans],
         "infusions": [views.infusion(i) for i in whole.infusions if i.id in own],
         "visits": visits,
+        "transition": _transition(tx, whole),
         "next_visit": still_open[0] if still_open else None,
         "last_seen_on": max(done, default=None),
         "last_contact_on": max((c.contacted_on for c in contacts if c.outcome is not None), default=None),
@@ -48,6 +50,15 @@ async def follow_up(tx: Transaction, patient: UUID) -> JSON:
         "contacts": [views.contact(c) for c in contacts],
         "events": [views.event(e) for e in whole.events] if cards.is_whole(tx.actor, whole) else [],
     }
+
+
+def _transition(tx: Transaction, whole: Chart) -> JSON | None:
+    """For somebody treated as a child: from when the hand-over to adult care is to be prepared, and the 18th birthday."""
+    born = chart.facts(whole).birth_date
+    if born is None or not any(i.child and not i.voided for i in whole.infusions):
+        return None
+    prepare_from, birthday = comes_of_age(born)
+    return {"prepare_from": prepare_from, "turns_18_on": birthday, "due": prepare_from <= tx.today < birthday}
 
 
 def _status(tx: Transaction, whole: Chart, still_open: list[JSON], ends: list[Any]) -> str:

@@ -43,6 +43,12 @@ def is_child(birth_date: date | None, infused_on: date) -> bool:
     return birth_date is not None and infused_on < months_later(birth_date, 12 * AGE_OF_MAJORITY)
 
 
+def comes_of_age(birth_date: date) -> tuple[date, date]:
+    """The local days from which a child's hand-over is to be prepared (six calendar months before), and of the 18th birthday (domain.md 4)."""
+    birthday = months_later(birth_date, 12 * AGE_OF_MAJORITY)
+    return months_later(birthday, -6), birthday
+
+
 def _applies(protocol: Protocol, facts: Facts, infusion: Infusion) -> bool:
     return protocol.applies_if == "under-18-at-infusion" and is_child(facts.birth_date, infusion.infused_on)
 

@@ -204,3 +204,19 @@ async def test_an_older_infusion_entered_late_takes_its_place(ward):
     now = await ward.do(infusions.get, late["id"], writing=False)
     assert (older["infusion_number"], now["infusion_number"], now["reinfusion"]) == (1, 2, True)
     assert {p["state"] for p in older["plans"]} == {"replaced"}
+
+
+async def test_the_history_tells_a_former_centre_of_its_own_and_nothing_of_a_protected_person(ward):
+    from app.followup import audit, patients
+    from app.followup.commands import Ask
+
+    person = {"identifiers": [reserve_number()], "name": "Test Testsson"}
+    told = await ward.infuse("2026-03-04", patient=person)
+    await ward.do(patients.change, told["patient_id"], patients.PatientChange.model_validate({"protected": True}), 1)
+    ask = Ask(100, ward.today)
+    whole = (await ward.do(audit.changes, told["patient_id"], ask, writing=False)).items
+    assert {row["kind"] for row in whole} >= {"patient", "infusion"}
+    assert all(value is None for row in whole if row["kind"] == "patient" for value in (row["after"] or {}).values())
+    await ward.happens(told["patient_id"], "transferred", "2026-10-01", centre="umea")
+    own = (await ward.do(audit.changes, told["patient_id"], ask, writing=False)).items
+    assert {row["kind"] for row in own} <= {"infusion", "visit", "plan"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.planning.changes import is_child
+from app.planning.changes import comes_of_age, is_child
 from app.planning.facts import Status, life, responsible_centre
 from app.planning.plan import months_later
 from app.planning.state import days_overdue, state
@@ -172,7 +172,7 @@ def test_a_child_has_a_transition_plan_by_birth_and_one_only():
     person = Person(infusion("2024-02-10"), born="2010-08-31")
     childhood = person.plan(protocol="se-childhood-transition")
     assert [(v.code, v.target_on) for v in childhood.visits] == [("T18", day("2028-08-31")), ("T25", day("2035-08-31"))]
-    assert months_later(day("2028-08-31"), -6) == day("2028-02-29")
+    assert comes_of_age(day("2010-08-31")) == (day("2028-02-29"), day("2028-08-31"))
     person.add(infusion("2025-02-10"))
     assert person.plan(protocol="se-childhood-transition").id == childhood.id
     person.add(infusion("2015-02-10"))  # an older one, entered late: the plan hangs on the first
