@@ -10,6 +10,9 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
+from typing import Any
+
+from typer.main import get_command
 
 from app.actor import MAY, SCOPE, Act, Role
 from app.errors import FollowUpError, Unavailable
@@ -143,6 +146,25 @@ def errors() -> str:
     return table(["status", "type", "code", "what it says"], rows)
 
 
+def commands() -> str:
+    """Each command of `follow-up` with its own options."""
+    from app.cli import commands as app
+
+    rows = [[f"`{name}`", _code(told), " ".join(f"`{option}`" for option in options)] for name, told, options in _commands(get_command(app), "")]
+    return table(["command", "what it does", "options"], rows)
+
+
+def _commands(command: Any, name: str) -> Iterator[tuple[str, str, list[str]]]:
+    """Name, help, and options but those that all take. A group is its commands."""
+    if below := getattr(command, "commands", None):
+        for word in below:
+            yield from _commands(below[word], f"{name} {word}".strip())
+        return
+    words = [str(p.metavar or p.name).upper() for p in command.params if p.param_type_name == "argument"]
+    options = [max(p.opts, key=len) for p in command.params if p.param_type_name == "option"]
+    yield " ".join([name, *words]), " ".join(command.help.split()), [o for o in options if o not in ("--today", "--json", "--help")]
+
+
 # ---- Protocols ----------------------------------------------------------------------------------------------------------
 
 
@@ -203,6 +225,7 @@ PRINTED: Mapping[str, tuple[str, Callable[[], str]]] = {
     "who may": ("docs/security.md", who_may),
     "scopes": ("docs/security.md", scopes),
     "settings": ("docs/operations.md", settings),
+    "commands": ("docs/operations.md", commands),
     "addresses": ("docs/interface.md", addresses),
     "errors": ("docs/interface.md", errors),
     "protocols": ("docs/clinical.md", protocols),
@@ -211,7 +234,7 @@ PRINTED: Mapping[str, tuple[str, Callable[[], str]]] = {
 
 def part(name: str) -> re.Pattern[str]:
     """Where a printed part stands in its document."""
-    return re.compile(rf"(<!-- printed: {name} -->\n)(.*?)(\n<!-- end -->)", re.DOTALL)
+    return re.compile(rf"(<!-- printed: {name} -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
 def write() -> None:
@@ -222,7 +245,7 @@ def write() -> None:
         if len(pieces) != 5:
             raise RuntimeError(f"{path} has no single place for {name}")
         before, begin, _, end, after = pieces
-        file.write_text(before + begin + printed() + end + after)
+        file.write_text(f"{before}{begin}{printed()}\n{end}{after}")
 
 
 if __name__ == "__main__":

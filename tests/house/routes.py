@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-import orjson
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
@@ -34,14 +32,8 @@ def application() -> FastAPI:
     return create_app(House(database, Clock(), Settings(), demo=True))
 
 
-def document() -> dict[str, Any]:
-    """The OpenAPI document."""
-    found: dict[str, Any] = orjson.loads(application().state.openapi)
-    return found
-
-
 def routes() -> list[Route]:
-    """Every address with a mark, in the order of the OpenAPI document."""
+    """Every address with a mark, in the order in which they are declared."""
     acts = application().state.acts
     found = []
     for route in iter_route_contexts(application().routes):

@@ -80,7 +80,9 @@ async def _a_life(service: Service) -> str:
     patient, visit = recorded["patient_id"], recorded["visits"][1]["id"]
     assert (await service.post("/infusions", body)).status_code == 200
     assert (await service.post("/infusions", body | {"patient": _person(NUMBER) | {"name": "Steglits"}})).status_code == 409
-    assert (await service.post("/infusions/preview", infusion(patient=_person(NUMBER), infused_on="2026-06-01", discharged_on=None))).status_code == 200
+    assert (
+        await service.post("/infusions/preview", infusion(patient=_person(NUMBER), infused_on="2026-06-01", discharged_on=None))
+    ).status_code == 200
     for wanted in ({"identifier": {"system": "personnummer", "value": NUMBER}}, {"name": "gulnäbb"}):
         assert len((await service.post("/patients/search", wanted)).json()["items"]) == 1
     change = {
