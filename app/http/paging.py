@@ -40,6 +40,7 @@ def body(path: str, params: QueryParams, asked: Ask, page: Page, sign: Sign) -> 
         "next_cursor": following,
         "has_more": following is not None,
         "as_of_date": asked.as_of_date,
+        **page.facts,
     }
     if page.total is not None:
         told["total"] = page.total
