@@ -75,6 +75,13 @@ async def revoke(tx: Transaction, token_id: str) -> bool:
     return revoked
 
 
+async def every(tx: Transaction) -> list[dict[str, object]]:
+    """Every token, revoked ones too, without what is kept of its secret. Raises Forbidden."""
+    tx.actor.must(Act.MANAGE_ACCOUNTS)
+    told = ("id", "name", "role", "centres", "scopes", "created_at", "revoked_at")
+    return [{name: getattr(row, name) for name in told} for row in await tokens.every(tx)]
+
+
 class Tokens:
     """Says whose a token is. One for each process."""
 

@@ -21,9 +21,11 @@ from app.clock import Clock
 from app.db import transaction
 from app.db.engine import Database
 from app.db.transaction import Transaction
+from app.db.visits import DueFilter
 from app.errors import StaleVersion
-from app.followup import alerts, infusions, patients, rounds, visits
+from app.followup import alerts, infusions, lists, patients, rounds, visits
 from app.followup.commands import Ask, Reason, Response
+from app.planning.visits import VisitState
 from app.planning.workdays import is_working_day
 
 SEED: Final = 20250908
@@ -130,7 +132,8 @@ class History:
                 async with transaction.begin(self.db, staff(step.role, step.life.centre), Clock(fixed=step.on)) as tx:
                     await step.act(tx)
         await rounds.sweep(self.db, Clock(fixed=self.today))
-        await self._acknowledge_some()
+        for centre in CENTRES:
+            await self._today(centre)
 
     def _plan(self, on: date, life: Life, act: Act, *, role: Role = Role.NURSE, course: int | None = None) -> None:
         if on <= self.today:
@@ -174,7 +177,7 @@ class History:
         if life.fate.startswith("lost") and visit["code"] == "Y02":
             self._vanishes(life, visit["id"], end)
         elif luck < IN_TIME or (life.fate == "lost-and-found" and visit["code"] == "Y03"):
-            near = (visit["suggested_on"] or visit["target_on"]) + timedelta(days=round(chance.gauss(0, 12)))
+            near = (visit["suggested_on"] or visit["target_on"]) + timedelta(days=round(chance.gauss(8, 18)))
             self._done(life, visit, chance, working(min(max(near, start), end), start))
         elif luck < LATE:
             seen = working(end + timedelta(days=chance.randint(8, 70)), end)
@@ -257,14 +260,18 @@ class History:
         stored = await patients.get(tx, life.id)
         await patients.change(tx, life.id, patients.PatientChange(protected=True), stored["version"])
 
-    async def _acknowledge_some(self) -> None:
-        """Of each centre's open alerts every third one has been seen to."""
-        clock = Clock(fixed=self.today)
-        for centre in CENTRES:
-            async with transaction.begin(self.db, staff(Role.NURSE, centre), clock) as tx:
-                found = await alerts.snapshot(tx, frozenset({"open"}), centre, Ask(500, self.today))
-                for alert in found.page.items[::3]:
-                    await alerts.acknowledge(tx, alert["id"], Reason(reason="called, will be booked"))
+    async def _today(self, centre: str) -> None:
+        """The last day at a centre: every third open alert has been seen to; and where nothing is due, the last visit done was a mistake, so that
+        the list has something to show."""
+        async with transaction.begin(self.db, staff(Role.NURSE, centre), Clock(fixed=self.today)) as tx:
+            found = await alerts.snapshot(tx, frozenset({"open"}), centre, Ask(500, self.today))
+            for alert in found.page.items[::3]:
+                await alerts.acknowledge(tx, alert["id"], Reason(reason="called, will be booked"))
+            if (await lists.due(tx, DueFilter(centre=centre), Ask(1, self.today))).items:
+                return
+            done = DueFilter(state=(VisitState.COMPLETED,), centre=centre, due_from=self.today)
+            for visit in (await lists.due(tx, done, Ask(1, self.today))).items:
+                await visits.reopen(tx, visit["id"], Reason(reason="entered for another patient"), version=visit["version"])
 
 
 def staff(role: Role, centre: str) -> Actor:

@@ -1,0 +1,5 @@
+"""`python -m app.cli` is the command too."""
+
+from app.cli import main
+
+main()

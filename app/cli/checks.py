@@ -1,0 +1,171 @@
+"""Commands that look and change nothing: doctor, config, openapi."""
+
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import typer
+
+from app.cli import desk
+from app.cli.desk import Json, NotMigrated, Today
+from app.clock import ZONE, Clock
+from app.errors import FollowUpError
+
+if TYPE_CHECKING:
+    from app.db.engine import Database
+    from app.settings import Settings
+
+commands = typer.Typer()
+
+LEAST_FREE: Final = 1_000_000_000  # bytes
+CLOCK_SLACK: Final = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the doctor: what was looked at, whether it is well, what was found, and what mends it."""
+
+    name: str
+    well: bool
+    found: str
+    remedy: str = ""
+
+
+@commands.command(epilog="Example: follow-up doctor --json")
+def doctor(today: Today = None, as_json: Json = False) -> None:
+    """Looks at settings, keys, database, migrations, clock, last sweep and free disk; ends with 1 when something is wrong."""
+    from pydantic import ValidationError
+
+    from app.http import log, server
+
+    log.configure("error")
+    checks: list[Check] = []
+
+    async def looked() -> int:
+        try:
+            settings = desk.read_settings()
+        except ValidationError as wrong:
+            names = ", ".join(f"FOLLOW_UP_{'_'.join(map(str, e['loc'])).upper()}" for e in wrong.errors(include_input=False))
+            checks.append(Check("settings", False, f"cannot be used: {names}", "see follow-up config --help, and the documentation of settings"))
+            return 1
+        checks.append(Check("settings", True, "can be used"))
+        checks.extend([check async for check in _checks(settings, today)])
+        return 0 if all(check.well for check in checks) else 1
+
+    code = server.run(looked())
+    rows = [("ok" if c.well else "WRONG", c.name, c.found + (f"; {c.remedy}" if c.remedy else "")) for c in checks]
+    desk.tell([asdict(check) for check in checks], desk.columns(rows), as_json)
+    raise typer.Exit(code)
+
+
+async def _checks(settings: "Settings", today: date | None) -> AsyncIterator[Check]:
+    from app.db.columns import Keys
+    from app.db.engine import Database
+
+    keys: Keys | None = None
+    try:
+        keys = desk.read_keys(settings)
+        yield Check("keys", True, f"{settings.key_file} is read by its owner only")
+    except FollowUpError as refused:
+        yield Check("keys", False, refused.detail)
+    yield _disk(settings)
+    yield _zone(today)
+    try:
+        db = Database(settings.database_url, keys or Keys.fresh())
+    except FollowUpError as refused:
+        yield Check("database", False, refused.detail, "set FOLLOW_UP_DATABASE_URL")
+        return
+    try:
+        async for check in _of_database(db, settings, today):
+            yield check
+    finally:
+        await db.close()
+
+
+async def _of_database(db: "Database", settings: "Settings", today: date | None) -> AsyncIterator[Check]:
+    from app.db import feed, inspection, state, transaction
+    from app.followup import health
+
+    shown = _hidden(settings.database_url)
+    try:
+        if db.dialect == "sqlite" and not _file(settings.database_url).exists():
+            yield Check("database", False, f"{shown} does not exist", "make it: follow-up migrate")
+            return
+        await inspection.tables(db)
+        yield Check("database", True, f"{shown} answers")
+        try:
+            clock = await desk.clock_of(db, today)
+        except NotMigrated:
+            yield Check("migrations", False, "the schema is not of this version", "bring it up: follow-up migrate")
+            return
+        yield Check("migrations", True, f"schema {state.NEWEST_SCHEMA}")
+        async with transaction.begin(db, desk.operator(), clock, writing=False) as tx:
+            head, swept = await feed.head(tx), await health.health(tx, settings.sweep_minutes)
+    except FollowUpError as refused:
+        yield Check("database", False, f"{shown}: {refused.detail}", "start it, or set FOLLOW_UP_DATABASE_URL")
+        return
+    behind = head.last_at - clock.now()
+    late = "the last stored change lies in the future" if behind > CLOCK_SLACK else "not behind the last stored change"
+    yield Check("clock", behind <= CLOCK_SLACK, f"{clock.now():%Y-%m-%d %H:%M:%S} UTC, {late}", "set the machine's clock" * (behind > CLOCK_SLACK))
+    last = f"for {swept.last_swept_on} at {swept.last_sweep_at:%Y-%m-%d %H:%M} UTC" if swept.last_sweep_at else "none yet"
+    yield Check("last sweep", not swept.late, last, "start follow-up worker" * swept.late)
+
+
+def _zone(today: date | None) -> Check:
+    from zoneinfo import ZoneInfoNotFoundError
+
+    try:
+        return Check("zone", True, f"today is {Clock(fixed=today).today()} in {ZONE.key}")
+    except ZoneInfoNotFoundError:
+        return Check("zone", False, "the machine knows no time zones", "install tzdata")
+
+
+def _disk(settings: "Settings") -> Check:
+    place = _file(settings.database_url).parent if settings.database_url.startswith("sqlite") else Path.cwd()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    return Check("disk", free >= LEAST_FREE, f"{free / 1e9:.1f} GB free at {place}", "make room" * (free < LEAST_FREE))
+
+
+def _file(url: str) -> Path:
+    from sqlalchemy import make_url
+
+    return Path(make_url(url).database or "").absolute()
+
+
+def _hidden(url: str) -> str:
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return "***"
+
+
+@commands.command(epilog="Example: follow-up config --json")
+def config(today: Today = None, as_json: Json = False) -> None:
+    """The settings as this process sees them: each may be set by its name in the environment. Passwords are hidden."""
+    settings = desk.read_settings()
+    told = settings.model_dump(mode="json") | {"database_url": _hidden(settings.database_url)}
+    rows = [(f"FOLLOW_UP_{name.upper()}", told[name], field.description or "") for name, field in type(settings).model_fields.items()]
+    desk.tell(told, desk.columns(rows), as_json)
+
+
+@commands.command(epilog="Example: follow-up openapi > openapi.json")
+def openapi(today: Today = None) -> None:
+    """The interface as an OpenAPI document."""
+    import orjson
+
+    from app.api import document
+    from app.db.columns import Keys
+    from app.db.engine import Database
+    from app.main import House, create_app
+
+    app = create_app(House(Database("sqlite:///unused.db", Keys.fresh()), Clock(fixed=today), desk.read_settings()))
+    sys.stdout.buffer.write(orjson.dumps(document.build(app), option=orjson.OPT_APPEND_NEWLINE))

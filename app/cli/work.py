@@ -1,0 +1,110 @@
+"""Commands that do a piece of work: migrate, import, sweep, feed."""
+
+from datetime import date
+from typing import Annotated, NoReturn
+
+import typer
+
+from app.cli import desk
+from app.cli.desk import Desk, Json, ReadableFile, Today
+
+commands = typer.Typer()
+feed = typer.Typer(name="feed", no_args_is_help=True, help="The alert feed.")
+
+REJECTED = 3  # the exit code of an import that left rows out
+
+
+@commands.command(epilog="Example: follow-up migrate")
+def migrate(today: Today = None, as_json: Json = False) -> None:
+    """Brings the database to this version's schema, and adds centres, products and protocols that are missing."""
+    from app.db import state
+    from app.db.migrate import migrate as to_newest
+    from app.http import log, server
+
+    settings = desk.read_settings()
+    log.configure("error")
+
+    async def migrated() -> int:
+        await to_newest(settings.database_url)
+        return 0
+
+    server.run(migrated())
+    desk.tell({"schema": state.NEWEST_SCHEMA}, [f"The database stands on schema {state.NEWEST_SCHEMA}."], as_json)
+
+
+@commands.command("import", epilog="Example: follow-up import infusions.csv --dry-run")
+def import_(
+    file: ReadableFile,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge every row, store nothing.")] = False,
+    today: Today = None,
+    as_json: Json = False,
+) -> None:
+    """Takes a CSV file of infusions, row by row; repeating it changes nothing. Ends with 3 when rows were rejected."""
+    from app.db import transaction
+    from app.followup import imports
+
+    data = file.read_bytes()
+
+    async def imported(at: Desk) -> int:
+        async with transaction.begin(at.db, at.actor, at.clock) as tx:
+            job = await imports.accept(tx, data, dry_run)
+        with desk.bar(f"Importing {file.name}", len(job.rows)) as advance:
+            async for _ in imports.work(at.db, at.actor, at.clock, job):
+                advance()
+        async with transaction.begin(at.db, at.actor, at.clock, writing=False) as tx:
+            report = await imports.get(tx, job.id)
+        rejected = [(f"row {i['row']}", i["code"], i["field"], i["message"]) for i in report["items"] if i["verdict"] == "rejected"]
+        counts = ", ".join(f"{report[verdict]} {verdict}" for verdict in ("accepted", "unchanged", "rejected"))
+        desk.tell(report, [*desk.columns(rejected), f"{report['rows']} rows: {counts}"], as_json)
+        if dry_run:
+            desk.words(f"Nothing was stored. To store what is accepted: follow-up import {file}")
+        return REJECTED if rejected else 0
+
+    desk.run(imported, today)
+
+
+@commands.command(epilog="Example: follow-up sweep --today 2026-11-23 --json")
+def sweep(today: Today = None, as_json: Json = False) -> None:
+    """Flags what is overdue, as the worker does; for a day before the last swept one it does nothing."""
+    from app.db import state, transaction
+    from app.followup import rounds
+
+    async def swept(at: Desk) -> int:
+        day = at.clock.today()
+        async with transaction.begin(at.db, at.actor, at.clock, writing=False) as tx:
+            last = (await state.get(tx)).last_swept_on
+        done = last is None or last <= day
+        raised = await rounds.sweep(at.db, at.clock, at.actor)
+        told = {"today": day, "raised": raised, "done": done, "last_swept_on": day if done else last}
+        desk.tell(told, [f"{raised} raised for {day}." if done else f"Nothing done for {day}: {last} has been swept already."], as_json)
+        return 0
+
+    desk.run(swept, today)
+
+
+@feed.command("head", epilog="Example: follow-up feed head --json")
+def head(today: Today = None, as_json: Json = False) -> None:
+    """The feed's newest cursor."""
+    _feed(today, as_json, bump=False)
+
+
+@feed.command("bump-epoch", epilog="Example: follow-up feed bump-epoch")
+def bump_epoch(today: Today = None, as_json: Json = False) -> None:
+    """Begins a new epoch, after a restore that lost events: every client is sent to the snapshot."""
+    _feed(today, as_json, bump=True)
+
+
+def _feed(today: date | None, as_json: bool, *, bump: bool) -> NoReturn:
+    from app.db import feed as db_feed
+    from app.db import transaction
+
+    async def told(at: Desk) -> int:
+        async with transaction.begin(at.db, at.actor, at.clock) as tx:
+            found = await (db_feed.bump_epoch(tx) if bump else db_feed.head(tx))
+            if bump:
+                tx.changed("feed", found.epoch, "bump-epoch", {"epoch": found.epoch - 1}, {"epoch": found.epoch})
+        cursor = f"{found.epoch}.{found.last_seq}"
+        desk.tell({"cursor": cursor, "epoch": found.epoch, "last_seq": found.last_seq, "last_at": found.last_at}, [cursor], as_json)
+        return 0
+
+    desk.run(told, today)
