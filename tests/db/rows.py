@@ -6,13 +6,14 @@ from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert
+from sqlalchemy import func, insert, select
 
 from app.actor import Actor, Role
 from app.clock import Clock
 from app.db import tables
 from app.db.columns import new_id
-from app.db.transaction import AlertEvent, Transaction
+from app.db.engine import Database
+from app.db.transaction import AlertEvent, Transaction, begin
 
 DAY = date(2026, 11, 23)
 ANY_DAY = date(2025, 3, 4)
@@ -168,3 +169,8 @@ def an_event(kind: str = "visit.overdue", centre: str = "lund") -> AlertEvent:
 
 def numbers(events: Sequence[Any]) -> list[int]:
     return [event.seq for event in events]
+
+
+async def counted(database: Database, actor: Actor, table: Any) -> int:
+    async with begin(database, actor, Clock(), writing=False) as tx:
+        return int(await tx.scalar(select(func.count()).select_from(table)))
