@@ -456,7 +456,7 @@ class VisitRule(Told):
     after: int
     mode: list[str]
     assessments: list[str]
-    report_due: dict[str, int] | None
+    report_due: int | None
 
 
 class Protocol(Told):
