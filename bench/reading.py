@@ -1,0 +1,66 @@
+"""What is asked most: the due list of a centre, and the feed polled at its end. Whole routes on loopback, beside bare ones of the same process."""
+
+from app.access import tokens
+from app.access.tokens import NewToken
+from app.actor import Actor, Role
+from app.clock import Clock
+from app.db.transaction import begin
+from bench import load
+from bench.databases import Makes, Place
+from bench.measure import Figure, Round, beside
+from bench.people import CENTRES, TODAY
+from bench.serving import Servers
+
+CLIENTS = 8
+OPERATOR = Actor("operator", Role.OPERATOR, None, unit="operator")
+
+
+async def token(place: Place, role: Role, centre: str | None) -> str:
+    """A token of the database, as `follow-up token add` makes it."""
+    db = place.open()
+    scopes = frozenset({"alerts:read", "infusions:write"}) if role is Role.INTEGRATION else frozenset[str]()
+    async with begin(db, OPERATOR, Clock(fixed=TODAY)) as tx:
+        made = await tokens.add(tx, NewToken("bench", role, None if centre is None else frozenset({centre}), scopes))
+    await db.close()
+    return made
+
+
+async def due_list(makes: Makes, servers: Servers, patients: int, *, requests: int, rounds: int) -> Figure:
+    """Fifty visits of one centre, with authentication and access log, against the same rows as JSON made by the database."""
+    place = await makes.place("postgresql", patients)
+    nurse = await token(place, Role.NURSE, CENTRES[0])
+    whole = load.request("GET", "/api/v1/visits?limit=50", nurse)
+    bare = load.request("GET", f"/bare/due?centre={CENTRES[0]}")
+    port = servers.port(place)
+    rows = min(50, (await load.one(port, bare)).body.count(b'"window_end"'))
+    for wanted in (whole, bare):
+        answer = await load.one(port, wanted)
+        assert answer.status == 200, f"the due list is answered {answer.status}"
+        assert answer.body.count(b'"window_end"') == rows, "both show the same rows"
+    value, floor, ratio = await beside(_round(port, whole, requests, 200), _round(port, bare, requests, 200), rounds=rounds)
+    return Figure("due list of 50, PostgreSQL", place.size, value * 1000, "ms", floor * 1000, ratio, least_ratio=0.4)
+
+
+async def poll(makes: Makes, servers: Servers, patients: int, *, requests: int, rounds: int) -> Figure:
+    """The feed at its end: nothing is new, and the answer is 304 without a body."""
+    place = await makes.place("postgresql", patients)
+    system = await token(place, Role.INTEGRATION, CENTRES[0])
+    port = servers.port(place)
+    snapshot = await load.one(port, load.request("GET", "/api/v1/alerts?limit=1", system))
+    assert snapshot.status == 200, f"alerts are answered {snapshot.status}"
+    cursor = snapshot.body.split(b'"feed_cursor":"')[1].split(b'"')[0].decode()
+    path = f"/api/v1/alerts/events?after={cursor}"
+    tag = (await load.one(port, load.request("GET", path, system))).header("etag")
+    whole = load.request("GET", path, system, **{"If-None-Match": tag})
+    bare = load.request("GET", "/bare/not-modified")
+    value, floor, ratio = await beside(_round(port, whole, requests, 304), _round(port, bare, requests, 304), rounds=rounds)
+    return Figure("feed polled at its end, 304", place.size, value * 1000, "ms", floor * 1000, ratio, least_ratio=0.5)
+
+
+def _round(port: int, wanted: bytes, requests: int, status: int) -> Round:
+    async def take() -> float:
+        took, statuses = await load.many(port, [wanted] * requests, clients=CLIENTS)
+        assert set(statuses) == {status}, f"asked for {status}, answered {dict(statuses)}"
+        return took
+
+    return take
