@@ -64,7 +64,7 @@ def _floors(files: list[str]) -> Iterator[str]:
                 yield _line(f"app/{room}.py", room + ".py", 0)
             inside = [name for name in files if name.startswith(f"app/{room}/") and not name.endswith("__init__.py")]
             if inside:
-                yield f"{room}/"
+                yield _line(f"app/{room}/__init__.py", f"{room}/", 0)
                 yield from (_line(name, name.removeprefix(f"app/{room}/"), 2) for name in inside)
 
 
@@ -123,7 +123,8 @@ def _code(text: str) -> str:
 def every_error() -> list[type[FollowUpError]]:
     """The field's errors: each class once, by status and code."""
     for name in tracked("app/*.py"):
-        import_module(name.removesuffix(".py").removesuffix("/__init__").replace("/", "."))
+        if not name.endswith("__main__.py"):  # which is the command itself
+            import_module(name.removesuffix(".py").removesuffix("/__init__").replace("/", "."))
     found: dict[type[FollowUpError], None] = {}
     waiting: list[type[FollowUpError]] = [FollowUpError]
     while waiting:
