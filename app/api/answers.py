@@ -274,6 +274,9 @@ class PatientEvent(Told):
     source: Source | None
     recorded_at: datetime
     recorded_by: str
+    where: str | None = None
+    centre: str | None = None
+    entered_in_error: bool | None = None
 
 
 class Alert(Told):

@@ -55,6 +55,9 @@ def _serve(url: str, ready: threading.Event, box: list[Any]) -> None:
         running = uvicorn.Server(uvicorn.Config(app, access_log=False, log_config=None, lifespan="on"))
         box.extend([running, server.address(bound), document.build(app)])
         running.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+        for name, told in box[2]["components"]["schemas"].items():
+            if name != "Problem":  # whose further members are the error's facts
+                told["additionalProperties"] = False  # a field that is sent and not documented is found too
         ready.set()
         await running.serve([bound])
         await database.close()
