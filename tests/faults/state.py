@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Table, create_engine, inspect, select
+from sqlalchemy import Connection, Table, create_engine, inspect, select, text
 from sqlalchemy.engine import make_url
 
 from app.db.service_tables import metadata  # with these, every table stands in it
@@ -60,6 +60,12 @@ def state(url: str) -> State:
         found = {table.name: _rows(connection, table) for table in metadata.sorted_tables}
     names = _names(found)
     return {name: Counter(_told(name, row, names) for row in rows) for name, rows in found.items() if name not in LEFT_OUT}
+
+
+def ask(url: str, statement: str) -> list[tuple[Any, ...]]:
+    """The rows of a statement."""
+    with _connected(url) as connection:
+        return [tuple(row) for row in connection.execute(text(statement))]
 
 
 def tables(url: str) -> list[str]:

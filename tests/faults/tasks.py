@@ -11,6 +11,8 @@ from datetime import date, timedelta
 from signal import SIGKILL
 from typing import Any
 
+import apscheduler.schedulers.asyncio
+import apscheduler.triggers.interval
 import httpx
 from sqlalchemy import Engine, event
 from sqlalchemy.engine.default import DefaultDialect
@@ -33,6 +35,7 @@ from app.settings import Settings
 
 KEYS = Keys({"test": b"s" * 32}, "test", b"b" * 32)
 COORDINATOR = Actor("coordinator", Role.COORDINATOR, None, unit="tests")
+IMPORTED = (apscheduler.schedulers.asyncio, apscheduler.triggers.interval)  # before any fork; the worker imports them as it starts
 HOWS = ("kill-before", "kill-after", "fail-commit", "error")
 
 for _year in range(2014, 2060):  # once, before any fork
