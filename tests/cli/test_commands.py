@@ -1,0 +1,254 @@
+"""Each command as a process: what it prints where, and how it ends."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests import processes
+from tests.cli.conftest import Run
+from tests.processes import Forks
+
+DIRTY = Path(__file__).parents[1] / "data" / "infusions-dirty.csv"
+TAKEN = {1, 12, 13, 14, 15, 17, 20}
+
+
+def one_line(text: str) -> str:
+    assert text.count("\n") == 1, text
+    assert "Traceback" not in text
+    return text
+
+
+def ask(url: str, query: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+        return connection.execute(query).fetchall()
+
+
+# ---- import ----
+
+
+def test_twenty_dirty_rows_are_judged_one_by_one(command: Run) -> None:
+    done = command("import", DIRTY, "--json")
+    report = json.loads(done.stdout)
+    verdicts = {item["row"]: item["verdict"] for item in report["items"]}
+    assert done.returncode == 3
+    assert {row for row, verdict in verdicts.items() if verdict == "accepted"} == TAKEN
+    assert {row for row, verdict in verdicts.items() if verdict == "unchanged"} == {8}
+    assert all(item["code"] and item["message"] for item in report["items"] if item["verdict"] == "rejected")
+    assert (report["rows"], report["accepted"], report["unchanged"], report["rejected"]) == (20, 7, 1, 12)
+    assert done.stderr == ""
+
+
+def test_an_import_repeated_changes_nothing(command: Run, rows: Path, sqlite_url: str) -> None:
+    first, second = command("import", rows, "--json"), command("import", rows, "--json")
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert (json.loads(first.stdout)["accepted"], json.loads(second.stdout)["unchanged"]) == (1, 1)
+    assert ask(sqlite_url, "SELECT count(*), (SELECT count(*) FROM visits) FROM infusions") == [(1, 16)]
+
+
+def test_a_dry_run_stores_nothing_and_says_what_to_type_next(command: Run, rows: Path, sqlite_url: str) -> None:
+    done = command("import", rows, "--dry-run")
+    assert done.returncode == 0
+    assert done.stdout == "1 rows: 1 accepted, 0 unchanged, 0 rejected\n"
+    assert f"follow-up import {rows}" in one_line(done.stderr)
+    assert ask(sqlite_url, "SELECT count(*) FROM infusions") == [(0,)]
+
+
+def test_a_file_that_is_no_table_is_refused_in_one_line(command: Run, tmp_path: Path) -> None:
+    (tmp_path / "letter.csv").write_text("Dear colleague\n")
+    done = command("import", tmp_path / "letter.csv")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert one_line(done.stderr).startswith("follow-up: ")
+
+
+def test_the_operator_stands_in_the_history(command: Run, rows: Path, sqlite_url: str) -> None:
+    command("import", rows)
+    ((actor, role),) = ask(sqlite_url, "SELECT DISTINCT actor, role FROM history WHERE kind = 'infusion'")
+    assert str(actor).startswith("operator:")
+    assert role == "operator"
+
+
+# ---- sweep, feed ----
+
+
+def test_a_sweep_flags_what_is_overdue_on_its_day_and_once(command: Run, rows: Path) -> None:
+    command("import", rows, "--today", "2020-01-25")
+    first = json.loads(command("sweep", "--today", "2021-06-01", "--json").stdout)
+    assert first == {"today": "2021-06-01", "raised": 2, "done": True, "last_swept_on": "2021-06-01"}
+    assert json.loads(command("sweep", "--today", "2021-06-01", "--json").stdout)["raised"] == 0
+    assert json.loads(command("feed", "head", "--json").stdout)["last_seq"] == 2
+
+
+def test_a_sweep_for_an_earlier_day_does_nothing_and_says_so(command: Run, rows: Path) -> None:
+    command("import", rows, "--today", "2020-01-25")
+    command("sweep", "--today", "2020-02-01")
+    earlier = command("sweep", "--today", "2020-01-31")
+    assert (earlier.returncode, earlier.stdout) == (0, "Nothing done for 2020-01-31: 2020-02-01 has been swept already.\n")
+
+
+def test_a_new_epoch_of_the_feed_stands_in_the_history(command: Run, sqlite_url: str) -> None:
+    assert command("feed", "head").stdout == "1.0\n"
+    assert command("feed", "bump-epoch").stdout == "2.0\n"
+    assert command("feed", "head").stdout == "2.0\n"
+    assert ask(sqlite_url, "SELECT kind, act FROM history") == [("feed", "bump-epoch")]
+
+
+# ---- keys, tokens ----
+
+
+def test_new_keys_are_read_by_their_owner_only_and_never_overwritten(command: Run, tmp_path: Path) -> None:
+    made = command("keys", "new", tmp_path / "new.keys")
+    assert (made.returncode, made.stdout) == (0, "")
+    assert f"FOLLOW_UP_KEY_FILE={tmp_path / 'new.keys'}" in one_line(made.stderr)
+    assert (tmp_path / "new.keys").stat().st_mode & 0o777 == 0o600
+    kept = (tmp_path / "new.keys").read_bytes()
+    again = command("keys", "new", tmp_path / "new.keys")
+    assert again.returncode == 1
+    one_line(again.stderr)
+    assert (tmp_path / "new.keys").read_bytes() == kept
+
+
+def test_a_token_is_printed_alone_and_once(command: Run, sqlite_url: str) -> None:
+    made = command("token", "add", "--name", "cosmic", "--role", "integration", "--centre", "lund", "--scope", "infusions:write")
+    token = made.stdout.strip()
+    assert (made.returncode, made.stderr, made.stdout.count("\n")) == (0, "", 1)
+    assert token.startswith("fu_")
+    listed = json.loads(command("token", "list", "--json").stdout)
+    assert [(t["name"], t["role"], t["centres"], t["scopes"], t["revoked_at"]) for t in listed] == [
+        ("cosmic", "integration", "lund", "infusions:write", None)
+    ]
+    assert token.rpartition("_")[2] not in command("token", "list").stdout
+    assert ask(sqlite_url, "SELECT kind, act FROM history") == [("token", "add")]
+
+
+def test_a_revoked_token_is_told_as_revoked(command: Run) -> None:
+    token = command("token", "add", "--name", "n", "--role", "nurse", "--centre", "all").stdout.strip()
+    assert command("token", "revoke", token).returncode == 0
+    assert "revoked" in command("token", "list").stdout
+    again = command("token", "revoke", token)
+    assert again.returncode == 1
+    assert token.rpartition("_")[2] not in one_line(again.stderr)
+
+
+@pytest.mark.parametrize("words", [["--role", "nurse", "--centre", "malmo"], ["--role", "nurse", "--centre", "lund", "--scope", "alerts:read"]])
+def test_a_token_that_cannot_be_is_refused_in_one_line(command: Run, words: list[str]) -> None:
+    done = command("token", "add", "--name", "n", *words)
+    assert (done.returncode, done.stdout) == (1, "")
+    one_line(done.stderr)
+
+
+# ---- protocols, catalogue ----
+
+
+def test_a_published_protocol_is_one_and_a_broken_one_tells_its_faults(command: Run, tmp_path: Path) -> None:
+    published = processes.ROOT / "app" / "planning" / "published" / "ltfu-15y.toml"
+    good = command("protocol", "check", published, "--json")
+    assert good.returncode == 0
+    assert json.loads(good.stdout)["visits"][:2] == ["W4", "Y01"]
+    (tmp_path / "broken.toml").write_text(published.read_text().replace("before = 30", "before = -300"))
+    broken = command("protocol", "check", tmp_path / "broken.toml", "--json")
+    assert broken.returncode == 1
+    assert [e["code"] for e in json.loads(broken.stdout)["errors"]] != []
+    assert "before" in one_line(broken.stderr)
+
+
+def test_the_protocols_of_the_database_are_listed(command: Run) -> None:
+    assert {p["code"] for p in json.loads(command("protocol", "list", "--json").stdout)} >= {"ltfu-15y", "cibmtr-15y", "aav-5y"}
+
+
+def test_a_catalogue_file_adds_what_is_missing(command: Run, tmp_path: Path, sqlite_url: str) -> None:
+    text = (processes.ROOT / "app" / "data" / "products.csv").read_text()
+    (tmp_path / "products.csv").write_text(text.splitlines()[0] + "\n" + text.splitlines()[1].replace("tisagenlecleucel", "novel-cart") + "\n")
+    assert json.loads(command("catalogue", "load", tmp_path / "products.csv", "--json").stdout) == {"kind": "products", "rows": 1, "added": 1}
+    assert json.loads(command("catalogue", "load", tmp_path / "products.csv", "--json").stdout)["added"] == 0
+    assert ask(sqlite_url, "SELECT kind, object_id, act FROM history") == [("product", "novel-cart", "loaded")]
+
+
+# ---- what looks only ----
+
+
+def test_the_settings_are_told_without_the_password(forks: Forks, tmp_path: Path) -> None:
+    env = processes.environment(database_url="postgresql://app:geheim@db/follow_up", sweep_minutes=5)
+    for words in (["config"], ["config", "--json"]):
+        done = forks.run(*words, env=env, cwd=tmp_path)
+        assert "geheim" not in done.stdout + done.stderr
+    assert json.loads(done.stdout)["sweep_minutes"] == 5
+
+
+def test_the_interface_is_printed_without_a_database(forks: Forks, tmp_path: Path) -> None:
+    done = forks.run("openapi", env=processes.environment(), cwd=tmp_path)
+    assert "/api/v1/infusions" in json.loads(done.stdout)["paths"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_doctor_finds_a_sick_house_and_names_the_remedy(forks: Forks, tmp_path: Path) -> None:
+    done = forks.run("doctor", env=processes.environment(), cwd=tmp_path)
+    told = {line.split()[1]: line for line in done.stdout.splitlines()}
+    assert done.returncode == 1
+    assert told["keys"].startswith("WRONG")
+    assert "follow-up keys new FILE" in told["keys"]
+    assert "follow-up migrate" in told["database"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_doctor_finds_a_well_house(command: Run) -> None:
+    late = command("doctor", "--json")
+    assert [(c["name"], c["remedy"]) for c in json.loads(late.stdout) if not c["well"]] == [("last sweep", "start follow-up worker")]
+    command("sweep")
+    well = command("doctor", "--json")
+    assert well.returncode == 0
+    assert {c["name"] for c in json.loads(well.stdout)} == {
+        *("settings", "keys", "disk", "zone", "database", "migrations", "clock", "last sweep"),
+    }
+
+
+# ---- how a command ends ----
+
+
+@pytest.mark.parametrize("words", [["sweep", "--today", "20261123"], ["nothing"], ["import", "missing.csv"], ["token", "add"]])
+def test_wrong_usage_ends_with_two(command: Run, words: list[str]) -> None:
+    done = command(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_a_database_that_is_not_migrated_is_refused_and_not_made(forks: Forks, key_file: Path, tmp_path: Path) -> None:
+    env = processes.environment(key_file=key_file, database_url=f"sqlite:///{tmp_path / 'none.db'}")
+    done = forks.run("sweep", env=env, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "follow-up migrate" in one_line(done.stderr)
+    assert not (tmp_path / "none.db").exists()
+    assert forks.run("migrate", env=env, cwd=tmp_path).returncode == 0
+    assert (tmp_path / "none.db").stat().st_mode & 0o777 == 0o600
+    assert forks.run("sweep", env=env, cwd=tmp_path).returncode == 0
+
+
+def test_a_database_that_is_away_is_one_line(forks: Forks, key_file: Path, tmp_path: Path) -> None:
+    env = processes.environment(key_file=key_file, database_url="postgresql://app:geheim@127.0.0.1:1/follow_up")
+    done = forks.run("sweep", env=env, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "geheim" not in one_line(done.stderr)
+
+
+def test_wrong_settings_are_named_without_their_value(forks: Forks, tmp_path: Path) -> None:
+    done = forks.run("config", env=processes.environment(sweep_minutes="often"), cwd=tmp_path)
+    assert done.returncode == 1
+    assert "FOLLOW_UP_SWEEP_MINUTES" in one_line(done.stderr)
+    assert "often" not in done.stderr
+
+
+def test_every_command_takes_a_day_and_shows_an_example() -> None:
+    import typer
+
+    from app.cli import commands
+
+    def leaves(group: object) -> list[object]:
+        below = getattr(group, "commands", None)
+        return [leaf for one in below.values() for leaf in leaves(one)] if below else [group]
+
+    found = leaves(typer.main.get_command(commands))
+    assert len(found) == 18
+    for one in found:
+        assert "--today" in {option for parameter in one.params for option in parameter.opts}, one.name  # type: ignore[attr-defined]
+        assert "Example: " in one.epilog, one.name  # type: ignore[attr-defined]
