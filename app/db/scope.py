@@ -5,6 +5,7 @@ they anchor; alerts and events belong to the centre they name. In each rule the 
 """
 
 from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Alias, ColumnElement, FromClause, Select, TableClause, exists, false, or_, true
@@ -26,9 +27,14 @@ def cut(statement: AnySelect, tx: Transaction, table: FromClause) -> AnySelect:
 
 def seen(tx: Transaction, table: FromClause) -> ColumnElement[bool]:
     """The condition of `cut`, for statements that are not a plain select."""
+    return _seen(table, tx.actor.centres)
+
+
+@lru_cache(maxsize=1024)
+def _seen(table: FromClause, centres: frozenset[str] | None) -> ColumnElement[bool]:
+    # Made once for a table and the same centres: most of what a short question cost was to make it anew.
     element = table.element if isinstance(table, Alias) else table
     rule = _RULES[element.name if isinstance(element, TableClause) else ""]
-    centres = tx.actor.centres
     if centres is None:
         return true()
     return rule(table, sorted(centres)) if centres else false()
