@@ -6,6 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.http.problems import MEDIA_TYPE
+
 Answers = dict[int | str, dict[str, Any]]
 
 
@@ -37,7 +39,7 @@ class Problem(Told):
     errors: list[Fault] = []
 
 
-class Source(Told):
+class ToldSource(Told):
     system: str
     id: str
 
@@ -69,7 +71,7 @@ class MaskedNumber(Told):
     since: date
 
 
-class ContactPerson(Told):
+class ToldContactPerson(Told):
     name: str
     relation: str | None
     phone: str | None
@@ -78,7 +80,7 @@ class ContactPerson(Told):
 class Patient(PatientBlock):
     version: int
     identifiers: list[MaskedNumber]
-    contact_persons: list[ContactPerson]
+    contact_persons: list[ToldContactPerson]
     preferred_channel: str | None
     responsible_centre: str
     registered_at: datetime
@@ -209,7 +211,7 @@ class InfusionOfList(Told):
     in_specification: bool | None
     continues: UUID | None
     new_course: bool
-    source: Source | None
+    source: ToldSource | None
     registered_on: date
     infusion_number: int | None
     course_number: int | None
@@ -271,7 +273,7 @@ class PatientEvent(Told):
     type: str
     on: date
     note: str | None
-    source: Source | None
+    source: ToldSource | None
     recorded_at: datetime
     recorded_by: str
     where: str | None = None
@@ -592,6 +594,7 @@ _WORDS = {
     429: "Too many requests",
     503: "The service cannot serve just now",
 }
+_PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _EVERYWHERE = (401, 403, 422, 429, 503)
 READ = (304, 404)
 LISTED = (304, 400)
@@ -602,6 +605,7 @@ CHANGE = (*BODY, 404, 409, 412, 428)
 def told(model: type[Told], *also: int, status: tuple[int, ...] = (200,)) -> Answers:
     """The answers of a route: `model` with each of `status`, and the problems that can happen; those of every route need no naming."""
     good: Answers = {code: {"model": model, "description": "Done" if code != 201 else "Made"} for code in status}
-    bad: Answers = {code: {"model": Problem, "description": _WORDS[code]} for code in sorted({*_EVERYWHERE, *also}) if code != 304}
+    # The problem's schema is named, not given: FastAPI would build a checker of it for each status of each route.
+    bad: Answers = {code: {"description": _WORDS[code], "content": _PROBLEM} for code in sorted({*_EVERYWHERE, *also}) if code != 304}
     unchanged: Answers = {304: {"description": _WORDS[304]}} if 304 in also else {}
     return good | unchanged | bad

@@ -5,8 +5,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from app.api.answers import Problem
 from app.http.middleware import guarded
-from app.http.problems import MEDIA_TYPE
 
 Operation = dict[str, Any]
 
@@ -41,6 +41,8 @@ def _built(app: FastAPI) -> dict[str, Any]:
     document = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes, tags=None, separate_input_output_schemas=False
     )
+    problem = Problem.model_json_schema(mode="serialization", ref_template="#/components/schemas/{model}")
+    document["components"]["schemas"] |= problem.pop("$defs") | {"Problem": problem}
     document["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "description": "An API token"}}
     for path, item in document["paths"].items():
         for method, operation in item.items():
@@ -60,8 +62,6 @@ def _complete(method: str, operation: Operation) -> None:
         content = operation["requestBody"]["content"]
         content["application/merge-patch+json"] = content["application/json"]
     for code, answer in answers.items():
-        if int(code) >= 400:
-            answer["content"] = {MEDIA_TYPE: answer["content"]["application/json"]}
         if code in ("429", "503"):
             answer["headers"] = _RETRY
         elif code == "201":

@@ -4,6 +4,7 @@ import re
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from hashlib import blake2b
+from importlib import metadata
 from typing import Annotated, Any
 
 import orjson
@@ -15,6 +16,7 @@ from app.errors import Malformed
 
 _TAGS = re.compile(r'(?:W/)?"([!#-~]*)"')
 _IF_MATCH = re.compile(r'(W/)?"([!#-~]{0,200})"')
+_RELEASE = metadata.version("follow-up")
 NO_VERSION = -1  # a tag that can be none of ours: it is stale whatever the version is
 
 
@@ -42,9 +44,9 @@ def version_tag(version: int, stamp: str = "") -> str:
 
 
 def stamp(actor: Actor, address: str, *facts: object) -> str:
-    """A hash of all that an answer depends on: role and centres, which answer it is, and the facts (last writing commit, local day)."""
+    """A hash of all that an answer depends on: our release, role and centres, which answer it is, and the facts (last writing commit, day)."""
     centres = "*" if actor.centres is None else ",".join(sorted(actor.centres))
-    told = "|".join((actor.role, centres, address, *map(str, facts)))
+    told = "|".join((_RELEASE, actor.role, centres, address, *map(str, facts)))
     return urlsafe_b64encode(blake2b(told.encode(), digest_size=12).digest()).decode()
 
 

@@ -51,15 +51,23 @@ class Reading:
         found = await question(self.tx)
         return answer(found, etag=conditional.version_tag(found["version"], stamp) if "version" in found else weak)
 
-    async def page(self, question: Callable[[Transaction, Ask], Awaitable[Page]], limit: int, cursor: str | None, count: str | None) -> Response:
-        """A page of a list, as of the day on which its walk began."""
-        query, scope, sign = self.request.query_params, self.request.scope, self.tx.keys.blind
-        asked = paging.ask(scope["path"], query, self.tx.today, sign, limit=limit, cursor=cursor, count=count)
+    async def page(
+        self,
+        question: Callable[[Transaction, Ask], Awaitable[Page]],
+        limit: int,
+        cursor: str | None,
+        count: str | None = None,
+        *,
+        tagged: bool = True,
+    ) -> Response:
+        """A page of a list, as of the day on which its walk began; not `tagged`: for what changes without a writing commit."""
+        query, path, sign = self.request.query_params, self.request.scope["path"], self.tx.keys.blind
+        asked = paging.ask(path, query, self.tx.today, sign, limit=limit, cursor=cursor, count=count)
         self.tx.today = asked.as_of_date
-        etag = f'W/"{await self._stamp()}"'
-        if conditional.held(self._given(), etag):
+        etag = f'W/"{await self._stamp()}"' if tagged else None
+        if etag is not None and conditional.held(self._given(), etag):
             return conditional.not_modified(etag)
-        body, headers = paging.body(scope["path"], query, asked, await question(self.tx, asked), sign)
+        body, headers = paging.body(path, query, asked, await question(self.tx, asked), sign)
         return answer(body, 200, headers, etag)
 
     async def fixed(self, version: int, question: Callable[[Transaction], Awaitable[JSON]]) -> Response:

@@ -31,6 +31,14 @@ async def test_what_has_not_changed_is_304_without_a_body(service: Service, path
     assert "content-length" not in again.headers
 
 
+async def test_the_access_log_grows_by_reading_and_so_has_no_tag(service: Service):
+    path = "/patients/{patient}/accesses".format_map(await _known(service))
+    first = await service.get(path, token="demo-auditor")
+    assert "etag" not in first.headers
+    await service.get(path.removesuffix("/accesses"))
+    assert len((await service.get(path, token="demo-auditor")).json()["items"]) > len(first.json()["items"])
+
+
 @pytest.mark.parametrize("path", [*ONE, *LISTS])
 async def test_any_commit_ends_what_depends_on_other_rows(service: Service, path: str):
     known = await _known(service)
