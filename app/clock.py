@@ -20,3 +20,8 @@ class Clock:
     def today(self) -> date:
         """The local date in Europe/Stockholm, moved by the offset, or the fixed day."""
         return self.fixed or datetime.now(ZONE).date() + self.offset
+
+
+def midnight_after(day: date) -> datetime:
+    """The instant (UTC) at which a local day ends."""
+    return datetime.combine(day + timedelta(days=1), datetime.min.time(), ZONE).astimezone(UTC)

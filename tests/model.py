@@ -138,11 +138,10 @@ class Model:
             code = care_protocol(p, new)
             now = visits_of(p, self.today)
             for visit_code, on in completed:
-                reasons += ["completed"] * (not infused_on <= on <= self.today) + ["patient_deceased"] * (on > (death(p) or self.today))
+                reasons += ["completed"] * (not infused_on <= on <= self.today) + ["after_death"] * (on > (death(p) or self.today))
                 if (days := now[code or "", ref, visit_code].window).target < infused_on:
                     raise Unspecified("a visit planned before the infusion")
-                here = responsible_on(p, self.today)
-                p.decisions[code or "", ref, visit_code] = Decision("completed", None, on, days, here, self._order)
+                p.decisions[code or "", ref, visit_code] = Decision("completed", None, on, days, responsible_on(p, on), self._order)
             if reasons:
                 raise Refused(*reasons)
 
@@ -178,7 +177,7 @@ class Model:
             yield "discharge_before_infusion"
         died = death(p)
         if died and infusion.infused_on > died:
-            yield "patient_deceased"
+            yield "after_death"
         elif died and infusion.discharged_on and infusion.discharged_on > died:
             raise Unspecified("discharged after the death")
         same_day = [i for i in p.live() if i.infused_on == infusion.infused_on and i.plan_class != infusion.plan_class]
@@ -212,7 +211,7 @@ class Model:
             if visit.decided or visit.reason == "entered-in-error":
                 raise Refused("closed")
             reasons = ["date_in_future"] * (on > self.today) + ["before_infusion"] * (on < infused_on)
-            reasons += ["patient_deceased"] * (died is not None and on > died)
+            reasons += ["after_death"] * (died is not None and on > died)
             if visit.outcome and not reasons:  # closed by planning: when it was really done in time
                 was_in_time = visit.window.start <= on <= visit.window.end
                 if not was_in_time or visit.reason not in ("before-registration", "closed-before-death", "deceased"):
@@ -290,9 +289,10 @@ class Model:
 
         answer = self._act(person, change)
         alert = self.people[person].alerts.get(key)
-        if alert and alert.state == "open":
+        if alert and not alert.by_person:  # one acknowledged by the loss too: found again, it stays so
+            if alert.state == "open":
+                self.told.append((person, key, "alert.acknowledged", alert.centre, "acknowledged", None))
             alert.state, alert.by_person = "acknowledged", True
-            self.told.append((person, key, "alert.acknowledged", alert.centre, alert.state, None))
         return answer
 
 
@@ -357,7 +357,7 @@ def refuse_event(p: Person, kind: str, on: date, centre: str | None, entered_in_
     if kind == "reinstated" and not holding:
         raise Refused("nothing_to_end")
     if kind == "reinstated" and not entered_in_error and any(on < e.on for e in holding):
-        raise Refused("before_event")
+        raise Unspecified("reinstated before the event")
     if (is_soft or kind in ("withdrawn", "transferred")) and on < min(i.infused_on for i in p.infusions):
         raise Unspecified("before the first infusion")
     if holding and (is_soft or (kind == "withdrawn" and any(e.type == kind for e in holding))):
@@ -366,7 +366,7 @@ def refuse_event(p: Person, kind: str, on: date, centre: str | None, entered_in_
         raise Unspecified("transferred to where the patient is")
     if kind == "lost-to-follow-up":
         since = last_heard(p)
-        tries = [channel for day, channel, outcome in p.contacts if outcome in ("no-answer", "busy", "wrong-number") and day > since]
+        tries = [channel for day, channel, outcome in p.contacts if outcome in ("no-answer", "busy", "wrong-number") and since < day <= on]
         if len(tries) < 3 or len(set(tries)) < 2:
             raise Refused("contacts")
 
@@ -382,10 +382,8 @@ def settle(p: Person, today: date) -> list[tuple[Key, str, str, str, str | None]
     is_now = status(p, now, today)
     for key, visit in now.items():
         alert, before, booked = p.alerts.get(key), p.stood.get(key), p.bookings.get(key)
-        if booked and before and not visit.outcome and not visit.window.start <= booked <= visit.window.end:
-            came_back = before.outcome is not None and not before.decided
-            if came_back or before.window != visit.window:
-                del p.bookings[key]
+        if booked and before and before.window != visit.window and not visit.window.start <= booked <= visit.window.end:
+            del p.bookings[key]
         is_wanted = not visit.outcome and visit.window.end < today and is_now in ("in-follow-up", "lost")
         if alert:
             moved = "replanned" if alert.window != visit.window else "transferred" if alert.centre != visit.centre else None

@@ -41,7 +41,8 @@ async def protocols(tx: Transaction) -> Mapping[str, Protocol]:
             if tuple(version) not in parsed:
                 parsed[tuple(version)] = protocol.parse(body)
     newest = {version[0]: parsed[version] for version in versions}
-    return newest | {f"{code}@{number}": parsed[code, number, loaded_at] for code, number, loaded_at in versions}
+    tx.db.versions = {f"{code}@{number}": parsed[code, number, loaded_at] for code, number, loaded_at in versions}
+    return newest | tx.db.versions
 
 
 async def add(tx: Transaction, rows: Sequence[Mapping[str, Any]], table: str) -> int:

@@ -58,6 +58,7 @@ class Database:
         self.log_access = Together(self._log_access)
         self.look_at_head = Together(self._look_at_head)
         self.protocols: dict[tuple[str, int, datetime], Protocol] = {}  # parsed, by code, version and when it was loaded
+        self.versions: dict[str, Protocol] = {}  # those last read, by `code@version`
 
     async def close(self) -> None:
         """Waits for the access log's last rows and closes every connection."""

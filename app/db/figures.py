@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, String, and_, case, cast, distinct, false, func, literal, null, or_, select
 
+from app import clock
 from app.db.tables import infusions, patients, products, published_counts, visits
 from app.db.transaction import AnyRow, Transaction
 from app.planning.state import ON_DAY
@@ -69,8 +70,14 @@ def _done_by(day: date) -> ColumnElement[bool]:
     return and_(visits.c.outcome == _COMPLETED, visits.c.completed_on <= day)
 
 
+def _missed_by(day: date) -> ColumnElement[bool]:
+    """Missed by a person's word of that day or before; planning's own mark counts once the window has ended."""
+    said = and_(visits.c.decided_by.is_not(None), visits.c.decided_at < clock.midnight_after(day))
+    return and_(visits.c.outcome == _MISSED, or_(said, and_(visits.c.decided_by.is_(None), visits.c.window_end < day)))
+
+
 def _open_on(day: date) -> ColumnElement[bool]:
-    return or_(visits.c.outcome.is_(None), and_(visits.c.outcome == _COMPLETED, visits.c.completed_on > day))
+    return or_(visits.c.outcome.is_(None), and_(visits.c.outcome == _COMPLETED, ~_done_by(day)), and_(visits.c.outcome == _MISSED, ~_missed_by(day)))
 
 
 async def visit_states(tx: Transaction, scope: Scope) -> Sequence[AnyRow]:
@@ -82,7 +89,7 @@ async def visit_states(tx: Transaction, scope: Scope) -> Sequence[AnyRow]:
             visits.c.centre,
             *by_state,
             func.count(case((_done_by(scope.as_of), 1))),
-            func.count(case((visits.c.outcome == _MISSED, 1))),
+            func.count(case((_missed_by(scope.as_of), 1))),
             func.count(case((visits.c.reason == "not-required", 1))),
         )
         .join(infusions, infusions.c.id == visits.c.infusion_id)
@@ -101,7 +108,7 @@ async def completeness(tx: Transaction, scope: Scope) -> Sequence[AnyRow]:
     done = _done_by(scope.as_of)
     counts = or_(
         visits.c.outcome == _COMPLETED,
-        and_(visits.c.outcome == _MISSED, visits.c.reason != BEFORE_REGISTRATION),
+        and_(visits.c.outcome == _MISSED, or_(visits.c.decided_by.is_not(None), visits.c.reason != BEFORE_REGISTRATION)),
         and_(visits.c.outcome.is_(None), patients.c.status != "followed-elsewhere"),
     )
     closed = and_(visits.c.window_end < scope.as_of, counts)

@@ -27,12 +27,13 @@ def cut(statement: AnySelect, tx: Transaction, table: FromClause) -> AnySelect:
 
 def seen(tx: Transaction, table: FromClause) -> ColumnElement[bool]:
     """The condition of `cut`, for statements that are not a plain select."""
-    return _seen(table, tx.actor.centres)
+    return seen_by(tx.actor.centres, table)
 
 
 @lru_cache(maxsize=1024)
-def _seen(table: FromClause, centres: frozenset[str] | None) -> ColumnElement[bool]:
-    # Made once for a table and the same centres: most of what a short question cost was to make it anew.
+def seen_by(centres: frozenset[str] | None, table: FromClause) -> ColumnElement[bool]:
+    """The condition of `cut` for a caller of these centres. Made once for a table and the same centres: to make it anew was most of what a short
+    question cost."""
     element = table.element if isinstance(table, Alias) else table
     rule = _RULES[element.name if isinstance(element, TableClause) else ""]
     if centres is None:

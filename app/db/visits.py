@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, insert, literal_column, or_, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Executable, Select, and_, exists, func, insert, literal_column, or_, select, tuple_, union_all
 
 from app.db.patients import PatientRow, about
 from app.db.plans import VISIT_FIELDS, to_visit
-from app.db.scope import cut
-from app.db.tables import contacts, infusions, patients, visits
+from app.db.scope import cut, seen_by
+from app.db.tables import contacts, infusions, patients, plans, visits
 from app.db.transaction import AnyRow, Transaction
 from app.planning.refusals import Attempt
 from app.planning.state import ON_DAY
@@ -41,7 +42,7 @@ class DueFilter:
 
 @dataclass(frozen=True, slots=True)
 class ListedVisit:
-    """A visit with what its row tells of plan and patient."""
+    """A visit with what its row tells of plan and patient. `after_a_lapse`: the window before it was missed or is overdue."""
 
     visit: Visit
     plan_id: UUID
@@ -49,6 +50,8 @@ class ListedVisit:
     protocol_code: str
     protocol_version: int
     patient: PatientRow
+    had_contact: bool
+    after_a_lapse: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +95,7 @@ def _conditions(wanted: DueFilter, today: date) -> list[ColumnElement[bool]]:
     if set(wanted.state) <= {VisitState.DUE, VisitState.OVERDUE}:
         # Said beside the rule, so that the index of open visits is used and bounded.
         found += [visits.c.outcome.is_(None), visits.c.window_end <= today + LONGEST_WINDOW]
-    stored = [s for s in wanted.status if s != "plan-ended"]
-    among: ColumnElement[bool] = patients.c.status.in_(stored)
-    if "plan-ended" in wanted.status:
-        still = visits.alias()
-        closed = ~exists().where(still.c.patient_id == visits.c.patient_id, still.c.outcome.is_(None))
-        among = or_(among, and_(patients.c.status == "in-follow-up", closed))
-    found.append(among)
+    found.append(_among(wanted, today))
     if wanted.due_from is not None:
         found.append(visits.c.window_end >= wanted.due_from)
     if wanted.due_to is not None:
@@ -106,7 +103,9 @@ def _conditions(wanted: DueFilter, today: date) -> list[ColumnElement[bool]]:
     if wanted.opens_to is not None:
         found.append(visits.c.window_start <= wanted.opens_to)
     if wanted.booked is not None:
-        found.append(visits.c.booked_on.is_not(None) if wanted.booked else visits.c.booked_on.is_(None))
+        # A booking under planning's mark is kept but not shown (Visit.shown_booking).
+        shown = and_(visits.c.booked_on.is_not(None), or_(visits.c.outcome.is_(None), visits.c.decided_by.is_not(None)))
+        found.append(shown if wanted.booked else ~shown)
     for name in ("code", "purpose"):
         if (value := getattr(wanted, name)) is not None:
             found.append(visits.c[name] == value)
@@ -117,12 +116,34 @@ def _conditions(wanted: DueFilter, today: date) -> list[ColumnElement[bool]]:
     return found
 
 
-def _branches(wanted: DueFilter, centres: Sequence[str], tx: Transaction, today: date, columns: Sequence[ColumnElement[Any]]) -> list[Select[Any]]:
+def _among(wanted: DueFilter, today: date) -> ColumnElement[bool]:
+    """Whose visits, by status. `plan-ended` follows from the day: nothing open is left, and the last care plan's end has passed."""
+    stored = patients.c.status.in_([s for s in wanted.status if s not in ("in-follow-up", "plan-ended")])
+    in_follow_up = patients.c.status == "in-follow-up"
+    still, care = visits.alias(), plans.alias()
+    of_care = exists().where(care.c.patient_id == visits.c.patient_id, care.c.purpose == "care")
+    ended = and_(
+        ~exists().where(still.c.patient_id == visits.c.patient_id, still.c.outcome.is_(None)), of_care, ~of_care.where(care.c.ends_on >= today)
+    )
+    if {"in-follow-up", "plan-ended"} <= set(wanted.status):
+        return or_(stored, in_follow_up)
+    if "plan-ended" in wanted.status:
+        return or_(stored, and_(in_follow_up, ended))
+    if "in-follow-up" not in wanted.status:
+        return stored
+    # Somebody with an open visit has not come to the end, so that needs no look.
+    only_open = set(wanted.state) <= set(ON_DAY)
+    return or_(stored, in_follow_up if only_open else and_(in_follow_up, ~ended))
+
+
+def _branches(
+    wanted: DueFilter, centres: Sequence[str], own: frozenset[str] | None, today: date, columns: Sequence[ColumnElement[Any]]
+) -> list[Select[Any]]:
     """One select a centre; with a patient given, one for all that the caller may see of the patient, whoever is responsible."""
     base = select(*columns).join(patients, patients.c.id == visits.c.patient_id).where(*_conditions(wanted, today))
     if wanted.patient is not None:
         narrowed = base if wanted.centre is None else base.where(visits.c.centre == wanted.centre)
-        return [cut(narrowed, tx, visits)]
+        return [narrowed.where(seen_by(own, visits))]
     return [base.where(visits.c.centre == centre) for centre in centres]
 
 
@@ -130,31 +151,50 @@ async def page(
     tx: Transaction, wanted: DueFilter, centres: Sequence[str], today: date, after: tuple[date, UUID] | None, limit: int
 ) -> list[ListedVisit]:
     """At most `limit` visits of the centres (the caller's own, as given), by window end, then id, after the given place."""
+    query = _page(wanted, tuple(centres), tx.actor.centres, today, after, limit)
+    return [] if query is None else [_listed(tx, row) for row in await tx.all(query)]
+
+
+# The same list is asked for again and again: its statement is made once for a day, a filter and a place.
+@lru_cache(maxsize=512)
+def _page(
+    wanted: DueFilter, centres: Sequence[str], own: frozenset[str] | None, today: date, after: tuple[date, UUID] | None, limit: int
+) -> Executable | None:
     order = (visits.c.window_end, visits.c.id)
     parts = []
-    for branch in _branches(wanted, centres, tx, today, (*_OWN, *_BESIDE, *_PATIENT)):
+    for branch in _branches(wanted, centres, own, today, (*_OWN, *_BESIDE, *_PATIENT, *_told_beside())):
         if after is not None:
             branch = branch.where(visits.c.window_end >= after[0], tuple_(*order) > tuple_(*after, types=[c.type for c in order]))
         parts.append(branch.order_by(*order).limit(limit))
-    if not parts:
-        return []
-    if len(parts) == 1:
-        return [_listed(tx, row) for row in await tx.all(parts[0])]
+    if len(parts) < 2:
+        return parts[0] if parts else None
     merged = union_all(*[select(part.subquery()) for part in parts])
-    return [_listed(tx, row) for row in await tx.all(merged.order_by(literal_column("window_end"), literal_column("id")).limit(limit))]
+    return merged.order_by(literal_column("window_end"), literal_column("id")).limit(limit)
+
+
+def _told_beside() -> tuple[ColumnElement[bool], ...]:
+    """Whether there are contacts with the patient, and whether the window before this one in the plan had lapsed: missed or overdue, not done.
+    What was missed before registration counts as neither."""
+    before = visits.alias()
+    lapsed = or_(before.c.outcome.is_(None), and_(before.c.outcome == Outcome.MISSED.value, before.c.reason != BEFORE_REGISTRATION))
+    done = before.c.outcome == Outcome.COMPLETED.value
+    last = select(before.c.outcome.is_distinct_from(Outcome.COMPLETED.value)).order_by(before.c.window_end.desc()).limit(1)
+    last = last.where(before.c.plan_id == visits.c.plan_id, before.c.window_end < visits.c.window_end, or_(lapsed, done))
+    return exists().where(contacts.c.patient_id == visits.c.patient_id).label("had_contact"), last.scalar_subquery().label("after_a_lapse")
 
 
 async def count(tx: Transaction, wanted: DueFilter, centres: Sequence[str], today: date) -> int:
     """How many visits the whole list has."""
-    branches = _branches(wanted, centres, tx, today, (func.count().label("n"),))
+    branches = _branches(wanted, centres, tx.actor.centres, today, (func.count().label("n"),))
     return sum([await tx.scalar(branch) for branch in branches])
 
 
 def _listed(tx: Transaction, row: AnyRow) -> ListedVisit:
     own = len(VISIT_FIELDS)
-    plan, infusion, code, version, patient, p_version, sealed, *rest = row[own:]
+    plan, infusion, code, version, patient, p_version, sealed, *rest, had_contact, after_a_lapse = row[own:]
     person = tx.keys.open(sealed, about(patient))
-    return ListedVisit(to_visit(row[:own]), plan, infusion, code, version, PatientRow(patient, p_version, person, *rest))
+    listed = PatientRow(patient, p_version, person, *rest)
+    return ListedVisit(to_visit(row[:own]), plan, infusion, code, version, listed, had_contact, bool(after_a_lapse))
 
 
 async def patient_of(tx: Transaction, visit: UUID) -> UUID | None:
@@ -202,24 +242,6 @@ async def contacted(tx: Transaction, patients_: Sequence[UUID]) -> dict[UUID, Co
         latest[row.visit_id] = row
     for visit, row in latest.items():
         found[row.patient_id].latest[visit] = _contact(tx, row)
-    return found
-
-
-async def after_a_lapse(tx: Transaction, plans_: Sequence[UUID], today: date) -> dict[UUID, list[date]]:
-    """For each of these plans the ends of windows that closed before the local day while the window before them had lapsed: missed or overdue, not
-    done. What was missed before registration counts as neither."""
-    if not plans_:
-        return {}
-    lapsed = or_(visits.c.outcome.is_(None), and_(visits.c.outcome == Outcome.MISSED.value, visits.c.reason != BEFORE_REGISTRATION))
-    done = visits.c.outcome == Outcome.COMPLETED.value
-    query = cut(select(visits.c.plan_id, visits.c.window_end, done), tx, visits)
-    rows = await tx.all(query.where(visits.c.plan_id.in_(plans_), visits.c.window_end < today, or_(lapsed, done)).order_by(visits.c.window_end))
-    found: dict[UUID, list[date]] = {}
-    last: dict[UUID, bool] = {}
-    for plan, end, was_done in rows:
-        if last.get(plan) is False:  # the one before this one had lapsed
-            found.setdefault(plan, []).append(end)
-        last[plan] = bool(was_done)
     return found
 
 

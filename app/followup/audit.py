@@ -46,10 +46,13 @@ def _shown(kind: str, values: Mapping[str, Any] | None, whole: Chart) -> Mapping
 
 
 async def accesses(tx: Transaction, patient: UUID, ask: Ask) -> Page:
-    """Every read of a patient, newest first, with who, when, from which unit and why; for auditors, of every centre."""
+    """Every read of a patient, newest first, with who, when, from which unit and why; for auditors. That an auditor looked is itself logged.
+    Raises NotFound."""
     tx.actor.must(Act.READ_ACCESS_LOG)
+    await chart.load(tx, patient)
     after = ask.after[0] if ask.after else None
     rows = await access_log.of_patient(tx, patient, after if isinstance(after, UUID) else None, ask.limit + 1)
+    tx.saw("access log", [patient])
     shown = rows[: ask.limit]
     items = [{"id": row.id, "at": row.at, "actor": row.actor, "role": row.role, "unit": row.unit, "what": row.what, "why": row.why} for row in shown]
     return Page(items, (shown[-1].id,) if len(rows) > ask.limit else None)

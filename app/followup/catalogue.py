@@ -1,6 +1,6 @@
 """Centres, products and protocols: what may be named in an infusion, and what is told of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from app.actor import Act
@@ -16,6 +16,11 @@ JSON = dict[str, Any]
 async def protocols(tx: Transaction) -> Mapping[str, Protocol]:
     """The newest version of each protocol under its code, and every version under `code@version`."""
     return await db_catalogue.protocols(tx)
+
+
+async def versions(tx: Transaction, wanted: Set[str]) -> Mapping[str, Protocol]:
+    """At least these versions of protocols, under `code@version`. A version never changes, so what was read once is not read again."""
+    return tx.db.versions if wanted <= tx.db.versions.keys() else await db_catalogue.protocols(tx)
 
 
 async def all_centres(tx: Transaction) -> Sequence[JSON]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from app.db import patients as db_patients
 from app.db import state
 from app.db.transaction import Transaction
 from app.errors import Unavailable
@@ -28,7 +29,8 @@ async def health(tx: Transaction, sweep_minutes: int) -> Health:
 
 
 async def ready(tx: Transaction, sweep_minutes: int) -> Health:
-    """The same, once the service can serve. Raises Unavailable when the database is away or not of this version."""
+    """The same, once the service can serve. Raises Unavailable when the database is away, not of this version, or sealed with other keys."""
     if await state.schema(tx) != state.NEWEST_SCHEMA:
         raise Unavailable("The database is not migrated to this version: follow-up migrate.")
+    await db_patients.first_opens(tx)
     return await health(tx, sweep_minutes)

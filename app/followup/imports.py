@@ -89,7 +89,7 @@ async def _dry(db: Database, actor: Actor, clock: Clock, rows: Sequence[Row]) ->
             for row in rows:
                 try:
                     async with tx.conn.begin_nested():
-                        items.append(_verdict(row, await _record(tx, row)))
+                        items.append(_verdict(row, await _record(tx, row)) | {"infusion_id": None})
                 except FollowUpError as error:
                     items.append(_rejected(row, error))
             raise _Undo
@@ -106,8 +106,10 @@ async def _record(tx: Transaction, row: Row) -> infusions.Recorded:
     try:
         new = NewInfusion.model_validate(told)
     except ValidationError as error:
-        fault = error.errors(include_input=False, include_context=False, include_url=False)[0]
-        raise Invalid(fault["msg"], field=".".join(map(str, fault["loc"])), code=fault["type"]) from None
+        fault = error.errors(include_input=False, include_url=False)[0]
+        listed = fault["type"] in ("enum", "literal_error")
+        message = f"Write one of {fault['ctx']['expected']}." if listed else fault["msg"]
+        raise Invalid(message, field=".".join(map(str, fault["loc"])), code="unknown_value" if listed else fault["type"]) from None
     return await infusions.record(tx, new)
 
 

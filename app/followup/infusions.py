@@ -22,11 +22,10 @@ from app.followup import catalogue, chart, persons, versions, views
 from app.followup.chart import Chart
 from app.followup.commands import Ask, Command, Flag, Kept, LocalDate, Page, Reason, Response, Slug, Source, Text
 from app.followup.persons import Described, NewPerson
-from app.followup.settle import dropped_bookings, plan_ids, settle
+from app.followup.settle import dropped_bookings, effects, plan_ids, settle
 from app.planning import courses, refusals
 from app.planning.facts import life
 from app.planning.protocol import Protocol, Purpose
-from app.planning.state import state
 from app.planning.visits import Outcome
 
 JSON = dict[str, Any]
@@ -125,8 +124,9 @@ async def record(tx: Transaction, new: NewInfusion) -> Recorded:
     if new.source is not None:
         await locks.take(tx, [f"source:{new.source.system}:{new.source.id}"])
         if stored := await db_infusions.request_of(tx, new.source.system, new.source.id):
-            return Recorded(await _repeat(tx, new, request, stored), created=False)
-    before, drawn, odd = await _drawn(tx, new, person)
+            return Recorded(await _repeat(tx, new, person, request, stored), created=False)
+    known = None if person is None else await persons.find(tx, person)
+    before, drawn, odd = await _drawn(tx, new, person, known)
     decided = await _decided(tx, new, drawn)
     settled = await settle(tx, "recorded", before, decided, request)
     if before is not None and person is not None:
@@ -138,43 +138,28 @@ async def preview(tx: Transaction, new: NewInfusion) -> JSON:
     """What recording would make and change; stores nothing. Of a person known elsewhere it says only that (rule 11)."""
     tx.actor.must(Act.RECORD_INFUSION)
     person = await _checked(tx, new)
-    before, drawn, odd = await _drawn(tx, new, person)
+    known = None if person is None else await persons.find(tx, person)
+    elsewhere = known is not None and not await _is_seen(tx, known)
+    if known is not None and elsewhere:
+        tx.saw("infusion preview: known elsewhere", [known.id])
+    before, drawn, odd = await _drawn(tx, new, person, None if elsewhere else known)
     decided = await _decided(tx, new, drawn)
-    protocols = await catalogue.protocols(tx)
-    infusion = decided.infusions[-1]
-    elsewhere = before is not None and tx.actor.centres is not None and not (await db_patients.centres_of(tx, before.patient.id) & tx.actor.centres)
-    mine = plan_ids(decided, infusion.id)
-    if before is not None and not elsewhere:
+    mine = plan_ids(decided, decided.infusions[-1].id)
+    if before is not None:
         tx.saw("infusion preview", [before.patient.id])
     return {
         "as_of_date": tx.today,
         "plans": [views.plan(plan, drawn.patient.id) for plan in mine],
-        "visits": views.visits(protocols, mine, drawn.patient.id, tx.today),
-        "changes": [] if elsewhere else _effects(before, decided, tx),
-        "dropped_bookings": [] if elsewhere else dropped_bookings(before, decided),
+        "visits": views.visits(await catalogue.protocols(tx), mine, drawn.patient.id, tx.today),
+        "changes": effects(before, decided, tx.today),
+        "dropped_bookings": dropped_bookings(before, decided),
         "warnings": odd,
         "known_elsewhere": elsewhere,
     }
 
 
-def _effects(before: Chart | None, decided: Chart, tx: Transaction) -> list[JSON]:
-    after = {visit.id: visit for visit in decided.visits}
-    found = []
-    for visit in before.visits if before else []:
-        now = after.get(visit.id, visit)
-        was, becomes = [
-            {
-                "state": state(v.outcome, v.window, tx.today).value,
-                "target_on": v.target_on,
-                "window_start": v.window_start,
-                "window_end": v.window_end,
-                "centre": v.centre,
-            }
-            for v in (visit, now)
-        ]
-        if was != becomes:
-            found.append({"visit_id": visit.id, "code": visit.code, "from": was, "to": becomes, "why": now.reason or "replanned"})
-    return found
+async def _is_seen(tx: Transaction, patient: PatientRow) -> bool:
+    return tx.actor.centres is None or bool(await db_patients.centres_of(tx, patient.id) & tx.actor.centres)
 
 
 async def _checked(tx: Transaction, new: NewInfusion) -> Described | None:
@@ -212,46 +197,56 @@ def _check_days(tx: Transaction, new: InfusionFields, faults: list[FieldError]) 
 def _normalised(new: NewInfusion, person: Described | None) -> JSON:
     """The request as repeated ones are compared: identifiers resolved, defaults filled (rule 1)."""
     told = new.model_dump(mode="json", exclude={"patient", "source"})
-    return told | {"patient": None if person is None else person.normalised()}
+    return told | ({} if person is None else {f"patient.{name}": value for name, value in person.normalised().items()})
 
 
-async def _repeat(tx: Transaction, new: NewInfusion, request: JSON, stored: tuple[UUID, int, UUID, str, JSON]) -> JSON:
+async def _repeat(tx: Transaction, new: NewInfusion, person: Described | None, request: JSON, stored: tuple[UUID, int, UUID, str, JSON]) -> JSON:
     infusion, version, patient, _, was = stored
     if await db_infusions.get(tx, infusion) is None:
         raise SourceConflict("Another centre has told an infusion under this id.", field="source")
-    changed = sorted(name for name in request if was.get(name) is not None and request[name] is not None and request[name] != was[name])
-    if changed:
-        raise SourceConflict(field=changed[0], infusion_id=str(infusion), version=version, changed=changed)
-    filled = {name: request[name] for name in request if was.get(name) is None and request[name] is not None}
     before = await chart.load(tx, patient)
+    row = before.infusion(infusion)
+    # What somebody has corrected here since, and the sender now tells the same, is no conflict.
+    now = InfusionFields.model_validate({name: getattr(row, name) for name in InfusionFields.model_fields}).model_dump(mode="json")
+    now |= {f"patient.{name}": before.patient.person[name] for name in ("name", "birth_date", "phone")}
+    told = {name: value for name, value in request.items() if value is not None and value != was.get(name) and value != now.get(name)}
+    if changed := sorted(name for name in told if was.get(name) is not None):
+        raise SourceConflict(field=changed[0], infusion_id=str(infusion), version=version, changed=changed)
+    filled = {name: value for name, value in request.items() if was.get(name) is None and value is not None}
     if not filled:
         return await _told(tx, before, infusion, [])
     await db_infusions.remember(tx, infusion, was | filled)
     # A value that somebody has corrected by hand since is theirs: only what is still open is filled in.
-    row = before.infusion(infusion)
     own = {k: getattr(new, k) for k in filled if k in Correction.model_fields and getattr(row, k) is None}
-    settled = await _moved(tx, "filled in", before, replace(row, **own)) if own else before
+    adopted = before.patient if person is None else persons.adopt(before.patient, person, tx.today)
+    settled = await _moved(tx, "filled in", before, replace(row, **own), adopted)
     return await _told(tx, settled, infusion, [])
 
 
-async def _drawn(tx: Transaction, new: NewInfusion, person: Described | None) -> tuple[Chart | None, Chart, list[str]]:
-    """The chart before (None for a new patient), the chart with the new infusion drawn in, and what looks odd. Raises what planning refuses."""
+async def _drawn(tx: Transaction, new: NewInfusion, person: Described | None, known: PatientRow | None) -> tuple[Chart | None, Chart, list[str]]:
+    """The chart before (None for a new patient), the chart with the new infusion drawn in, and what looks odd. `known` carries the described
+    person's number. Raises what planning refuses."""
     odd: list[str] = []
     before: Chart | None = None
     if person is None:
         assert new.patient_id is not None, "_checked has seen to it"
         before = await chart.load(tx, new.patient_id)
         patient = before.patient
-    elif (known := await persons.find(tx, person)) is not None:
+    elif known is not None:
         before, odd = await chart.of(tx, known), persons.warnings(known, person)
-        patient, _ = persons.adopt(known, person, tx.today)
+        patient = persons.adopt(known, person, tx.today)
     else:
         patient = persons.new_patient(tx, person, new.centre)
     infusion = await _row(tx, new, patient)
     drawn = replace(before or Chart(patient), patient=patient).with_infusion(infusion)
     facts = chart.facts(drawn)
     refusals.refuse_infusion(life(chart.facts(before)) if before else life(facts), infusion.infused_on)
-    courses.refuse_unclear(facts, next(i for i in facts.infusions if i.id == infusion.id))
+    try:
+        courses.refuse_unclear(facts, next(i for i in facts.infusions if i.id == infusion.id))
+    except Conflict as refused:
+        if before is None or await _is_seen(tx, before.patient):
+            raise
+        raise type(refused)(field=refused.field) from None  # of another centre's infusion no id and no day
     return before, drawn, odd
 
 
@@ -289,15 +284,15 @@ async def _decided(tx: Transaction, new: NewInfusion, drawn: Chart) -> Chart:
     if not new.completed:
         return decided
     infusion = decided.infusions[-1]
-    died = life(chart.facts(drawn)).died_on
+    known = life(chart.facts(drawn))
     for n, done in enumerate(new.completed):
         found = [(p, v) for p in plan_ids(decided, infusion.id) for v in p.visits if (p.protocol_code, v.code) == (done.protocol, done.code)]
         if not found or found[0][1].is_decided:
             raise Invalid("No plan of this infusion has such a visit left.", field=f"completed.{n}.code", code="unknown_visit")
         refusals.refuse_future(done.completed_on, tx.today, f"completed.{n}.completed_on")
-        if done.completed_on < infusion.infused_on or (died is not None and done.completed_on > died):
-            raise Invalid("The visit lies before the infusion or after the death.", field=f"completed.{n}.completed_on", code="before_infusion")
         plan, visit = found[0]
+        everything = frozenset({"window_not_open", "nearer_to_next"})  # outside the window: taken, not on time
+        refusals.refuse_completion(visit, plan.visits, infusion.infused_on, known, done.completed_on, everything, f"completed.{n}.completed_on")
         closed = replace(
             visit,
             outcome=Outcome.COMPLETED,
@@ -347,7 +342,7 @@ async def correct(tx: Transaction, infusion: UUID, correction: Correction, versi
     _check_done(before, mended, faults)
     if faults:
         raise Invalid("Some values break a rule; each is named in errors.", errors=faults)
-    settled = await _moved(tx, "corrected", before, mended)
+    settled = await _moved(tx, "corrected", before, mended, before.patient)
     return await _told(tx, settled, infusion, []) | {"dropped_bookings": dropped_bookings(before, settled)}
 
 
@@ -366,8 +361,8 @@ def _check_done(before: Chart, mended: InfusionRow, faults: list[FieldError]) ->
         faults.append(FieldError("infused_on", "after_done_visit", f"A visit of this infusion was done on {min(done)}."))
 
 
-async def _moved(tx: Transaction, act: str, before: Chart, mended: InfusionRow) -> Chart:
-    drawn = before.with_infusion(mended)
+async def _moved(tx: Transaction, act: str, before: Chart, mended: InfusionRow, patient: PatientRow) -> Chart:
+    drawn = replace(before, patient=patient).with_infusion(mended)
     facts = chart.facts(drawn)
     if mended.infused_on != before.infusion(mended.id).infused_on:
         died = life(facts).died_on

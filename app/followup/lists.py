@@ -9,6 +9,7 @@ from app.db import visits as db_visits
 from app.db.transaction import Transaction
 from app.db.visits import Contacted
 from app.db.visits import DueFilter as DueFilter
+from app.errors import Invalid
 from app.followup import cards, catalogue, views
 from app.followup.commands import Ask, Page
 from app.planning.decisions import needs_decision
@@ -23,16 +24,15 @@ async def due(tx: Transaction, wanted: DueFilter, ask: Ask) -> Page:
     tx.actor.must(Act.READ_VISITS)
     if wanted.centre is not None:
         tx.actor.must_belong_to(wanted.centre)
+    await _refuse_unknown(tx, wanted)
     centres = await _centres(tx, wanted)
     after: tuple[date, UUID] | None = None
     if ask.after and isinstance(ask.after[0], date) and isinstance(ask.after[1], UUID):
         after = ask.after[0], ask.after[1]
     rows = await db_visits.page(tx, wanted, centres, ask.as_of_date, after, ask.limit + 1)
     shown = rows[: ask.limit]
-    protocols = await catalogue.protocols(tx)
-    contacts = await db_visits.contacted(tx, list({row.patient.id for row in shown}))
-    late = [row.plan_id for row in shown if row.visit.is_open and row.visit.window_end < ask.as_of_date]
-    lapses = await db_visits.after_a_lapse(tx, late, ask.as_of_date)
+    protocols = await catalogue.versions(tx, {f"{row.protocol_code}@{row.protocol_version}" for row in shown})
+    contacts = await db_visits.contacted(tx, list({row.patient.id for row in shown if row.had_contact}))
     tx.saw("due list", {row.patient.id for row in shown})
     items: list[dict[str, Any]] = []
     for row in shown:
@@ -42,12 +42,19 @@ async def due(tx: Transaction, wanted: DueFilter, ask: Ask) -> Page:
         had = contacts.get(row.patient.id, NO_CONTACTS)
         contact = had.latest.get(row.visit.id) if row.visit.id else None
         item["last_contact"] = views.contact(contact) if contact else None
-        before = Outcome.MISSED if row.visit.window_end in lapses.get(row.plan_id, ()) else None
+        before = Outcome.MISSED if row.after_a_lapse and row.visit.window_end < ask.as_of_date else None
         item["needs_decision"] = needs_decision(row.visit.window, before, had.attempts, ask.as_of_date) if row.visit.is_open else None
         items.append(item)
     last = shown[-1].visit if len(rows) > ask.limit else None
     place = (last.window_end, last.id) if last is not None and last.id is not None else None
     return Page(items, place, await db_visits.count(tx, wanted, centres, ask.as_of_date) if ask.count else None)
+
+
+async def _refuse_unknown(tx: Transaction, wanted: DueFilter) -> None:
+    """A mistyped code is told, so that an empty list means that there is nothing to do."""
+    for name, code, find in (("centre", wanted.centre, catalogue.centre_of), ("product", wanted.product, catalogue.product_of)):
+        if code is not None and await find(tx, code) is None:
+            raise Invalid(f"There is no such {name}.", field=name, code=f"unknown_{name}")
 
 
 async def _centres(tx: Transaction, wanted: DueFilter) -> list[str]:

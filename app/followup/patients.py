@@ -24,6 +24,7 @@ from app.planning.facts import EventType, life
 from app.planning.refusals import Attempt
 
 JSON = dict[str, Any]
+SHOWN = 50  # at most so many patients of a search
 
 
 class NumberTaken(Conflict):
@@ -112,7 +113,7 @@ async def get(tx: Transaction, patient: UUID) -> JSON:
 
 async def search(tx: Transaction, wanted: Search) -> JSON:
     """The patients that the caller may see with this number, or with this part of a name (protected identities are found by number only).
-    At most 50 by name; raises Invalid for a number that cannot be one."""
+    By name at most 50, and `has_more` says that there are others; raises Invalid for a number that cannot be one."""
     tx.actor.must(Act.READ_PATIENTS)
     if wanted.identifier is not None:
         numbers, faults = persons.canonical([wanted.identifier], tx.today, "identifier")
@@ -122,11 +123,12 @@ async def search(tx: Transaction, wanted: Search) -> JSON:
         found = list((await db_patients.many(tx, ids)).values())
     else:
         words = (wanted.name or "").casefold().split()
-        found = [row for row in await db_patients.visible(tx) if not row.protected and all(word in row.person["name"].casefold() for word in words)][
-            :50
-        ]
+        visible = [row for row in await db_patients.visible(tx) if not row.protected]
+        found = [row for row in visible if all(word in row.person["name"].casefold() for word in words)]
+    found, more = found[:SHOWN], len(found) > SHOWN
     tx.saw("patient search", [row.id for row in found])
-    return {"items": [cards.patient(row) | {"responsible_centre": row.responsible_centre, "status": row.status} for row in found]}
+    items = [cards.patient(row) | {"responsible_centre": row.responsible_centre, "status": row.status} for row in found]
+    return {"items": items, "has_more": more}
 
 
 async def plans(tx: Transaction, patient: UUID) -> JSON:

@@ -133,12 +133,15 @@ def new_patient(tx: Transaction, person: Described, centre: str) -> PatientRow:
     )
 
 
-def adopt(patient: PatientRow, person: Described, today: date) -> tuple[PatientRow, list[Identifier]]:
-    """The known patient with numbers that were not known before, and those numbers; a birth date and a phone that were missing are filled in."""
+def adopt(patient: PatientRow, person: Described, today: date) -> PatientRow:
+    """The known patient with numbers that were not known before; a birth date and a phone that were missing are filled in, but no phone of a
+    protected identity."""
     known = {(i["system"], i["value"]) for i in patient.person["identifiers"]}
-    new = [n for n in person.numbers if (n.system, n.value) not in known]
-    filled = dict(patient.person)
-    filled["identifiers"] = filled["identifiers"] + [{"system": n.system, "value": n.value, "since": today.isoformat()} for n in new]
-    filled["birth_date"] = filled["birth_date"] or (person.birth_date.isoformat() if person.birth_date else None)
-    filled["phone"] = filled["phone"] or person.phone
-    return replace(patient, person=filled), new
+    new = [{"system": n.system, "value": n.value, "since": today.isoformat()} for n in person.numbers if (n.system, n.value) not in known]
+    was = patient.person
+    filled = was | {
+        "identifiers": was["identifiers"] + new,
+        "birth_date": was["birth_date"] or (person.birth_date.isoformat() if person.birth_date else None),
+        "phone": None if patient.protected else was["phone"] or person.phone,
+    }
+    return replace(patient, person=filled)

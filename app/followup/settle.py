@@ -16,6 +16,7 @@ from app.db.columns import new_id
 from app.db.transaction import Transaction
 from app.followup.chart import Chart
 from app.planning.facts import Status
+from app.planning.state import state
 from app.planning.visits import Plan, Visit
 
 ALERTED = (Status.IN_FOLLOW_UP.value, Status.LOST.value)
@@ -184,6 +185,23 @@ def _difference(before: Any, after: Any) -> tuple[dict[str, Any], dict[str, Any]
     was, now = _shown(before), _shown(after)
     differs = [name for name in now if was[name] != now[name]]
     return {name: was[name] for name in differs}, {name: now[name] for name in differs}
+
+
+def effects(before: Chart | None, after: Chart, today: date) -> list[dict[str, Any]]:
+    """What would change of the visits that stand: from, to and why (contract 3, preview)."""
+    becomes = {visit.id: visit for visit in after.visits}
+    found = []
+    for visit in before.visits if before else []:
+        now = becomes.get(visit.id, visit)
+        was, then = _seen_in_preview(visit, today), _seen_in_preview(now, today)
+        if was != then:
+            found.append({"visit_id": visit.id, "code": visit.code, "from": was, "to": then, "why": now.reason or "replanned"})
+    return found
+
+
+def _seen_in_preview(visit: Visit, today: date) -> dict[str, Any]:
+    shown = {"target_on": visit.target_on, "window_start": visit.window_start, "window_end": visit.window_end, "centre": visit.centre}
+    return {"state": state(visit.outcome, visit.window, today).value} | shown
 
 
 def dropped_bookings(before: Chart | None, after: Chart) -> list[dict[str, Any]]:

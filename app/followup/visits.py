@@ -203,6 +203,7 @@ async def miss(tx: Transaction, visit: UUID, reason: Reason, *, version: int | N
     before, _, found = await _loaded(tx, visit)
     if found.outcome is Outcome.MISSED and found.is_decided and found.reason == reason.reason:
         return await _told(tx, before, visit)
+    refusals.refuse_reserved(reason.reason)
     versions.must_match(version, found.version)
     refusals.refuse_missing(found, tx.today)
     return await _decided(tx, "missed", before, _by(tx, found, Outcome.MISSED, reason.reason))
@@ -222,7 +223,7 @@ async def cancel(tx: Transaction, visit: UUID, reason: NotRequired, *, version: 
 
 async def reopen(tx: Transaction, visit: UUID, reason: Reason, *, version: int | None) -> JSON:
     """Takes a person's decision back; planning then says what the visit is. What an event closed is not reopened by hand (rule 9).
-    Raises NotFound, VisitOpen, ClosedByEvent, VersionRequired, StaleVersion."""
+    One that is open already is answered as it is. Raises NotFound, ClosedByEvent, VersionRequired, StaleVersion."""
     tx.actor.must(Act.WORK_VISIT)
     before, _, found = await _loaded(tx, visit)
     if found.is_open:

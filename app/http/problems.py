@@ -196,6 +196,8 @@ def _of_one(fault: Mapping[str, Any], body: Any) -> FieldError:
     kind = str(fault["type"])
     # A type that pydantic does not know is one of our own checks, with our own sentence.
     code, message = CODES.get(kind) or (_OTHER if kind in _PYDANTIC else (kind, str(fault["msg"])))
+    if kind in ("enum", "literal_error"):
+        message = f"Write one of {fault['ctx']['expected']}."
     if kind == "value_error":
         message = str(fault["ctx"]["error"])  # a sentence of a command's own check
     return FieldError(_field(fault["loc"], kind, body), code, message)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from app.errors import Conflict, Invalid
 from app.planning.facts import EventType, Facts, Life, Status, last_heard_of
-from app.planning.visits import ENTERED_IN_ERROR, Outcome, Visit
+from app.planning.visits import BEFORE_REGISTRATION, ENTERED_IN_ERROR, Outcome, Visit
 
 
 class DateInFuture(Invalid):
@@ -87,6 +87,12 @@ class ClosedByEvent(Conflict):
     code = "closed_by_event"
 
 
+class ReservedReason(Invalid):
+    """This word is planning's own mark; say in your own words why the visit was missed."""
+
+    code = "reserved_reason"
+
+
 class VisitClosed(Conflict):
     """The visit is closed; reopen it first."""
 
@@ -131,32 +137,34 @@ def refuse_infusion(known: Life, infused_on: date) -> None:
         raise PatientWithdrawn(field="patient_id")
 
 
-def refuse_completion(visit: Visit, visits: Sequence[Visit], infused_on: date, known: Life, on: date, confirmed: frozenset[str]) -> None:
+def refuse_completion(
+    visit: Visit, visits: Sequence[Visit], infused_on: date, known: Life, on: date, confirmed: frozenset[str], field: str = "completed_on"
+) -> None:
     """Raises when a visit cannot have been done on a local day (BeforeInfusion, AfterDeath, ClosedByEvent), or when a person must confirm it first
     (WindowNotOpen before the window, NearerToNext when the plan's next target is nearer than its own; contract 3). `visits` are the plan's."""
     if on < infused_on:
-        raise BeforeInfusion(f"{on} lies before the infusion on {infused_on}.", field="completed_on")
+        raise BeforeInfusion(f"{on} lies before the infusion on {infused_on}.", field=field)
     if known.died_on is not None and on > known.died_on:
         raise AfterDeath(
             f"{on} lies after the death on {known.died_on}.",
-            field="completed_on",
+            field=field,
             completed_on=on.isoformat(),
             died_on=known.died_on.isoformat(),
         )
     if visit.is_decided and not visit.is_open:
-        raise VisitClosed(field="completed_on", state=str(visit.outcome))
+        raise VisitClosed(field=field, state=str(visit.outcome))
     if visit.reason == ENTERED_IN_ERROR:
-        raise ClosedByEvent(field="completed_on")
+        raise ClosedByEvent(field=field)
     if on < visit.window_start and "window_not_open" not in confirmed:
         raise WindowNotOpen(
-            f"{on} lies before the window, which opens on {visit.window_start}.", field="completed_on", window_start=visit.window_start.isoformat()
+            f"{on} lies before the window, which opens on {visit.window_start}.", field=field, window_start=visit.window_start.isoformat()
         )
     later = [v for v in visits if v.target_on > visit.target_on and v.code != visit.code]
     following = min(later, key=lambda v: v.target_on, default=None)
     if following and abs(on - following.target_on) < abs(on - visit.target_on) and "nearer_to_next" not in confirmed:
         raise NearerToNext(
             f"{on} is {abs(on - visit.target_on).days} days from {visit.code} and {abs(on - following.target_on).days} from {following.code}.",
-            field="completed_on",
+            field=field,
             next_visit_id=str(following.id),
             next_code=following.code,
         )
@@ -182,7 +190,7 @@ def refuse_event(facts: Facts, known: Life, kind: EventType, on: date, in_error:
         raise AlreadySo(f"The patient is already {known.status.value}.", field="type", status=known.status.value)
     if kind is EventType.LOST:
         heard = last_heard_of(facts, [a.on for a in attempts if a.outcome in ANSWERED])
-        tried = [a for a in attempts if a.outcome in NO_ANSWER and (heard is None or a.on > heard)]
+        tried = [a for a in attempts if a.outcome in NO_ANSWER and (heard is None or a.on > heard) and a.on <= on]
         if len(tried) < ATTEMPTS or len({a.channel for a in tried}) < CHANNELS:
             raise NotLost(field="type", attempts=len(tried), channels=len({a.channel for a in tried}))
 
@@ -207,6 +215,12 @@ def _refuse_reinstating(facts: Facts, known: Life, in_error: bool) -> None:
             raise NothingToTakeBack(field="type")
     elif known.status is Status.IN_FOLLOW_UP:
         raise NothingToTakeBack(field="type")
+
+
+def refuse_reserved(reason: str) -> None:
+    """Raises ReservedReason for the words with which planning marks a missed visit: they would take it out of the completeness."""
+    if reason == BEFORE_REGISTRATION or reason.startswith("closed-before-"):
+        raise ReservedReason(field="reason")
 
 
 def refuse_missing(visit: Visit, today: date) -> None:

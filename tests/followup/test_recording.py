@@ -220,3 +220,67 @@ async def test_the_history_tells_a_former_centre_of_its_own_and_nothing_of_a_pro
     await ward.happens(told["patient_id"], "transferred", "2026-10-01", centre="umea")
     own = (await ward.do(audit.changes, told["patient_id"], ask, writing=False)).items
     assert {row["kind"] for row in own} <= {"infusion", "visit", "plan"}
+
+
+async def test_what_another_centre_recorded_decides_here_too(ward):
+    person = {"identifiers": [reserve_number()], "name": "Test Testsson"}
+    told = await ward.infuse("2024-03-04", patient=person)
+    await ward.happens(told["patient_id"], "deceased", "2026-01-01")
+    with pytest.raises(Conflict, match="after_death"):
+        await ward.infuse("2026-03-04", centre="umea", patient=person, by=ward.member("umea"))
+    assert (await ward.follow_up(told["patient_id"]))["status"] == "deceased"
+
+
+async def test_of_another_centres_infusion_neither_id_nor_day_is_told(ward):
+    person = {"identifiers": [reserve_number()], "name": "Test Testsson"}
+    await ward.infuse("2026-10-04", patient=person)
+    with pytest.raises(Conflict) as refused:
+        await ward.infuse("2026-10-20", centre="umea", patient=person, by=ward.member("umea"))
+    assert (refused.value.code, refused.value.facts) == ("needs_continues", {})
+    asked = {
+        "centre": "umea",
+        "product": "axicabtagene-ciloleucel",
+        "context": "SOC",
+        "infused_on": "2026-10-20",
+        "patient": person | {"name": "Annat Namn"},
+    }
+    preview = await ward.do(infusions.preview, NewInfusion.model_validate(asked), by=ward.member("umea"), writing=False)
+    assert (preview["known_elsewhere"], preview["warnings"], preview["changes"]) == (True, [], [])
+
+
+async def test_a_phone_that_the_same_source_fills_in_is_a_correction_and_another_name_is_not(ward):
+    from app.followup import patients
+
+    first = await ward.do(infusions.record, message())
+    again = await ward.do(infusions.record, message(patient={"identifiers": [PERSON], "name": "Test Testsson", "phone": "+46701740605"}))
+    assert not again.created
+    assert (await ward.do(patients.get, first.infusion["patient_id"], writing=False))["phone"] == "+46701740605"
+    with pytest.raises(Conflict, match="source_conflict") as refused:
+        await ward.do(infusions.record, message(patient={"identifiers": [PERSON], "name": "Annat Namn"}))
+    assert refused.value.facts["changed"] == ["patient.name"]
+
+
+async def test_a_visit_done_after_the_death_is_refused_with_both_dates(ward):
+    told = await ward.infuse("2024-03-04")
+    await ward.happens(told["patient_id"], "deceased", "2026-01-01")
+    done = [{"protocol": "ltfu-15y", "code": "Y01", "completed_on": "2026-02-01"}]
+    with pytest.raises(Conflict, match="after_death") as refused:
+        await ward.infuse("2025-03-04", patient_id=told["patient_id"], completed=done)
+    assert refused.value.facts == {"completed_on": "2026-02-01", "died_on": "2026-01-01"}
+
+
+async def test_what_was_corrected_here_and_is_told_so_by_the_sender_is_no_conflict(ward):
+    first = await ward.do(infusions.record, message())
+    await ward.do(infusions.correct, first.infusion["id"], Correction.model_validate({"infused_on": "2025-03-05"}), 1)
+    again = await ward.do(infusions.record, message(infused_on="2025-03-05"))
+    assert (again.created, again.infusion["version"]) == (False, 2)
+
+
+async def test_planning_s_own_words_are_not_a_persons_reason(ward):
+    from app.followup import visits
+
+    told = await ward.infuse("2025-11-04")
+    w4 = code(told, "W4")
+    for word in ("before-registration", "closed-before-death"):
+        with pytest.raises(Invalid, match="reserved_reason"):
+            await ward.do(visits.miss, w4["id"], Reason(reason=word), version=1)
