@@ -5,6 +5,7 @@ import logging
 import re
 import sys
 from collections.abc import Iterator, MutableMapping
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -154,7 +155,7 @@ class _Formatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
-            "at": record.created,
+            "at": f"{datetime.fromtimestamp(record.created, UTC).isoformat()[:-6]}Z",
             "level": record.levelname.lower(),
             "event": "library",
             "logger": record.name,

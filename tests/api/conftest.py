@@ -1,17 +1,20 @@
 """The service over ASGI, on a migrated SQLite file of the test's own; the day is 2026-11-23, the caller sits on this machine."""
 
-from collections.abc import AsyncIterator, Callable
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import date
 from itertools import count
 from typing import Any
 
 import httpx
 import pytest
+import structlog
 from sqlalchemy import text
 
 from app.clock import Clock
 from app.db.columns import Keys
 from app.db.engine import Database
+from app.http import log
 from app.main import House, create_app
 from app.settings import Settings
 
@@ -109,3 +112,16 @@ async def make_service(sqlite_url: str) -> AsyncIterator[Callable[..., Service]]
 @pytest.fixture
 def service(make_service: Callable[..., Service]) -> Service:
     return make_service()
+
+
+@pytest.fixture
+def logged() -> Iterator[None]:
+    """Log lines as the service writes them, to standard error; put back at the end."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    log.configure("info")
+    yield
+    logging.captureWarnings(False)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()

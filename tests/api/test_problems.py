@@ -84,10 +84,8 @@ async def test_404_is_a_problem(service: Service, path: str):
     assert (told.status_code, told.json()["type"]) == (404, "/problems/not-found")
 
 
+@pytest.mark.usefixtures("logged")
 async def test_what_goes_wrong_inside_is_500_and_says_nothing(service: Service, capsys: pytest.CaptureFixture[str]):
-    from app.http import log
-
-    log.configure()
     router = APIRouter()
 
     @router.get("/wrong")
@@ -103,10 +101,8 @@ async def test_what_goes_wrong_inside_is_500_and_says_nothing(service: Service, 
     assert told.json()["request_id"] in said.err
 
 
+@pytest.mark.usefixtures("logged")
 async def test_a_number_in_a_mistyped_address_is_not_logged(service: Service, capsys: pytest.CaptureFixture[str]):
-    from app.http import log
-
-    log.configure()
     await service.get("/patients/19811228-9874?name=Testsson")
     await service.get("/patient/19811228-9874")
     await service.get("/visits", headers={"X-Request-Id": "19811228-9874"})
