@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.actor import Act
-from app.api import answers, parameters
+from app.api import answers, overviews, parameters
 from app.followup import figures
 from app.http.deps import Needs, ReadDep
 
@@ -14,14 +14,14 @@ router = APIRouter(prefix="/api/v1", tags=["figures"])
 @router.get(
     "/centres/{centre}/summary",
     dependencies=[Needs(Act.READ_CENTRE_FIGURES)],
-    responses=answers.told(answers.CentreSummary, *answers.READ),
+    responses=answers.told(overviews.CentreSummary, *answers.READ),
 )
 async def centre_summary(read: ReadDep, centre: parameters.CodeInPath, as_of: parameters.Day = None) -> Response:
     """One of one's own centres in numbers, as of a day: today unless asked otherwise."""
     return await read.one(lambda tx: figures.centre(tx, centre, as_of))
 
 
-@router.get("/network/summary", dependencies=[Needs(Act.READ_NETWORK_FIGURES)], responses=answers.told(answers.NetworkSummary, 304))
+@router.get("/network/summary", dependencies=[Needs(Act.READ_NETWORK_FIGURES)], responses=answers.told(overviews.NetworkSummary, 304))
 async def network_summary(read: ReadDep, as_of: parameters.Day = None) -> Response:
     """The network in numbers, with each of its centres, and what the source's own counts leave unexplained."""
     return await read.one(lambda tx: figures.network(tx, as_of))

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.actor import Act
-from app.api import answers
+from app.api import answers, overviews
 from app.followup import audit, patients, status
 from app.followup.patients import NewEvent, PatientChange, Search
 from app.http.conditional import IfMatch, answer, changed
@@ -61,7 +61,7 @@ async def get_follow_up(read: ReadDep, patient_id: UUID) -> Response:
 @router.get(
     "/{patient_id}/history",
     dependencies=[Needs(Act.READ_HISTORY)],
-    responses=answers.told(answers.History, *answers.LISTED, *answers.READ),
+    responses=answers.told(overviews.History, *answers.LISTED, *answers.READ),
 )
 async def get_history(read: ReadDep, patient_id: UUID, limit: Limit = 50, cursor: Cursor = None) -> Response:
     """Every change, newest first: who, when, before, after."""
@@ -71,7 +71,7 @@ async def get_history(read: ReadDep, patient_id: UUID, limit: Limit = 50, cursor
 @router.get(
     "/{patient_id}/accesses",
     dependencies=[Needs(Act.READ_ACCESS_LOG)],
-    responses=answers.told(answers.Accesses, 400, 404),
+    responses=answers.told(overviews.Accesses, 400, 404),
 )
 async def get_accesses(read: ReadDep, patient_id: UUID, limit: Limit = 50, cursor: Cursor = None) -> Response:
     """Every read, newest first: who, when, from which unit, why."""

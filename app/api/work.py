@@ -10,7 +10,7 @@ from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from app.actor import Act
-from app.api import answers, parameters
+from app.api import answers, overviews, parameters
 from app.errors import Invalid
 from app.followup import imports
 from app.http.call import actor_of, header
@@ -43,7 +43,7 @@ FileDep = Annotated[bytes, Depends(_read)]
     "",
     status_code=202,
     dependencies=[Needs(Act.IMPORT)],
-    responses=answers.told(answers.ImportReport, *answers.BODY, status=(202,)),
+    responses=answers.told(overviews.ImportReport, *answers.BODY, status=(202,)),
     openapi_extra=_FILE,
 )
 async def start_import(data: FileDep, request: Request, tx: TxDep, dry_run: parameters.YesNo = "false") -> Response:
@@ -56,7 +56,7 @@ async def start_import(data: FileDep, request: Request, tx: TxDep, dry_run: para
     return told
 
 
-@router.get("/{import_id}", dependencies=[Needs(Act.IMPORT)], responses=answers.told(answers.ImportReport, *answers.READ))
+@router.get("/{import_id}", dependencies=[Needs(Act.IMPORT)], responses=answers.told(overviews.ImportReport, *answers.READ))
 async def get_import(read: ReadDep, import_id: UUID) -> Response:
     """The report, row by row, as far as it has come."""
     return await read.one(lambda tx: imports.get(tx, import_id))

@@ -1,0 +1,204 @@
+"""What the API tells beside patients and their visits: the catalogue, figures, imports, who has changed and read, the demo's day."""
+
+from datetime import date, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from app.api.answers import Label, PageOf, Told
+
+
+class Centre(Told):
+    code: str
+    name: str
+    city: str
+    region: str
+    hsa_id: str | None
+    status: Literal["active", "upcoming"]
+    lat: float | None
+    lon: float | None
+    manufactures: str | None
+
+
+class Centres(Told):
+    items: list[Centre]
+
+
+class Product(Told):
+    code: str
+    inn: str | None
+    brand: str | None
+    target: str | None
+    vector: str | None
+    atmp_class: str | None
+    class_: str | None = Field(alias="class")
+    infusions_per_course: int
+    protocol: str | None
+    status_eu: str | None
+    verified: bool
+
+
+class Products(Told):
+    items: list[Product]
+
+
+class VisitRule(Told):
+    code: str
+    label: Label
+    anchor: str
+    offset: dict[str, int]
+    before: int
+    after: int
+    mode: list[str]
+    assessments: list[str]
+    report_due: int | None
+
+
+class Protocol(Told):
+    """One version of a protocol; it never changes."""
+
+    code: str
+    version: int
+    title: str
+    purpose: str
+    restart: str
+    needs_consent: bool
+    applies_if: str | None
+    source: str
+    verified: bool
+    endless: bool
+    rules: list[VisitRule]
+
+
+class Protocols(Told):
+    items: list[Protocol]
+
+
+class ContextCount(Told):
+    context: str
+    infusions: int
+    patients: int
+    reinfusions: int
+    first_infused_on: date | None
+
+
+class VisitCounts(Told):
+    planned: int
+    due: int
+    overdue: int
+    completed: int
+    missed: int
+    not_required: int
+
+
+class Completeness(Told):
+    """Done of all whose window has closed, and the fraction it is made of."""
+
+    done: int
+    closed: int
+    percent: float | None
+
+
+class OnTime(Told):
+    on_time: int
+    done: int
+    percent: float | None
+
+
+class Figures(Told):
+    infusions: int
+    patients: int
+    children: int
+    courses: int
+    reinfusions: int
+    by_context: list[ContextCount]
+    visits: VisitCounts
+    lost: int
+    followed_elsewhere: int
+    completeness: Completeness
+    on_time: OnTime
+    unexplained: str | None
+
+
+class FiguresOfCentre(Figures):
+    centre: str
+
+
+class CentreSummary(FiguresOfCentre):
+    """One centre in numbers, as of a local day."""
+
+    as_of_date: date
+
+
+class NetworkSummary(Figures):
+    """The network in numbers, as of a local day, and each of its centres."""
+
+    as_of_date: date
+    network: str
+    centres: list[FiguresOfCentre]
+
+
+class ImportItem(Told):
+    row: int
+    verdict: Literal["accepted", "unchanged", "rejected"]
+    code: str | None
+    field: str | None
+    message: str | None
+    infusion_id: UUID | None
+
+
+class ImportReport(Told):
+    """What became of each row of a file."""
+
+    id: UUID
+    state: Literal["running", "finished"]
+    dry_run: bool
+    rows: int
+    accepted: int
+    unchanged: int
+    rejected: int
+    items: list[ImportItem]
+
+
+class DemoDay(Told):
+    today: date
+
+
+class DemoMoved(DemoDay):
+    raised: int
+
+
+class Fact(Told):
+    """One change: who, when, what, before, after."""
+
+    id: UUID
+    at: datetime
+    actor: str
+    role: str
+    unit: str
+    kind: str
+    object_id: str
+    act: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+class History(PageOf):
+    items: list[Fact]
+
+
+class Access(Told):
+    """One read: who, when, from which unit, what, why."""
+
+    id: UUID
+    at: datetime
+    actor: str
+    role: str
+    unit: str
+    what: str
+    why: str | None
+
+
+class Accesses(PageOf):
+    items: list[Access]
