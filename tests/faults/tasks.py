@@ -172,14 +172,14 @@ async def serve(told: Told, url: str, day: str) -> None:
 
 
 async def sweep_on(told: Told, url: str, day: str, until: str, step: int) -> None:
-    """The worker's rounds, one day after another: `step` days further each time."""
+    """The worker's rounds, one day after another: `step` days further each time, and no further than `until`."""
+    today, last = date.fromisoformat(day), date.fromisoformat(until)
     async with opened(url, day) as (database, clock):
-        assert clock.fixed is not None
-        while clock.fixed < date.fromisoformat(until):
-            clock.fixed += timedelta(days=step)
+        while today < last:
+            today = clock.fixed = min(last, today + timedelta(days=step))
             await rounds.extend(database, clock)
             await rounds.sweep(database, clock)
-            told(str(clock.fixed))
+            told(str(today))
             await asyncio.sleep(0)
 
 
