@@ -144,7 +144,7 @@ def _branches(
     if wanted.patient is not None:
         narrowed = base if wanted.centre is None else base.where(visits.c.centre == wanted.centre)
         return [narrowed.where(seen_by(own, visits))]
-    return [base.where(visits.c.centre == centre) for centre in centres]
+    return [base.where(visits.c.centre == centre) for centre in centres if own is None or centre in own]
 
 
 async def page(
