@@ -11,10 +11,10 @@ from app.api import answers, parameters
 from app.followup import alerts
 from app.followup.commands import Ask, Page, Reason
 from app.http.conditional import changed
-from app.http.deps import Needs, ReadDep, Transaction, TxDep
+from app.http.deps import FeedRoute, Needs, ReadDep, Transaction, TxDep
 from app.http.paging import Count, Cursor, Limit
 
-router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])
+router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"], route_class=FeedRoute)
 
 After = Annotated[str, Query(max_length=100, description="`next_cursor` of the page before, `feed_cursor` of a snapshot, or `0`")]
 

@@ -1,6 +1,7 @@
 """What a route asks for: a transaction of the actor that the middleware found, a reading with conditional answers, the mark of its act."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request, params
@@ -77,15 +78,22 @@ class Reading:
 
     async def feed(self, question: Callable[[Transaction], Awaitable[Polled]]) -> Response:
         """A page of the feed. Its tag holds how far it reached and whether it was full: a full page never changes, another one only when
-        the head has moved on; so 304 takes one look at the head row."""
-        own = conditional.stamp(self.tx.actor, self._address())
+        the head has moved on."""
+        page = await question(self.tx)
+        etag = f'"{page.next_cursor}:{"full" if page.has_more else "open"}:{self._own()}"'
+        return answer({"items": page.items, "next_cursor": page.next_cursor, "has_more": page.has_more}, etag=etag)
+
+    async def feed_held(self) -> Response | None:
+        """304 when the caller holds the page of the feed already: one look at the head row."""
+        own = self._own()
         for tag in conditional.tags(self._given()):
             reached, _, rest = tag.rpartition(":")[0].partition(":")
             if tag.endswith(f":{own}") and await self._still_fits(reached, full=rest == "full"):
                 return conditional.not_modified(f'"{tag}"')
-        page = await question(self.tx)
-        etag = f'"{page.next_cursor}:{"full" if page.has_more else "open"}:{own}"'
-        return answer({"items": page.items, "next_cursor": page.next_cursor, "has_more": page.has_more}, etag=etag)
+        return None
+
+    def _own(self) -> str:
+        return conditional.stamp(self.tx.actor, self._address())
 
     async def _still_fits(self, reached: str, *, full: bool) -> bool:
         head = await feed.head(self.tx)
@@ -106,6 +114,13 @@ class Reading:
 
 async def open_reading(request: Request) -> AsyncIterator[Reading]:
     """A reading. What it has shown stands in the access log before the answer leaves."""
+    async with reading(request) as read:
+        yield read
+
+
+@asynccontextmanager
+async def reading(request: Request) -> AsyncIterator[Reading]:
+    """The same where no dependency is at hand."""
     house, scope = request.app.state, request.scope
     async with begin(house.db, actor_of(scope), house.clock, of(scope).request_id, writing=False) as tx:
         yield Reading(tx, request)
@@ -153,6 +168,28 @@ class _Mark:
 def Needs(act: Act) -> params.Depends:  # noqa: N802 - reads as a word in the list of a route's dependencies
     """The mark of a route: who may. The act of `followup` asks once more, for commands and the worker pass no route."""
     return params.Depends(_Mark(act))
+
+
+class FeedRoute(APIRoute):
+    """A route of what is polled: what the caller holds is 304 before anything more of the request is read. The tag carries role, centres and the
+    whole address, so this very question has been found good before; whether the caller still may is asked all the same."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's own handler behind the look at the tag."""
+        whole = super().get_route_handler()
+        acts = [needed.dependency.act for needed in self.dependencies if isinstance(needed.dependency, _Mark)]
+
+        async def unless_held(request: Request) -> Response:
+            if request.method == "GET" and header(request.scope, b"if-none-match") is not None:
+                for act in acts:
+                    actor_of(request.scope).must(act)
+                async with reading(request) as read:
+                    held = await read.feed_held()
+                if held is not None:
+                    return held
+            return await whole(request)
+
+        return unless_held
 
 
 def refuse_undeclared(app: FastAPI, *, open_paths: frozenset[str], number: int) -> dict[tuple[str, str], Act]:
