@@ -71,12 +71,15 @@ FAST: list[tuple[Kind, Case, str]] = [
     ("postgresql", RECORD, "kill-after"),
     ("postgresql", SWEEP_FEW, "kill-before"),
 ]
-WHOLE = [(kind, case, how) for kind in KINDS for case in (MIGRATE, RECORD, POST, SWEEP, IMPORT_FEW, IMPORT) for how in HOWS]
-WHOLE = [(kind, case, how) for kind, case, how in WHOLE if (kind, case, how) not in FAST and (case, how) != (POST, "error")]
+# A death shows the same whichever client began the transaction: HTTP around it is walked at the kill that a client would notice.
+WHOLE = [(kind, case, how) for kind in KINDS for case in (MIGRATE, RECORD, SWEEP, IMPORT_FEW) for how in HOWS]
+WHOLE += [(kind, case, how) for kind in KINDS for case, how in ((POST, "kill-after"), (IMPORT, "kill-after"), (IMPORT, "error"))]
+WHOLE = [found for found in WHOLE if found not in FAST]
+SPARSE = 4  # PostgreSQL is sent the same statements as SQLite, and a database of its own takes longer to make: every fourth fails there
 
 
 def _name(value: object) -> str | None:
-    return f"{value.task}-{value.begins}" if isinstance(value, Case) else None
+    return f"{value.task}-{value.begins}-{value.commits}" if isinstance(value, Case) else None
 
 
 @pytest.mark.parametrize(("kind", "case", "how"), FAST, ids=_name)
@@ -95,8 +98,10 @@ def _loop(forks: Forks, given: Given, kind: Kind, case: Case, how: str) -> None:
     undisturbed = given.copy(case.begins, kind)
     forks.run(case.task, url=undisturbed, **options)
     expected = state(undisturbed)
-    met = 0
-    for n in count(1, case.step if how == "error" else 1):
+    met, step = 0, 1
+    if how == "error":
+        step = case.step * (SPARSE if kind == "postgresql" else 1)
+    for n in count(1, step):
         url = given.copy(case.begins, kind)
         status, told = forks.run(case.task, url=url, fault=[how, n], **options)
         if status == MISSED:
@@ -107,7 +112,7 @@ def _loop(forks: Forks, given: Given, kind: Kind, case: Case, how: str) -> None:
         _, again = forks.run(case.task, url=url, **options)
         _check_at_the_end(url, case, [*told, *again], expected, f"{how} {n}")
         given.drop(url)
-    assert met >= (case.statements - case.step if how == "error" else case.commits), f"{how}: the command was over after {met}"
+    assert met >= (case.statements - step if how == "error" else case.commits), f"{how}: the command was over after {met}"
 
 
 def _check_after_death(url: str, case: Case, told: list[Any], when: str) -> None:
