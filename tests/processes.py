@@ -21,7 +21,7 @@ from typing import IO, Any
 
 ROOT = Path(__file__).parents[1]
 COMMAND = [sys.executable, "-m", "app.cli"]
-PATIENCE = 120.0  # seconds until a process that says nothing is taken for hung
+PATIENCE = 300.0  # seconds until a process that says nothing is taken for hung
 
 
 def environment(**settings: object) -> dict[str, str]:

@@ -12,11 +12,10 @@ from socket import socket
 from typing import Final
 
 import typer
-from sqlalchemy import event
 
 from app.actor import Actor, Role
 from app.clock import Clock
-from app.db import inspection, state, transaction
+from app.db import inspection, new_file, state, transaction
 from app.db.columns import Keys
 from app.db.engine import Database
 from app.db.migrate import migrate
@@ -111,7 +110,7 @@ async def opened(settings: Settings, wanted: Wanted) -> Database:
     new = (await _is_new(url)) if given else not file.exists()
     keys = _keys(wanted.data, new=new)
     if new and given:
-        await _fill(url, keys, wanted)
+        await _fill(url, keys, wanted, unseen=False)
     elif new:
         await _fill_file(file, keys, wanted)
     await _refuse_others(url)
@@ -154,7 +153,7 @@ async def _fill_file(file: Path, keys: Keys, wanted: Wanted) -> None:
     new = file.with_name(NEW_FILE)
     _remove(new)
     _remove(file)
-    await _fill(f"sqlite:///{new}", keys, wanted)
+    await _fill(f"sqlite:///{new}", keys, wanted, unseen=True)
     _force(new)
     new.rename(file)
     _force(file.parent)
@@ -173,14 +172,14 @@ def _force(path: Path) -> None:
         os.close(handle)
 
 
-async def _fill(url: str, keys: Keys, wanted: Wanted) -> None:
-    """The mark comes last: a database that was cut off in the middle is nobody's demo."""
+async def _fill(url: str, keys: Keys, wanted: Wanted, *, unseen: bool) -> None:
+    """The mark comes last: a database that was cut off in the middle is nobody's demo. `unseen`: a file that has not its name yet."""
     real = Clock().today()
     today = wanted.today or real
     await migrate(url)
     db = Database(url, keys)
-    if db.dialect == "sqlite":
-        event.listen(db.write.sync_engine, "connect", lambda connection, _: connection.cursor().execute("PRAGMA synchronous=OFF"))
+    if unseen:
+        new_file.hasten(db)
     try:
         if not wanted.empty:
             with _progress() as progress:
