@@ -80,14 +80,15 @@ async def _checks(settings: "Settings", today: date | None) -> AsyncIterator[Che
         yield Check("database", False, refused.detail, "set FOLLOW_UP_DATABASE_URL")
         return
     try:
-        async for check in _of_database(db, settings, today):
+        async for check in _of_database(db, settings, today, keys is not None):
             yield check
     finally:
         await db.close()
 
 
-async def _of_database(db: "Database", settings: "Settings", today: date | None) -> AsyncIterator[Check]:
-    from app.db import feed, inspection, state, transaction
+async def _of_database(db: "Database", settings: "Settings", today: date | None, has_keys: bool) -> AsyncIterator[Check]:
+    from app.db import feed, inspection, patients, state, transaction
+    from app.db.columns import Unreadable
     from app.followup import health
 
     shown = _hidden(settings.database_url)
@@ -105,6 +106,11 @@ async def _of_database(db: "Database", settings: "Settings", today: date | None)
         yield Check("migrations", True, f"schema {state.NEWEST_SCHEMA}")
         async with transaction.begin(db, desk.operator(), clock, writing=False) as tx:
             head, swept = await feed.head(tx), await health.health(tx, settings.sweep_minutes)
+            if has_keys:
+                await patients.first_opens(tx)
+    except Unreadable as refused:
+        yield Check("keys", False, refused.detail, "set FOLLOW_UP_KEY_FILE to the file that this database was made with")
+        return
     except FollowUpError as refused:
         yield Check("database", False, f"{shown}: {refused.detail}", "start it, or set FOLLOW_UP_DATABASE_URL")
         return
