@@ -1,7 +1,8 @@
 """Centres, products and protocols. Their codes are public: nothing here is cut to a caller's centres."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from time import monotonic
+from typing import Any, Final
 
 from sqlalchemy import Table, select
 
@@ -9,6 +10,8 @@ from app.db import tables
 from app.db.transaction import Transaction
 from app.planning import protocol
 from app.planning.protocol import Protocol
+
+KEPT_SECONDS: Final = 1.0
 
 
 async def centres(tx: Transaction) -> Sequence[dict[str, Any]]:
@@ -19,6 +22,16 @@ async def centres(tx: Transaction) -> Sequence[dict[str, Any]]:
 async def centre_codes(tx: Transaction) -> frozenset[str]:
     """The codes of all centres."""
     return frozenset(row.code for row in await tx.all(select(tables.centres.c.code)))
+
+
+async def centre(tx: Transaction, code: str) -> dict[str, Any] | None:
+    """The centre with this code; what was changed by hand is seen a second later."""
+    return await _lately(tx, tables.centres, code)
+
+
+async def product(tx: Transaction, code: str) -> dict[str, Any] | None:
+    """The product with this code; what was changed by hand is seen a second later."""
+    return await _lately(tx, tables.products, code)
 
 
 async def counts(tx: Transaction) -> Sequence[dict[str, Any]]:
@@ -55,6 +68,15 @@ async def add(tx: Transaction, rows: Sequence[Mapping[str, Any]], table: str) ->
 
 
 _LOADABLE: Mapping[str, Table] = {table.name: table for table in (tables.centres, tables.published_counts, tables.products)}
+
+
+async def _lately(tx: Transaction, table: Table, code: str) -> dict[str, Any] | None:
+    """From what was read within the last second; a code that was not there then is looked for anew."""
+    until, rows = tx.db.catalogue.get(table.name, (0.0, {}))
+    if until < monotonic() or code not in rows:
+        rows = {row["code"]: row for row in await _rows(tx, table)}
+        tx.db.catalogue[table.name] = monotonic() + KEPT_SECONDS, rows
+    return rows.get(code)
 
 
 async def _rows(tx: Transaction, table: Table) -> Sequence[dict[str, Any]]:

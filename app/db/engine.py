@@ -59,6 +59,7 @@ class Database:
         self.look_at_head = Together(self._look_at_head)
         self.protocols: dict[tuple[str, int, datetime], Protocol] = {}  # parsed, by code, version and when it was loaded
         self.versions: dict[str, Protocol] = {}  # those last read, by `code@version`
+        self.catalogue: dict[str, tuple[float, dict[str, dict[str, Any]]]] = {}  # rows by table and code, and until when they serve
 
     async def close(self) -> None:
         """Waits for the access log's last rows and closes every connection."""

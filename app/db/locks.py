@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import func, select
+from sqlalchemy import text
 
 from app.db.transaction import Transaction
+
+# One statement for all; unnest keeps the order.
+_TAKE = text("SELECT count(pg_advisory_xact_lock(hashtextextended(name, 0))) FROM unnest(CAST(:names AS text[])) AS name")
 
 
 async def take(tx: Transaction, names: Iterable[str]) -> None:
     """Waits for each name in turn, in one order, so that no two callers wait for each other. SQLite has one writer at a time anyway."""
-    if tx.writing and tx.db.dialect == "postgresql":
-        for name in sorted(set(names)):
-            await tx.first(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+    if tx.writing and tx.db.dialect == "postgresql" and (ordered := sorted(set(names))):
+        await tx.first(_TAKE, {"names": ordered})

@@ -30,12 +30,12 @@ async def all_centres(tx: Transaction) -> Sequence[JSON]:
 
 async def centre_of(tx: Transaction, code: str) -> JSON | None:
     """The centre with this code."""
-    return next((centre for centre in await db_catalogue.centres(tx) if centre["code"] == code), None)
+    return await db_catalogue.centre(tx, code)
 
 
 async def product_of(tx: Transaction, code: str) -> JSON | None:
     """The product with this code."""
-    return next((product for product in await db_catalogue.products(tx) if product["code"] == code), None)
+    return await db_catalogue.product(tx, code)
 
 
 async def faults(tx: Transaction, centre: str, product: str, named: Sequence[str] | None) -> list[FieldError]:

@@ -1,6 +1,5 @@
 """Infusions: record, preview, correct, void; and what is asked about them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -25,7 +24,7 @@ from app.followup.persons import Described, NewPerson
 from app.followup.settle import dropped_bookings, effects, plan_ids, settle
 from app.planning import courses, refusals
 from app.planning.facts import life
-from app.planning.protocol import Protocol, Purpose
+from app.planning.protocol import Purpose
 from app.planning.visits import Outcome
 
 JSON = dict[str, Any]
@@ -121,10 +120,10 @@ async def record(tx: Transaction, new: NewInfusion) -> Recorded:
     tx.actor.must(Act.RECORD_INFUSION)
     person = await _checked(tx, new)
     request = _normalised(new, person)
-    if new.source is not None:
-        await locks.take(tx, [f"source:{new.source.system}:{new.source.id}"])
-        if stored := await db_infusions.request_of(tx, new.source.system, new.source.id):
-            return Recorded(await _repeat(tx, new, person, request, stored), created=False)
+    source = [f"source:{new.source.system}:{new.source.id}"] if new.source else []
+    await locks.take(tx, source + (persons.lock_names(person) if person else []))
+    if new.source is not None and (stored := await db_infusions.request_of(tx, new.source.system, new.source.id)):
+        return Recorded(await _repeat(tx, new, person, request, stored), created=False)
     known = None if person is None else await persons.find(tx, person)
     before, drawn, odd = await _drawn(tx, new, person, known)
     decided = await _decided(tx, new, drawn)
@@ -422,9 +421,9 @@ async def find(tx: Transaction, wanted: InfusionFilter, ask: Ask) -> Page:
 
 async def _told(tx: Transaction, whole: Chart, infusion: UUID, odd: list[str]) -> JSON:
     """The answer of contract 2: the infusion, the plans that it anchors, and their visits."""
-    protocols: Mapping[str, Protocol] = await catalogue.protocols(tx)
     tx.saw("infusion", [whole.patient.id])
     mine = plan_ids(whole, infusion)
+    protocols = await catalogue.versions(tx, {f"{plan.protocol_code}@{plan.protocol_version}" for plan in mine})
     row = whole.infusion(infusion)
     ends = [p.ends_on for p in mine if p.purpose == Purpose.CARE.value and p.ends_on is not None]
     return views.infusion(row) | {

@@ -7,7 +7,6 @@ from typing import Any
 from pydantic import Field
 
 from app import identifiers
-from app.db import locks
 from app.db import patients as db_patients
 from app.db.columns import new_id
 from app.db.patients import PatientRow
@@ -87,9 +86,14 @@ def described(person: NewPerson, today: date, faults: list[FieldError]) -> Descr
     return Described(numbers, person.name, born, person.phone)
 
 
+def lock_names(person: Described) -> list[str]:
+    """The names of the locks under which a person is found or made: one for each number."""
+    return [f"{number.system}:{number.value}" for number in person.numbers]
+
+
 async def find(tx: Transaction, person: Described) -> PatientRow | None:
-    """The patient who carries one of the numbers, locked, or None. Raises IdentifiersDisagree, IdentityUnclear."""
-    await locks.take(tx, [f"{n.system}:{n.value}" for n in person.numbers])
+    """The patient who carries one of the numbers, locked, or None; the caller holds the locks of the numbers when it writes.
+    Raises IdentifiersDisagree, IdentityUnclear."""
     found = await db_patients.by_number(tx, [(n.system, n.value) for n in person.numbers])
     if not found:
         return None
