@@ -11,7 +11,7 @@ from bench.measure import Figure, Round, beside
 from bench.people import CENTRES, TODAY
 from bench.serving import Servers
 
-CLIENTS = 8
+CLIENTS = 32  # so many that what one waits for is not what is measured
 OPERATOR = Actor("operator", Role.OPERATOR, None, unit="operator")
 
 
