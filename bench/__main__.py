@@ -28,11 +28,11 @@ class Sizes:
 
     nations: tuple[int, ...] = (300, 20_000)
     requests: int = 800
-    times: int = 60
-    turns: int = 9
+    times: int = 40
+    turns: int = 7
     overdue: int = 10_000
-    sweeps: int = 5
-    plans: int = 5000
+    sweeps: int = 3
+    plans: int = 2000
 
 
 QUICK = Sizes(nations=(60,), requests=24, times=2, turns=2, overdue=100, sweeps=2, plans=200)
