@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
+import orjson
 from sqlalchemy import Date, Select, Update, bindparam, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -221,12 +222,31 @@ async def _raise_on_postgresql(tx: Transaction, day: date) -> int:
     return int(worked)
 
 
+# SQLite writes in no WITH, so it takes the same steps one after the other; nobody writes in between (BEGIN IMMEDIATE). An id is a UUID of
+# version 7 as it is stored: 32 hex digits.
+_FIRST: Final = "SELECT id FROM visits WHERE alert_after < :day ORDER BY alert_after, id LIMIT 1000"
+_HEX7: Final = """:stamp || '7' || substr(lower(hex(randomblob(2))), 2)
+    || substr('89ab', abs(random() % 4) + 1, 1) || substr(lower(hex(randomblob(8))), 2)"""
+_RAISE_ON_SQLITE: Final = text(f"""
+INSERT INTO alerts (id, version, visit_id, patient_id, centre, code, purpose, window_end, state, raised_at, acknowledged_at, reason)
+SELECT {_HEX7}, 1, v.id, v.patient_id, v.centre, v.code, v.purpose, v.window_end, CASE WHEN p.status = 'lost' THEN 'acknowledged' ELSE 'open' END,
+    :now, CASE WHEN p.status = 'lost' THEN :now END, CASE WHEN p.status = 'lost' THEN '{BECAUSE_LOST}' END
+FROM visits v JOIN patients p ON p.id = v.patient_id WHERE v.id IN ({_FIRST})
+ON CONFLICT (visit_id) WHERE state <> 'resolved' DO NOTHING
+RETURNING id
+""").bindparams(bindparam("day", type_=Date()), bindparam("now", type_=Instant()))  # noqa: S608 - constants only
+_TAKE_ON_SQLITE: Final = text(f"UPDATE visits SET alert_after = NULL WHERE id IN ({_FIRST})").bindparams(bindparam("day", type_=Date()))  # noqa: S608
+_TELL_ON_SQLITE: Final = text(f"""
+INSERT INTO events (seq, id, type, at, alert_id, visit_id, patient_id, centre, code, window_end, state)
+SELECT :first_seq - 1 + row_number() OVER (ORDER BY window_end, visit_id), {_HEX7}, 'visit.overdue', :at, id, visit_id, patient_id, centre,
+    code, window_end, state
+FROM alerts WHERE id IN (SELECT value FROM json_each(:ids))
+""").bindparams(bindparam("at", type_=Instant()))  # noqa: S608 - constants only
+
+
 async def _raise_on_sqlite(tx: Transaction, day: date) -> int:
-    visits, patients = tables.visits.c, tables.patients.c
-    columns = visits.id, visits.patient_id, visits.centre, visits.code, visits.purpose, visits.window_end, patients.status == "lost"
-    first = select(visits.id).where(visits.alert_after < day).order_by(visits.alert_after, visits.id).limit(1000)
-    fresh = select(*columns).join(tables.patients, patients.id == visits.patient_id).where(visits.id.in_(first))
-    rows = await tx.all(fresh.order_by(visits.window_end, visits.id))
-    await tx.run(update(tables.visits).where(visits.id.in_(first)).values(alert_after=None))
-    await add(tx, [NewAlert(*row) for row in rows])
-    return len(rows)
+    stamp = f"{int(tx.now.timestamp() * 1000):012x}"
+    raised = [row[0] for row in await tx.all(_RAISE_ON_SQLITE, {"day": day, "now": tx.now, "stamp": stamp})]
+    worked = await tx.run(_TAKE_ON_SQLITE, {"day": day})
+    tx.emit_numbered(Numbered(len(raised), _TELL_ON_SQLITE, {"ids": orjson.dumps(raised).decode(), "stamp": stamp}))
+    return worked
