@@ -12,7 +12,7 @@ from app.db.visits import DueFilter as DueFilter
 from app.errors import Invalid
 from app.followup import cards, catalogue, views
 from app.followup.commands import Ask, Page
-from app.planning.decisions import needs_decision
+from app.planning.needs_decision import needs_decision
 from app.planning.visits import Outcome
 
 NO_CONTACTS = Contacted([], {})

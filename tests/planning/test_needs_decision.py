@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.planning.decisions import needs_decision
+from app.planning.needs_decision import needs_decision
 from app.planning.refusals import Attempt
 from app.planning.visits import Outcome, Window
 from tests.planning.life import day
