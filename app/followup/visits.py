@@ -18,7 +18,7 @@ from app.followup import cards, catalogue, chart, versions, views
 from app.followup.chart import Chart
 from app.followup.commands import Command, LocalDate, Note, Reason, Response, Text
 from app.followup.settle import settle
-from app.planning import refusals
+from app.planning import changes, refusals
 from app.planning.facts import life
 from app.planning.protocol import Mode
 from app.planning.visits import NOT_REQUIRED, Outcome, Plan, Visit
@@ -181,19 +181,17 @@ async def complete(tx: Transaction, visit: UUID, done: Completion, *, version: i
         raise refusals.BeforeInfusion(f"{done.completed_on} lies before the infusion on {infusion.infused_on}.", field="completed_on")
     versions.must_match(version, found.version)
     refusals.refuse_completion(found, plan.visits, infusion.infused_on, known, done.completed_on, confirmed)
-    _refuse_after_closing(before, plan, found, done.completed_on)
+    await _refuse_after_closing(tx, before, plan, found, done.completed_on)
     return await _decided(tx, "completed", before, replace(_by(tx, found, Outcome.COMPLETED, None), **told))
 
 
-def _refuse_after_closing(before: Chart, plan: Plan, visit: Visit, on: date) -> None:
-    """A visit that a newer infusion or a withdrawal closed may be completed only with a day before that."""
+async def _refuse_after_closing(tx: Transaction, before: Chart, plan: Plan, visit: Visit, on: date) -> None:
+    """A visit that an event closed may be completed only with a day before that; on the day of death itself it may have been done."""
     if visit.is_open or visit.is_decided:
         return
-    following = [i.infused_on for i in before.infusions if not i.voided and i.infused_on > before.infusion(plan.infusion_id).infused_on]
-    withdrawn = [w.since for w in life(chart.facts(before)).withdrawals if w.since <= visit.window_end]
-    closed_on = min([*(following if plan.state == "replaced" else []), *withdrawn], default=None)
-    if closed_on is not None and on >= closed_on:
-        raise refusals.ClosedByEvent(f"An event closed this visit on {closed_on}.", field="completed_on", closed_on=closed_on.isoformat())
+    closing = changes.closed_by(chart.facts(before), await catalogue.protocols(tx), plan, visit.window_end)
+    if closing is not None and closing.event != "death" and on >= closing.since:
+        raise refusals.ClosedByEvent(f"An event closed this visit on {closing.since}.", field="completed_on", closed_on=closing.since.isoformat())
 
 
 async def miss(tx: Transaction, visit: UUID, reason: Reason, *, version: int | None) -> JSON:

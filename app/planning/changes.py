@@ -127,19 +127,26 @@ def closings(facts: Facts, life: Life, plan: Wanted) -> list[Closing]:
     return sorted(found, key=lambda c: (c.since, c.rank))
 
 
+def hitting(window_end: date, closings: Sequence[Closing]) -> Closing | None:
+    """The first of the closings that reaches a window: it began after the window's end, or held on that day."""
+    return next((c for c in closings if window_end < c.since or c.until is None or window_end < c.until), None)
+
+
+def closed_by(facts: Facts, protocols: Mapping[str, Protocol], plan: Plan, window_end: date) -> Closing | None:
+    """The event that closed, or would close, a window of a plan that stands."""
+    same = (w for w in wanted(facts, protocols) if (w.protocol.code, w.infusion.id) == (plan.protocol_code, plan.infusion_id))
+    return next((hitting(window_end, closings(facts, life(facts), w)) for w in same), None)
+
+
 def mark(window_end: date, registered_on: date, closings: Sequence[Closing]) -> tuple[Outcome | None, str | None, date | None]:
     """What planning makes of a window that no person decided: outcome, reason, and the day of the closing event (rule 2). An event never erases a
     visit already missed: a window that ended before its day is missed, the others are cancelled."""
-    for closing in closings:
-        if window_end < closing.since:
-            if window_end < registered_on:
-                return Outcome.MISSED, BEFORE_REGISTRATION, None
-            return Outcome.MISSED, f"closed-before-{closing.event}", None
-        if closing.until is None or window_end < closing.until:
-            return Outcome.CANCELLED, closing.reason, closing.since
+    closing = hitting(window_end, closings)
+    if closing is not None and window_end >= closing.since:
+        return Outcome.CANCELLED, closing.reason, closing.since
     if window_end < registered_on:
         return Outcome.MISSED, BEFORE_REGISTRATION, None
-    return None, None, None
+    return (None, None, None) if closing is None else (Outcome.MISSED, f"closed-before-{closing.event}", None)
 
 
 def replan(facts: Facts, standing: Sequence[Plan], protocols: Mapping[str, Protocol], today: date) -> list[Plan]:

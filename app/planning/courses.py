@@ -63,7 +63,7 @@ def _courses(infusions: Sequence[Infusion]) -> list[list[Infusion]]:
         if infusion.continues in course_of and course_of[infusion.continues] is not course_of[infusion.id]:
             join(infusion, next(i for i in infusions if i.id == infusion.continues))
     for before, infusion in pairwise(infusions):
-        if infusion.continues is None and not infusion.new_course and _continues_by_itself(course_of[before.id], infusion):
+        if infusion.continues is None and not infusion.new_course and _continue_by_themselves(course_of[before.id], course_of[infusion.id]):
             join(before, infusion)
     courses: list[list[Infusion]] = []
     for infusion in infusions:
@@ -72,12 +72,14 @@ def _courses(infusions: Sequence[Infusion]) -> list[list[Infusion]]:
     return courses
 
 
-def _continues_by_itself(course: Sequence[Infusion], infusion: Infusion) -> bool:
+def _continue_by_themselves(course: Sequence[Infusion], other: Sequence[Infusion]) -> bool:
+    """Whether two neighbouring courses are one split dose: of one product, on time, and together not more than its course holds (rules 3, 16)."""
+    both = sorted({*course, *other}, key=lambda i: i.infused_on)
     return (
-        infusion not in course
-        and infusion.product == course[0].product
-        and len(course) < infusion.infusions_per_course
-        and infusion.infused_on - course[0].infused_on <= SPLIT_DOSE
+        len(both) > max(len(course), len(other))
+        and len({i.product for i in both}) == 1
+        and len(both) <= both[0].infusions_per_course
+        and both[-1].infused_on - both[0].infused_on <= SPLIT_DOSE
     )
 
 

@@ -284,3 +284,16 @@ async def test_planning_s_own_words_are_not_a_persons_reason(ward):
     for word in ("before-registration", "closed-before-death"):
         with pytest.raises(Invalid, match="reserved_reason"):
             await ward.do(visits.miss, w4["id"], Reason(reason=word), version=1)
+
+
+async def test_care_taken_up_again_long_ago_does_not_stand_in_the_way_of_a_visit_done_before_death(ward):
+    ward.today = date(2012, 3, 1)
+    told = await ward.infuse("2012-02-20", discharged_on="2012-02-20")
+    ward.today = date(2019, 12, 1)
+    await ward.happens(told["patient_id"], "withdrawn", "2016-04-19")
+    await ward.happens(told["patient_id"], "reinstated", "2017-05-15")
+    await ward.happens(told["patient_id"], "deceased", "2019-03-01")
+    assert (await ward.done(code(told, "Y07"), "2019-03-01"))["state"] == "completed"
+    with pytest.raises(Conflict, match="closed_by_event"):
+        await ward.done(code(told, "Y05"), "2017-03-01")
+    assert (await ward.done(code(told, "Y04"), "2016-04-18"))["state"] == "completed"

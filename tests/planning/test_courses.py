@@ -72,3 +72,9 @@ def test_continues_names_an_infusion_of_the_same_class():
 
 def test_a_voided_infusion_is_no_neighbour():
     assert entered(infusion("2026-01-12", voided=True), infusion("2026-01-12")) == [(1, 1, False)]
+
+
+def test_two_doses_linked_by_hand_take_no_third_between_them():
+    last = aucatzyl("2026-01-27")
+    with pytest.raises(NeedsContinues):
+        entered(last, aucatzyl("2026-01-07", continues=last.id), aucatzyl("2026-01-16"))
