@@ -71,7 +71,7 @@ class Model:
         is_tie = len(ends) > 1 and ends[0][0] == ends[1][0]
         return {
             "status": self.status(person),
-            "responsible_centre": p.responsible,
+            "responsible_centre": p.responsible if p.live() else ANY,
             "visits": {"/".join(key): shown_visit(p, key, visit, self.today) for key, visit in now.items()},
             "alerts": {"/".join(key): alert.state for key, alert in p.alerts.items()},
             "follow_up_until": iso(follow_up_until(p, self.today)) if self.status(person) in ("in-follow-up", "lost") else ANY,
@@ -378,7 +378,7 @@ def settle(p: Person, today: date) -> list[tuple[Key, str, str, str, str | None]
     stranded = [key for key in p.decisions if not now[key].given and not p.infusion(key[1]).voided]
     if stranded:
         raise Unspecified("a decided visit that planning no longer gives")
-    p.responsible = responsible_on(p, today)
+    p.responsible = responsible_on(p, date.max)
     is_now = status(p, now, today)
     for key, visit in now.items():
         alert, before, booked = p.alerts.get(key), p.stood.get(key), p.bookings.get(key)

@@ -136,7 +136,7 @@ def courses(p: Person, plan_class: str) -> tuple[list[list[Infusion]], set[str]]
         last = of[row[n - 1].ref] if n else []
         if linked:
             course = linked[0]
-        elif last and not infusion.new_course and _continues_by_itself(infusion, last):
+        elif last and not infusion.says and _continues_by_itself(infusion, last):
             course = last
             by_itself.add(infusion.ref)
         else:
@@ -274,7 +274,7 @@ def visits_of(p: Person, today: date) -> dict[Key, Visit]:
         closing = closing_events(p, plan)
         for rule in rules(plan, today):
             days = window(rule, plan.anchor.infused_on, plan.anchor.discharged_on, p.birth_date)
-            now[plan.protocol, plan.anchor.ref, rule.code] = marked(p, plan, days, closing, today)
+            now[plan.protocol, plan.anchor.ref, rule.code] = marked(p, plan, days, closing)
     for key in p.stood.keys() - now.keys():
         now[key] = Visit(p.stood[key].window, "cancelled", "entered-in-error", given=False)
     for key, d in p.decisions.items():
@@ -290,7 +290,7 @@ def closing_events(p: Person, plan: Plan) -> list[Closing]:
     return sorted(found, key=lambda closing: closing[:2])
 
 
-def marked(p: Person, plan: Plan, days: Window, closing: list[Closing], today: date) -> Visit:
+def marked(p: Person, plan: Plan, days: Window, closing: list[Closing]) -> Visit:
     """Planning's mark on a visit that no person decided."""
     was_late = days.end < plan.anchor.registered_on
     for on, _, name, reason, until in closing:
@@ -301,7 +301,7 @@ def marked(p: Person, plan: Plan, days: Window, closing: list[Closing], today: d
             return Visit(days, "cancelled", reason, responsible_on(p, on))
     if was_late:
         return Visit(days, "missed", "before-registration", responsible_on(p, days.end))
-    return Visit(days, centre=responsible_on(p, today))
+    return Visit(days, centre=responsible_on(p, date.max))
 
 
 def state_on(visit: Visit, day: date) -> str:

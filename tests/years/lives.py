@@ -3,6 +3,7 @@
 A failing life is shrunk: operations are taken away as long as it still fails.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
@@ -76,10 +77,12 @@ class Life:
             await self.compare_all()
         elif op.name == "sleep":
             await self.go_to(plus_days(self.model.today, int(60 * op.u)), sweep=False)
+            self.note("comes without a sweep")
             await self.compare_all()
             await self.sweep()
         elif op.name == "back":
             today = self.model.today
+            self.note("200 days back, and on again")
             await self.go_to(max(START, plus_days(today, -200)))
             await self.compare_all()
             await self.go_to(today)
@@ -186,14 +189,21 @@ async def attempt(side: Side, ops: Sequence[Op]) -> Failure | None:
     return None
 
 
-async def shrink(ops: Sequence[Op], fails: Try, budget: int = 200) -> list[Op]:
-    """Removes operations, first many at once, as long as the life still fails; at most `budget` tries."""
+def kind(failure: Failure | None) -> str:
+    """What failed, without whom, when and how much: a shrunk life must still show the same fault."""
+    words = f"{type(failure.error).__name__}: {failure.error}" if failure else ""
+    return re.sub(r"\b[pi]\d+(-\d)?|[a-z0-9-]+/|[0-9]+", "", words.partition("\n")[0])[:70]
+
+
+async def shrink(ops: Sequence[Op], fails: Try, budget: int = 100) -> list[Op]:
+    """Removes operations, first many at once, as long as the life still fails alike; at most `budget` tries."""
+    sought = kind(await fails(ops))
     kept, size = list(ops), max(1, len(ops) // 2)
     while size and budget:
         at, is_smaller = 0, False
         while at < len(kept) and budget:
             fewer, budget = kept[:at] + kept[at + size :], budget - 1
-            if await fails(fewer):
+            if kind(await fails(fewer)) == sought:
                 kept, is_smaller = fewer, True
             else:
                 at += size

@@ -1,6 +1,6 @@
 """The real service behind its JSON API (contract.md 2 and 3), with the operations and the look of tests/model.py."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -27,12 +27,17 @@ def plain(value: Any) -> Any:
 
 
 class Service:
-    """`move_to_day` sets the service's day, `sweep` runs its sweep; both are the fixture's. Refs of the model become ids of the service."""
+    """`move_to_day` sets the service's day and `sweep` runs its sweep; both are the fixture's, as is the URL of the database. What the
+    model calls by refs the service calls by ids."""
 
     def __init__(
-        self, client: httpx.AsyncClient, move_to_day: Callable[[date], Awaitable[object]], sweep: Callable[[], Awaitable[object]]
+        self,
+        client: httpx.AsyncClient,
+        move_to_day: Callable[[date], Coroutine[Any, Any, None]],
+        sweep: Callable[[], Coroutine[Any, Any, object]],
+        url: str = "",
     ) -> None:
-        self.client, self.move_to_day, self.sweep = client, move_to_day, sweep
+        self.client, self.move_to_day, self.run_sweep, self.url = client, move_to_day, sweep, url
         self.people: dict[str, str] = {}
         self.numbers: dict[str, str] = {}
         self.infusions: dict[str, str] = {}
@@ -47,6 +52,10 @@ class Service:
         await self.move_to_day(day)
         self.seen.clear()
         self.last = None
+
+    async def sweep(self) -> None:
+        await self.run_sweep()
+        self.seen.clear()
 
     async def get(self, path: str, **query: Any) -> Any:
         answer = await self.client.get(API + path, params=query, headers={"Authorization": f"Bearer {READER}"})
@@ -76,9 +85,7 @@ class Service:
             "alerts": {keys[alert["visit_id"]]: alert["state"] for alert in found["alerts"]},
             "follow_up_until": found["follow_up_until"],
             "next_visit": keys[found["next_visit"]["id"]] if found["next_visit"] else None,
-            "infusions": {
-                refs[i["id"]]: [i["infusion_number"], i["course_number"], i["reinfusion"]] for i in found["infusions"] if not i["voided"]
-            },
+            "infusions": {refs[i["id"]]: [i["infusion_number"], i["course_number"], i["reinfusion"]] for i in found["infusions"] if not i["voided"]},
         }
 
     async def told(self) -> list[Told]:
@@ -125,7 +132,7 @@ class Service:
         answer = await call(**given)
         if answer.status_code in (200, 201):
             self.seen.pop(given["person"], None)
-            if name not in REPEATED:
+            if name not in REPEATED or given.get("kind") == "transferred":  # whoever transferred may see the patient no longer
                 self.last = None
             return ("ok",)
         body = answer.json()
@@ -231,9 +238,7 @@ class Service:
             body = {"contacted_on": plain(on), "remind_on": plain(on + timedelta(days=7))}
         return await self._to_visit("contacts", person, key, body, is_versioned=False)
 
-    async def _report(
-        self, person: str, kind: str, on: date, centre: str | None = None, entered_in_error: bool | None = None
-    ) -> httpx.Response:
+    async def _report(self, person: str, kind: str, on: date, centre: str | None = None, entered_in_error: bool | None = None) -> httpx.Response:
         self._events += 1
         body: dict[str, Any] = {"type": kind, "on": plain(on), "source": {"system": "lives", "id": f"event-{self._events}"}}
         if kind == "transferred":

@@ -1,16 +1,13 @@
 """The service and the plain model (tests/model.py) agree over random lives of fifteen years."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 import pytest
 
 from tests.invariants import check_invariants
-from tests.years.choices import START, Op, a_life
+from tests.years.choices import Op, a_life
 from tests.years.conftest import Opener
 from tests.years.lives import Failure, Life, report
-
-LAST_DAY = START + timedelta(days=365 * 40)
 
 
 async def test_service_and_model_agree_on_a_life(open_service: Opener, seed: int) -> None:

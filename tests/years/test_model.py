@@ -322,8 +322,8 @@ def test_a_corrected_death_is_judged_anew_and_taken_back_altogether() -> None:
     assert model.report("p", "deceased", D("2025-05-03")) == ("ok",)
     assert found(model)["Y02"] == "cancelled deceased"
     assert model.report("p", "transferred", D("2025-12-01"), centre="umea") == ("refused", "patient_deceased")
-    assert an_infusion(model, "i1", "2025-05-04") == ("refused", "patient_deceased")
-    assert model.complete("p", ltfu("Y02"), D("2025-05-04")) == ("refused", "patient_deceased")
+    assert an_infusion(model, "i1", "2025-05-04") == ("refused", "after_death")
+    assert model.complete("p", ltfu("Y02"), D("2025-05-04")) == ("refused", "after_death")
     assert model.complete("p", ltfu("Y02"), D("2025-05-03")) == ("ok",)
     assert model.report("p", "reinstated", D("2025-12-01"), entered_in_error=True) == ("ok",)
     assert (model.status("p"), found(model)["Y03"]) == ("in-follow-up", "planned")
