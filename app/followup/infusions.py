@@ -362,12 +362,14 @@ def _check_done(before: Chart, mended: InfusionRow, faults: list[FieldError]) ->
 
 async def _moved(tx: Transaction, act: str, before: Chart, mended: InfusionRow, patient: PatientRow) -> Chart:
     drawn = replace(before, patient=patient).with_infusion(mended)
-    facts = chart.facts(drawn)
-    if mended.infused_on != before.infusion(mended.id).infused_on:
+    facts, was = chart.facts(drawn), before.infusion(mended.id)
+    if mended.infused_on != was.infused_on:
         died = life(facts).died_on
         if died is not None and mended.infused_on > died:
             refusals.refuse_infusion(life(facts), mended.infused_on)
-    courses.refuse_unclear(facts, next(i for i in facts.infusions if i.id == mended.id))
+    # What stands was said when it was entered: only what decides the course is asked about anew.
+    if any(getattr(mended, name) != getattr(was, name) for name in ("infused_on", "product", "continues", "new_course")):
+        courses.refuse_unclear(facts, next(i for i in facts.infusions if i.id == mended.id))
     return await settle(tx, act, before, chart.decide(drawn, await catalogue.protocols(tx), tx.today))
 
 
