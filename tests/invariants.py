@@ -47,8 +47,7 @@ QUESTIONS = {
     "an infusion that counts, of a product with a protocol, anchors no care plan": """
         SELECT i.id FROM infusions i JOIN products r ON r.code = i.product
         WHERE NOT i.voided AND r.protocol IS NOT NULL
-          AND NOT EXISTS (SELECT 1 FROM plans q WHERE q.infusion_id = i.id AND q.purpose = 'care' AND q.state <> 'ended')
-          AND NOT EXISTS (SELECT 1 FROM patients p WHERE p.id = i.patient_id AND p.status = 'deceased')""",
+          AND NOT EXISTS (SELECT 1 FROM plans q WHERE q.infusion_id = i.id AND q.purpose = 'care')""",
     "an open visit of a dead or withdrawn patient": """
         SELECT v.id FROM visits v JOIN patients p ON p.id = v.patient_id
         WHERE v.outcome IS NULL AND p.status IN ('deceased', 'withdrawn') AND v.purpose = 'care'""",

@@ -139,9 +139,8 @@ class Model:
             now = visits_of(p, self.today)
             for visit_code, on in completed:
                 reasons += ["completed"] * (not infused_on <= on <= self.today) + ["after_death"] * (on > (death(p) or self.today))
-                if (days := now[code or "", ref, visit_code].window).target < infused_on:
-                    raise Unspecified("a visit planned before the infusion")
-                p.decisions[code or "", ref, visit_code] = Decision("completed", None, on, days, responsible_on(p, on), self._order)
+                visit = now[code or "", ref, visit_code]
+                p.decisions[code or "", ref, visit_code] = Decision("completed", None, on, visit.window, visit.centre or "", self._order)
             if reasons:
                 raise Refused(*reasons)
 
@@ -289,10 +288,9 @@ class Model:
 
         answer = self._act(person, change)
         alert = self.people[person].alerts.get(key)
-        if alert and not alert.by_person:  # one acknowledged by the loss too: found again, it stays so
-            if alert.state == "open":
-                self.told.append((person, key, "alert.acknowledged", alert.centre, "acknowledged", None))
+        if alert and alert.state == "open":  # of one that the loss acknowledged, nothing changes
             alert.state, alert.by_person = "acknowledged", True
+            self.told.append((person, key, "alert.acknowledged", alert.centre, alert.state, None))
         return answer
 
 
@@ -331,7 +329,7 @@ def numbers(p: Person) -> dict[str, Any]:
     row = p.live()
     told: dict[str, Any] = {}
     for plan_class in {i.plan_class for i in row}:
-        for course, members in enumerate(courses(p, plan_class)[0], 1):
+        for course, members in enumerate(courses(p, plan_class), 1):
             for infusion in members:
                 same_day = [i for i in row if i.infused_on == infusion.infused_on]
                 number = ANY if len(same_day) > 1 else row.index(infusion) + 1

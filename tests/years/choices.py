@@ -269,7 +269,7 @@ class Chooser:
         """Attempts, mostly enough of them, and the loss."""
         self.one_with("in-follow-up")
         made: list[Command] = []
-        if self.chance(0.25):
+        if self.chance(0.4):
             made += self.command("report", kind="survival", on=plus_days(self.today, -self.dice.choice([0, 1])))
         elif self.chance(0.25):
             row = self.model.people[self.person].live()
@@ -283,7 +283,7 @@ class Chooser:
         return [*made, *self.command("report", kind="lost-to-follow-up", on=self.today)]
 
     def _die(self) -> list[Command]:
-        self.one_with("in-follow-up", "lost")
+        self.one_with(*(("deceased",) if self.chance(0.3) else ("in-follow-up", "lost")))
         p = self.model.people[self.person]
         seen = max((d.completed_on for d in p.decisions.values() if d.completed_on), default=None)
         days = [self.ago(), self.ago(), self.ago(), *([seen, plus_days(seen, -1)] if seen else [])]
@@ -304,7 +304,10 @@ class Chooser:
     def _reinstate(self) -> list[Command]:
         if not self.one_with("withdrawn", "lost", "followed-elsewhere"):
             return []
-        return self.command("report", kind="reinstated", on=self.dice.choice([self.today, self.ago()]), entered_in_error=False)
+        since = max((e.on for e in self.model.people[self.person].events), default=self.today)
+        ends = [v.window.end for v in self.model.visits(self.person).values() if since <= v.window.end <= self.today]
+        on = self.dice.choice([self.today, self.ago(), self.dice.choice(ends or [self.today])])
+        return self.command("report", kind="reinstated", on=on, entered_in_error=False)
 
     def _withdraw(self) -> list[Command]:
         return self.command("report", kind="withdrawn", on=self.ago())

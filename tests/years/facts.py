@@ -125,26 +125,25 @@ class Person:
 # ---- What follows from the facts ----------------------------------------------------------------------------------------
 
 
-def courses(p: Person, plan_class: str) -> tuple[list[list[Infusion]], set[str]]:
-    """The courses of a class by date, and which infusions continue one by themselves (domain.md 2, contract.md 3 rules 3 and 16)."""
-    made: list[list[Infusion]] = []
-    of: dict[str, list[Infusion]] = {}
-    by_itself: set[str] = set()
+def courses(p: Person, plan_class: str) -> list[list[Infusion]]:
+    """The courses of a class by date (domain.md 2, contract.md 3 rules 3 and 16): what is linked, whichever of the two names the other; and
+    what nobody says anything of, when it continues the course before it by itself."""
     row = p.live(plan_class)
-    for n, infusion in enumerate(row):
-        linked = [of[e.ref] for e in row[:n] if infusion.continues == e.ref or e.continues == infusion.ref]
-        last = of[row[n - 1].ref] if n else []
-        if linked:
-            course = linked[0]
-        elif last and not infusion.says and _continues_by_itself(infusion, last):
-            course = last
-            by_itself.add(infusion.ref)
-        else:
-            course = []
-            made.append(course)
-        course.append(infusion)
-        of[infusion.ref] = course
-    return made, by_itself
+    of = {infusion.ref: [infusion] for infusion in row}
+
+    def join(one: str, other: str) -> None:
+        if of[one] is not of[other]:
+            both = sorted([*of[one], *of[other]], key=lambda i: (i.infused_on, i.order))
+            of.update({infusion.ref: both for infusion in both})
+
+    for infusion in row:
+        if infusion.continues in of:
+            join(infusion.ref, infusion.continues)
+    for last, infusion in pairwise(row):
+        is_alone = len(of[infusion.ref]) == 1 and not infusion.says
+        if is_alone and _continues_by_itself(infusion, of[last.ref]):
+            join(infusion.ref, last.ref)
+    return [of[infusion.ref] for infusion in row if of[infusion.ref][0] is infusion]
 
 
 def _continues_by_itself(infusion: Infusion, course: list[Infusion]) -> bool:
@@ -158,10 +157,10 @@ def refuse_unsaid(p: Person, infusion: Infusion) -> Iterator[str]:
     if any(other.infused_on == infusion.infused_on for other in row if other is not infusion):
         yield "same_day"
         return
-    _, by_itself = courses(p, infusion.plan_class)
+    course = {i.ref: members[0].ref for members in courses(p, infusion.plan_class) for i in members}
     for earlier, later in pairwise(row):
         is_near = infusion in (earlier, later) and (later.infused_on - earlier.infused_on).days <= 30
-        if is_near and not (infusion.says or later.says or later.ref in by_itself):
+        if is_near and not (infusion.says or later.says or course[earlier.ref] == course[later.ref]):
             yield "needs_continues"
 
 
@@ -185,7 +184,7 @@ def plans(p: Person) -> list[Plan]:
         for infusion, newer in zip(row, [*row[1:], None], strict=True):
             if code := care_protocol(p, infusion):
                 made.append(Plan(code, infusion, newer.infused_on if newer else None))
-        firsts = [course[0] for course in courses(p, plan_class)[0]]
+        firsts = [course[0] for course in courses(p, plan_class)]
         for code in (c for c in p.consented if PROTOCOLS[c].restart == "new-course"):
             for first, newer in zip(firsts, [*firsts[1:], None], strict=True):
                 made.append(Plan(code, first, newer.infused_on if newer else None))
