@@ -50,7 +50,7 @@ async def acknowledge(tx: Transaction, alert: UUID, reason: Reason) -> JSON:
         raise NotFound("There is no such alert among those that you may see.")
     if found.state == "resolved":
         raise AlertResolved(resolved_by=found.resolved_by)
-    if found.state == "open" or found.acknowledged_by is None:
+    if found.state == "open":
         await db_alerts.acknowledge(tx, [found], by=tx.actor.name, reason=reason.reason)
         tx.changed("alert", alert, "acknowledged", {"state": found.state}, {"reason": reason.reason}, patient=found.patient_id)
         found = await db_alerts.lock(tx, alert)
