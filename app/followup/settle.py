@@ -22,6 +22,7 @@ from app.planning.visits import Plan, Visit
 ALERTED = (Status.IN_FOLLOW_UP.value, Status.LOST.value)
 LOST = Status.LOST.value
 BECAUSE_LOST = "lost-to-follow-up"
+_NUMBERS = {"child", "infusion_number", "course_number", "reinfusion"}  # what another infusion or a birth date changes of an infusion
 _UNSEEN = {"version", "alert_after", "decided_at"}  # what a history of a visit need not repeat
 
 
@@ -65,7 +66,8 @@ async def _infusions(tx: Transaction, act: str, before: Chart, chart: Chart, req
         elif infusion != stored[infusion.id]:
             await db_infusions.change(tx, [infusion])
             was, now = _difference(stored[infusion.id], infusion)
-            tx.changed("infusion", infusion.id, act, was, now, patient=infusion.patient_id)
+            own = "renumbered" if now.keys() <= _NUMBERS else act
+            tx.changed("infusion", infusion.id, own, was, now, patient=infusion.patient_id)
             infusion = replace(infusion, version=infusion.version + 1)
         settled.append(infusion)
     return replace(chart, infusions=tuple(settled))
