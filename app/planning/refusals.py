@@ -133,7 +133,7 @@ def refuse_infusion(known: Life, infused_on: date) -> None:
             infused_on=infused_on.isoformat(),
             died_on=known.died_on.isoformat(),
         )
-    if known.status is Status.WITHDRAWN:
+    if any(withdrawal.until is None for withdrawal in known.withdrawals):
         raise PatientWithdrawn(field="patient_id")
 
 
