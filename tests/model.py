@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any
 
 from tests.years.facts import (
+    ONLY,
     Alert,
     Decision,
     Event,
@@ -17,6 +18,7 @@ from tests.years.facts import (
     Key,
     Person,
     Visit,
+    anchor,
     care_protocol,
     courses,
     death,
@@ -30,7 +32,7 @@ from tests.years.facts import (
     status,
     visits_of,
 )
-from tests.years.schedule import PROTOCOLS, UPCOMING_CENTRES, plus_months, suggested
+from tests.years.schedule import UPCOMING_CENTRES, plus_months, suggested
 
 Answer = tuple[Any, ...]
 ANY = "?"  # the rules leave it open: not compared
@@ -158,7 +160,7 @@ class Model:
                 raise Unspecified("a voided infusion is corrected")
             is_moved = days.get("infused_on", infusion.infused_on) != infusion.infused_on
             vars(infusion).update(days)
-            done = [d.completed_on for key, d in p.decisions.items() if key[1] == ref and d.completed_on]
+            done = [d.completed_on for key, d in p.decisions.items() if d.completed_on and anchor(p, key) is infusion]
             if any(on < infusion.infused_on for on in done):
                 raise Unspecified("a visit was done before the corrected infusion")
             reasons = [*self._date_reasons(p, infusion), *(refuse_unsaid(p, infusion) if is_moved else ())]
@@ -206,7 +208,7 @@ class Model:
     def complete(self, person: str, key: Key, on: date, confirm: tuple[str, ...] = ()) -> Answer:
         def change(p: Person) -> None:
             now = visits_of(p, self.today)
-            visit, infused_on, died = now[key], p.infusion(key[1]).infused_on, death(p)
+            visit, infused_on, died = now[key], anchor(p, key).infused_on, death(p)
             if visit.decided or visit.reason == "entered-in-error":
                 raise Refused("closed")
             reasons = ["date_in_future"] * (on > self.today) + ["before_infusion"] * (on < infused_on)
@@ -297,7 +299,7 @@ class Model:
 def is_compared(p: Person, key: Key, visit: Visit, today: date) -> bool:
     """Not what planning gives no longer (but for a voided infusion's), and of an endless plan's later years the open ones of four years."""
     is_later = key[2][0] == "Y" and int(key[2][1:]) > 15
-    is_kept = visit.given or visit.decided or (p.infusion(key[1]).voided and PROTOCOLS[key[0]].restart != "never")
+    is_kept = visit.given or visit.decided or (p.is_void(key) and key[1] != ONLY)
     return is_kept and not (is_later and (visit.outcome or visit.window.target > plus_months(today, 48)))
 
 
@@ -373,7 +375,7 @@ def settle(p: Person, today: date) -> list[tuple[Key, str, str, str, str | None]
     """Brings bookings and alerts to what the facts say now; answers the events of the feed."""
     now = visits_of(p, today)
     told: list[tuple[Key, str, str, str, str | None]] = []
-    stranded = [key for key in p.decisions if not now[key].given and not p.infusion(key[1]).voided]
+    stranded = [key for key in p.decisions if not now[key].given and not p.is_void(key)]
     if stranded:
         raise Unspecified("a decided visit that planning no longer gives")
     p.responsible = responsible_on(p, date.max)

@@ -1,6 +1,6 @@
 """What was told of a patient, and what follows from it: courses, plans, visits, status, centre. Part of tests/model.py.
 
-Everything is derived anew from the facts, slowly and plainly. A visit's key is (protocol, the plan's anchor infusion, code).
+Everything is derived anew from the facts, slowly and plainly. A visit's key is (protocol, its plan's name, code).
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,6 +12,7 @@ from typing import NamedTuple
 from tests.years.schedule import PRODUCTS, PROTOCOLS, Rule, Window, plus_months, window, yearly
 
 Key = tuple[str, str, str]
+ONLY = "only"
 
 # ---- Facts --------------------------------------------------------------------------------------------------------------
 
@@ -84,6 +85,11 @@ class Plan:
     anchor: Infusion
     replaced_on: date | None
 
+    @property
+    def name(self) -> str:
+        """In its visits' keys: the anchor, but a patient's only plan of a `never` protocol stays the same when its anchor changes."""
+        return ONLY if PROTOCOLS[self.protocol].restart == "never" else self.anchor.ref
+
 
 class Closing(NamedTuple):
     """What closes open visits from a day on, until another day or for good; rank orders those of one day."""
@@ -120,6 +126,10 @@ class Person:
 
     def infusion(self, ref: str) -> Infusion:
         return next(i for i in self.infusions if i.ref == ref)
+
+    def is_void(self, key: Key) -> bool:
+        """No plan of that name counts any longer because its infusion is voided."""
+        return not self.live() if key[1] == ONLY else self.infusion(key[1]).voided
 
 
 # ---- What follows from the facts ----------------------------------------------------------------------------------------
@@ -191,6 +201,11 @@ def plans(p: Person) -> list[Plan]:
     code = "se-childhood-transition"
     anchor = next((i for i in p.live() if is_child(p, i) or code in i.names), None)
     return [*made, Plan(code, anchor, None)] if anchor else made
+
+
+def anchor(p: Person, key: Key) -> Infusion:
+    """The infusion from which a visit's plan is counted, or was."""
+    return next((plan.anchor for plan in plans(p) if (plan.protocol, plan.name) == key[:2]), p.infusions[0] if key[1] == ONLY else p.infusion(key[1]))
 
 
 def rules(plan: Plan, today: date) -> Iterator[Rule]:
@@ -273,7 +288,7 @@ def visits_of(p: Person, today: date) -> dict[Key, Visit]:
         closing = closing_events(p, plan)
         for rule in rules(plan, today):
             days = window(rule, plan.anchor.infused_on, plan.anchor.discharged_on, p.birth_date)
-            now[plan.protocol, plan.anchor.ref, rule.code] = marked(p, plan, days, closing)
+            now[plan.protocol, plan.name, rule.code] = marked(p, plan, days, closing)
     for key in p.stood.keys() - now.keys():
         now[key] = Visit(p.stood[key].window, "cancelled", "entered-in-error", given=False)
     for key, d in p.decisions.items():

@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 
 from tests.model import Answer
-from tests.years.facts import Key
+from tests.years.facts import ONLY, Key
+from tests.years.schedule import PROTOCOLS
 
 API = "/api/v1"
 READER = "demo-integration-all"
@@ -71,7 +72,8 @@ class Service:
 
     def key(self, visit: Mapping[str, Any]) -> Key:
         refs = {value: ref for ref, value in self.infusions.items()}
-        return (visit["protocol"]["code"], refs[visit["infusion_id"]], visit["code"])
+        is_only = PROTOCOLS[visit["protocol"]["code"]].restart == "never"
+        return (visit["protocol"]["code"], ONLY if is_only else refs[visit["infusion_id"]], visit["code"])
 
     async def look(self, person: str) -> dict[str, Any]:
         found = await self.follow_up(person)

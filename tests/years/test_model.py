@@ -225,7 +225,7 @@ def test_nearer_to_the_next_visit_is_asked() -> None:
 def test_a_child_is_handed_over_at_eighteen() -> None:
     model = a_patient(("2024-02-10", None), today="2024-02-10", birth_date=D("2010-08-31"))
     codes = ("T18", "T25")
-    assert [days(model, ("se-childhood-transition", "i0", code)).target for code in codes] == [D("2028-08-31"), D("2035-08-31")]
+    assert [days(model, ("se-childhood-transition", "only", code)).target for code in codes] == [D("2028-08-31"), D("2035-08-31")]
     assert plus_months(D("2028-08-31"), -6) == D("2028-02-29")  # the flag
 
 
