@@ -1,4 +1,5 @@
-"""Each rule of planning, made wrong, is found by the comparison of random lives with the model. A rule without a fault here is untested."""
+"""Each rule of planning, made wrong, is to be found by the comparison of random lives with the model. Run by hand, since it takes long:
+`python -m pytest -n 2 -m proof tests/years/planted_faults.py`. A rule without a fault here is untested."""
 
 import pytest
 
