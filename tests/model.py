@@ -378,6 +378,9 @@ def settle(p: Person, today: date) -> list[tuple[Key, str, str, str, str | None]
     stranded = [key for key in p.decisions if not now[key].given and not p.is_void(key)]
     if stranded:
         raise Unspecified("a decided visit that planning no longer gives")
+    revived = [key for key, before in p.stood.items() if key[1] == ONLY and now[key].given and not before.given]
+    if revived and len(p.live()) < len(p.infusions):
+        raise Unspecified("a hand-over plan begins anew after its infusion was voided")
     p.responsible = responsible_on(p, date.max)
     is_now = status(p, now, today)
     for key, visit in now.items():
