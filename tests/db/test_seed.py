@@ -104,9 +104,7 @@ def test_a_fault_of_a_centre_is_told_with_line_and_field(old, new, field, code):
     assert (field, code) in faults(seed.count_rows, text)
 
 
-PRODUCTS = (
-    ",".join(seed.PRODUCT_COLUMNS) + "\nnew-cart,,Brand,CD19,lentiviral,GTMP ex vivo,gene-modified-cells,1,15,approved,ltfu-15y,yes\n"
-)
+PRODUCTS = ",".join(seed.PRODUCT_COLUMNS) + "\nnew-cart,,Brand,CD19,lentiviral,GTMP ex vivo,gene-modified-cells,1,15,approved,ltfu-15y,yes\n"
 
 
 def test_a_product_may_be_verified():
