@@ -26,6 +26,7 @@ from tests.years.facts import (
     follow_up_until,
     in_force,
     last_heard,
+    plans,
     refuse_unsaid,
     responsible_on,
     state_on,
@@ -186,7 +187,13 @@ class Model:
             raise Unspecified("two centres infused on one day")
 
     def void(self, person: str, ref: str) -> Answer:
-        return self._act(person, lambda p: setattr(p.infusion(ref), "voided", True))
+        def change(p: Person) -> None:
+            hangs = any(plan.name == ONLY and plan.anchor.ref == ref for plan in plans(p))
+            p.infusion(ref).voided = True
+            if hangs and any(plan.name == ONLY for plan in plans(p)):
+                raise Unspecified("a hand-over plan begins anew after its infusion was voided")
+
+        return self._act(person, change)
 
     def correct_birth_date(self, person: str, birth_date: date) -> Answer:
         return self._act(person, lambda p: setattr(p, "birth_date", birth_date))
