@@ -94,6 +94,7 @@ class FoundPatient(PatientBlock):
 
 class FoundPatients(Told):
     items: list[FoundPatient]
+    has_more: bool
 
 
 class Plan(Told):

@@ -58,7 +58,7 @@ RECORD = Case("record", "one-patient", _infusions, commits=4, statements=60)
 POST = Case("requests", "one-patient", _infusions, commits=4, statements=60)
 SWEEP_FEW = Case("sweep", "one-patient", _nothing, commits=3, statements=10, day=LATER, sweeps=True)
 SWEEP = Case("sweep", "many", _nothing, commits=5, statements=20, day=LATER, sweeps=True)
-IMPORT_FEW = Case("enter", "seeded", _rows(2, dirty=False), commits=4, statements=40)
+IMPORT_FEW = Case("enter", "seeded", _rows(2, dirty=False), commits=4, statements=28)
 IMPORT = Case("enter", "seeded", _rows(10, dirty=True), commits=19, statements=200, step=13)
 
 FAST: list[tuple[Kind, Case, str]] = [

@@ -109,7 +109,7 @@ WRONG = {
     "no death before an infusion": ("if later or any(i.infused_on > on", "if later or any(i.infused_on >= on"),
     "a loss needs three attempts": ("len(tries) < 3", "len(tries) < 2"),
     "a loss needs two channels": (" or len(set(tries)) < 2", ""),
-    "only attempts since the last sign of life count": ("and day > since]", "and day >= since]"),
+    "only attempts since the last sign of life count": ("since < day <= on]", "since <= day <= on]"),
     "a booking outside the moved window is dropped": ("and before.window != visit.window and not", "and False and not"),
     "a booking outside a window that did not move stays": ("and before.window != visit.window and not", "and not"),
     "a lost patient's alert is acknowledged": ('"acknowledged" if is_now == "lost" else "open"', '"open"'),
