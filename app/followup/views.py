@@ -8,27 +8,17 @@ from uuid import UUID
 from app.db.infusions import InfusionRow
 from app.db.patients import EventRow
 from app.db.visits import ContactRow
-from app.planning.protocol import Protocol, VisitRule
+from app.planning.protocol import Protocol
 from app.planning.state import days_overdue, state
 from app.planning.visits import Outcome, Plan, Visit
 
 JSON = dict[str, Any]
 
 
-def rule_of(protocol: Protocol, code: str) -> VisitRule:
-    """The rule of a protocol version for a visit code; of one without end, also the rules beyond those written down."""
-    for rule in protocol.rules:
-        if rule.code == code:
-            return rule
-    number = len(protocol.rules)
-    while (rule := protocol.further(number)).code != code:
-        number += 1
-    return rule
-
-
 def visit(protocol: Protocol, visit: Visit, patient: UUID, plan_id: UUID | None, infusion_id: UUID, today: date) -> JSON:
-    """One visit on a local day; `protocol` is the version that its plan follows."""
-    rule = rule_of(protocol, visit.code)
+    """One visit on a local day; `protocol` is the version that its plan follows. A visit that the plan keeps from a protocol followed before has
+    its code as label."""
+    rule = protocol.rule(visit.code)
     done = visit.completed_on
     return {
         "id": visit.id,
@@ -40,9 +30,9 @@ def visit(protocol: Protocol, visit: Visit, patient: UUID, plan_id: UUID | None,
         "patient_id": patient,
         "centre": visit.centre,
         "code": visit.code,
-        "label": rule.label,
+        "label": rule.label if rule else {"sv": visit.code, "en": visit.code},
         "anchor": visit.anchor,
-        "mode": rule.modes,
+        "mode": rule.modes if rule else (),
         "provisional": visit.provisional,
         "waits_for": "discharge_date" if visit.provisional else None,
         "target_on": visit.target_on,
@@ -61,7 +51,7 @@ def visit(protocol: Protocol, visit: Visit, patient: UUID, plan_id: UUID | None,
         "response_text": visit.response_text,
         "cancel_reason": visit.reason if visit.outcome is Outcome.CANCELLED else None,
         "missed_reason": visit.reason if visit.outcome is Outcome.MISSED else None,
-        "assessments": rule.assessments,
+        "assessments": rule.assessments if rule else (),
     }
 
 

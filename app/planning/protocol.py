@@ -100,6 +100,16 @@ class Protocol:
     endless: bool
     rules: tuple[VisitRule, ...]
 
+    def rule(self, code: str) -> VisitRule | None:
+        """The rule of a visit code; of a protocol without end, also of a year behind the written ones. None for a code of another protocol."""
+        written = next((rule for rule in self.rules if rule.code == code), None)
+        if written or not self.endless:
+            return written
+        was = self.rules[-1].offset.years or 0
+        stem = self.rules[-1].code.removesuffix(_two_digits(was))
+        year = code.removeprefix(stem)
+        return self.further(len(self.rules) + int(year) - was - 1) if stem + year == code and year.isdecimal() else None
+
     def further(self, place: int) -> VisitRule:
         """The rule at a place, counted from 0, behind the written ones: the last rule, years later, its code and labels numbered on."""
         last = self.rules[-1]

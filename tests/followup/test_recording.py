@@ -206,6 +206,15 @@ async def test_an_older_infusion_entered_late_takes_its_place(ward):
     assert {p["state"] for p in older["plans"]} == {"replaced"}
 
 
+@pytest.mark.parametrize(("older", "left"), [("ltfu-15y-plus", []), ("ltfu-15y-d28", [("W4", "entered-in-error")])])
+async def test_a_visit_of_the_protocol_followed_before_stays_and_has_its_code_as_label(ward, older, left):
+    later = await ward.infuse("2025-09-10", discharged_on="2025-10-01")
+    await ward.infuse("2021-05-04", patient_id=later["patient_id"], protocols=[older])
+    told = [v for v in (await ward.follow_up(later["patient_id"]))["visits"] if v["infusion_id"] == later["id"]]
+    assert {v["protocol"]["code"] for v in told} == {older}
+    assert [(v["code"], v["cancel_reason"]) for v in told if v["label"]["sv"] == v["code"]] == left
+
+
 async def test_the_history_tells_a_former_centre_of_its_own_and_nothing_of_a_protected_person(ward):
     from app.followup import audit, patients
     from app.followup.commands import Ask

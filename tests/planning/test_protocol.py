@@ -139,7 +139,14 @@ def test_a_protocol_without_end_goes_on_yearly_from_its_last_rule():
     assert (further.code, further.label, further.offset) == ("Y16", {"sv": "Årskontroll 16", "en": "Year 16 visit"}, Offset(years=16))
     assert (further.before, further.after, further.modes) == (30, 60, ("visit", "phone"))
     assert protocol.further(len(protocol.rules) + 84).code == "Y100"
-    assert protocol.further(len(protocol.rules) + 84).label["en"] == "Year 100 visit"
+    assert protocol.rule("Y100") == protocol.further(len(protocol.rules) + 84)
+    assert protocol.rule("Y100").label["en"] == "Year 100 visit"
+
+
+@pytest.mark.parametrize("code", ["D28", "Y", "Yx", "Y-1", "W5"])
+def test_a_code_of_another_protocol_has_no_rule(code):
+    assert shipped()["ltfu-15y-plus"].rule(code) is None
+    assert shipped()["ltfu-15y"].rule("Y16") is None
 
 
 def test_a_range_of_years_is_one_rule_for_each_year():
