@@ -64,9 +64,9 @@ QUESTIONS = {
     "a done visit without its day, or a day without a done visit": """
         SELECT id FROM visits WHERE (completed_on IS NOT NULL) <> coalesce(outcome = 'completed', :no)""",
 }
-COUNTED = """
-    SELECT q.id, q.protocol_code, count(v.id) FROM plans q LEFT JOIN visits v ON v.plan_id = q.id
-    WHERE q.consent = 'not-needed' GROUP BY q.id, q.protocol_code"""
+PLANNED = """
+    SELECT q.id, q.protocol_code, v.code, v.outcome = 'cancelled' AND v.reason = 'entered-in-error' FROM plans q
+    LEFT JOIN visits v ON v.plan_id = q.id WHERE q.consent = 'not-needed'"""
 
 
 @contextmanager
@@ -92,8 +92,20 @@ def check_invariants(database: Any, today: date, *, swept: bool = True) -> None:
             statement = question.replace(":today", f"'{today}'").replace(":waiting", waiting).replace(":no", "(0 = 1)")
             if found := ask(statement):
                 wrong.append(f"{what}: {len(found)}, as {found[0][0]}")
-        for plan, code, visits in ask(COUNTED):
-            protocol = PROTOCOLS.get(code)
-            if protocol and (visits < len(protocol.rules) or (visits > len(protocol.rules) and not protocol.endless)):
-                wrong.append(f"the plan {plan} has {visits} visits, {code} has {len(protocol.rules)}")
+        wrong += _wrong_plans(ask(PLANNED))
     assert not wrong, "\n".join(wrong)
+
+
+def _wrong_plans(rows: list[Any]) -> Iterator[str]:
+    """A plan has each visit of its protocol once; besides, only what it dropped when it followed another protocol before."""
+    visits: dict[Any, list[tuple[str, bool]]] = {}
+    for plan, protocol, code, is_dropped in rows:
+        visits.setdefault((plan, protocol), []).append((code, is_dropped))
+    for (plan, protocol), found in visits.items():
+        codes = [code for code, _ in found]
+        if (known := PROTOCOLS.get(protocol)) is None:
+            continue
+        ruled = {rule.code for rule in known.rules}
+        beyond = [code for code, is_dropped in found if code not in ruled and not is_dropped]
+        if not ruled <= set(codes) or len(set(codes)) < len(codes) or (beyond and not known.endless):
+            yield f"the plan {plan} of {protocol} has the visits {codes}"

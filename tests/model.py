@@ -19,7 +19,6 @@ from tests.years.facts import (
     Person,
     Visit,
     anchor,
-    care_protocol,
     courses,
     death,
     endings,
@@ -33,7 +32,7 @@ from tests.years.facts import (
     status,
     visits_of,
 )
-from tests.years.schedule import UPCOMING_CENTRES, plus_months, suggested
+from tests.years.schedule import PROTOCOLS, UPCOMING_CENTRES, plus_months, suggested
 
 Answer = tuple[Any, ...]
 ANY = "?"  # the rules leave it open: not compared
@@ -77,7 +76,7 @@ class Model:
             "responsible_centre": p.responsible if p.live() else ANY,
             "visits": {"/".join(key): shown_visit(p, key, visit, self.today) for key, visit in now.items()},
             "alerts": {"/".join(key): alert.state for key, alert in p.alerts.items()},
-            "follow_up_until": iso(follow_up_until(p, self.today)) if self.status(person) in ("in-follow-up", "lost") else ANY,
+            "follow_up_until": iso(follow_up_until(p, self.today)) if self.status(person) in ("in-follow-up", "lost") and not is_endless(p) else ANY,
             "next_visit": ANY if is_tie else ends[0][1] if ends else None,
             "infusions": numbers(p),
         }
@@ -138,12 +137,11 @@ class Model:
             reasons = [*self._date_reasons(p, new), *refuse_unsaid(p, new)]
             reasons += ["upcoming"] * (centre in UPCOMING_CENTRES) + ["continues"] * (continues is not None and not linked)
             reasons += ["withdrawn"] * any(e.type == "withdrawn" for e in in_force(p))
-            code = care_protocol(p, new)
             now = visits_of(p, self.today)
             for visit_code, on in completed:
                 reasons += ["completed"] * (not infused_on <= on <= self.today) + ["after_death"] * (on > (death(p) or self.today))
-                visit = now[code or "", ref, visit_code]
-                p.decisions[code or "", ref, visit_code] = Decision("completed", None, on, visit.window, visit.centre or "", self._order)
+                visit = now["care", ref, visit_code]
+                p.decisions["care", ref, visit_code] = Decision("completed", None, on, visit.window, visit.centre or "", self._order)
             if reasons:
                 raise Refused(*reasons)
 
@@ -216,6 +214,8 @@ class Model:
         def change(p: Person) -> None:
             now = visits_of(p, self.today)
             visit, infused_on, died = now[key], anchor(p, key).infused_on, death(p)
+            if self._told_before(p, key, "completed", None, on):
+                return
             if visit.decided or visit.reason == "entered-in-error":
                 raise Refused("closed")
             reasons = ["date_in_future"] * (on > self.today) + ["before_infusion"] * (on < infused_on)
@@ -238,6 +238,8 @@ class Model:
     def miss(self, person: str, key: Key, reason: str) -> Answer:
         def change(p: Person) -> None:
             visit = visits_of(p, self.today)[key]
+            if self._told_before(p, key, "missed", reason, None):
+                return
             if visit.outcome or self.today < visit.window.start:
                 raise Refused("closed" if visit.outcome else "window_not_open_yet")
             p.decisions[key] = Decision("missed", reason, None, visit.window, visit.centre or "", self._order)
@@ -247,11 +249,19 @@ class Model:
     def cancel(self, person: str, key: Key) -> Answer:
         def change(p: Person) -> None:
             visit = visits_of(p, self.today)[key]
+            if self._told_before(p, key, "cancelled", "not-required", None):
+                return
             if visit.outcome:
                 raise Refused("closed")
             p.decisions[key] = Decision("cancelled", "not-required", None, visit.window, visit.centre or "", self._order)
 
         return self._act(person, change)
+
+    @staticmethod
+    def _told_before(p: Person, key: Key, outcome: str, reason: str | None, on: date | None) -> bool:
+        """The same action with the same data once more changes nothing."""
+        d = p.decisions.get(key)
+        return d is not None and (d.outcome, d.reason, d.completed_on) == (outcome, reason, on)
 
     def reopen(self, person: str, key: Key) -> Answer:
         """Takes a person's decision back; what planning closed stays closed."""
@@ -308,6 +318,10 @@ def is_compared(p: Person, key: Key, visit: Visit, today: date) -> bool:
     is_later = key[2][0] == "Y" and int(key[2][1:]) > 15
     is_kept = visit.given or visit.decided or (p.is_void(key) and key[1] != ONLY)
     return is_kept and not (is_later and (visit.outcome or visit.window.target > plus_months(today, 48)))
+
+
+def is_endless(p: Person) -> bool:
+    return any(PROTOCOLS[plan.protocol].endless for plan in plans(p))
 
 
 def iso(day: date | None) -> str | None:

@@ -31,8 +31,7 @@ async def follow_up(tx: Transaction, patient: UUID) -> JSON:
     unresolved = [a for a in await db_alerts.unresolved_of(tx, patient) if a.visit_id in shown]
     still_open = [v for v in visits if v["state"] in ("planned", "due", "overdue")]
     done = [v.completed_on for p in plans for v in p.visits if v.outcome is Outcome.COMPLETED and v.completed_on]
-    voided = {i.id for i in whole.infusions if i.voided}
-    ends = [p.ends_on for p in plans if p.purpose == Purpose.CARE.value and p.ends_on is not None and p.infusion_id not in voided]
+    ends = [p.ends_on for p in plans if p.purpose == Purpose.CARE.value and p.ends_on is not None]
     tx.saw("follow-up", [patient])
     return {
         "patient": cards.full_patient(whole.patient),

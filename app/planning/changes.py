@@ -128,8 +128,8 @@ def closings(facts: Facts, life: Life, plan: Wanted) -> list[Closing]:
 
 
 def hitting(window_end: date, closings: Sequence[Closing]) -> Closing | None:
-    """The first of the closings that reaches a window: it began after the window's end, or held on that day."""
-    return next((c for c in closings if window_end < c.since or c.until is None or window_end < c.until), None)
+    """The first of the closings that reaches a window: it had not ended on the window's last day."""
+    return next((c for c in closings if c.until is None or window_end < c.until), None)
 
 
 def closed_by(facts: Facts, protocols: Mapping[str, Protocol], plan: Plan, window_end: date) -> Closing | None:
@@ -158,7 +158,9 @@ def replan(facts: Facts, standing: Sequence[Plan], protocols: Mapping[str, Proto
     matches = _match(plans, standing, {i.id for i in facts.infusions if i.voided})
     kept = {id(plan) for plan in matches}
     return [_replanned(facts, known, plan, stands, protocols, today) for plan, stands in zip(plans, matches, strict=True)] + [
-        replace(plan, state="ended", visits=tuple(_dropped(facts, visit) for visit in plan.visits)) for plan in standing if id(plan) not in kept
+        replace(plan, state="ended", ends_on=None, visits=tuple(_dropped(facts, visit) for visit in plan.visits))
+        for plan in standing
+        if id(plan) not in kept
     ]
 
 

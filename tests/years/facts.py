@@ -1,6 +1,6 @@
 """What was told of a patient, and what follows from it: courses, plans, visits, status, centre. Part of tests/model.py.
 
-Everything is derived anew from the facts, slowly and plainly. A visit's key is (protocol, its plan's name, code).
+Everything is derived anew from the facts, slowly and plainly. A visit's key is (its plan's kind and name, code).
 """
 
 from collections.abc import Iterator, Mapping
@@ -86,9 +86,18 @@ class Plan:
     replaced_on: date | None
 
     @property
+    def kind(self) -> str:
+        return plan_kind(self.protocol)
+
+    @property
     def name(self) -> str:
         """In its visits' keys: the anchor, but a patient's only plan of a `never` protocol stays the same when its anchor changes."""
         return ONLY if PROTOCOLS[self.protocol].restart == "never" else self.anchor.ref
+
+
+def plan_kind(protocol: str) -> str:
+    """Care's plan of an infusion stays one plan when an older infusion, told later, gives it another protocol."""
+    return "care" if PROTOCOLS[protocol].restart == "last-infusion" else protocol
 
 
 class Closing(NamedTuple):
@@ -205,7 +214,7 @@ def plans(p: Person) -> list[Plan]:
 
 def anchor(p: Person, key: Key) -> Infusion:
     """The infusion from which a visit's plan is counted, or was."""
-    return next((plan.anchor for plan in plans(p) if (plan.protocol, plan.name) == key[:2]), p.infusions[0] if key[1] == ONLY else p.infusion(key[1]))
+    return next((plan.anchor for plan in plans(p) if (plan.kind, plan.name) == key[:2]), p.infusions[0] if key[1] == ONLY else p.infusion(key[1]))
 
 
 def rules(plan: Plan, today: date) -> Iterator[Rule]:
@@ -288,7 +297,7 @@ def visits_of(p: Person, today: date) -> dict[Key, Visit]:
         closing = closing_events(p, plan)
         for rule in rules(plan, today):
             days = window(rule, plan.anchor.infused_on, plan.anchor.discharged_on, p.birth_date)
-            now[plan.protocol, plan.name, rule.code] = marked(p, plan, days, closing)
+            now[plan.kind, plan.name, rule.code] = marked(p, plan, days, closing)
     for key in p.stood.keys() - now.keys():
         now[key] = Visit(p.stood[key].window, "cancelled", "entered-in-error", given=False)
     for key, d in p.decisions.items():

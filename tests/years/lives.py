@@ -49,6 +49,8 @@ def difference(ours: Any, theirs: Any, where: str = "") -> list[str]:
         for name, value in ours.items():
             found += difference(value, theirs.get(name, "absent"), f"{where}.{name}")
         return found
+    if isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        return [said for n, pair in enumerate(zip(ours, theirs, strict=True)) for said in difference(*pair, f"{where}.{n}")]
     return [] if ours == theirs else [f"{where[1:]}: model {ours!r}, other side {theirs!r}"]
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 
 from tests.model import Answer
-from tests.years.facts import ONLY, Key
+from tests.years.choices import START
+from tests.years.facts import ONLY, Key, plan_kind
 from tests.years.schedule import PROTOCOLS
 
 API = "/api/v1"
@@ -39,6 +40,7 @@ class Service:
         url: str = "",
     ) -> None:
         self.client, self.move_to_day, self.run_sweep, self.url = client, move_to_day, sweep, url
+        self.today = START
         self.people: dict[str, str] = {}
         self.numbers: dict[str, str] = {}
         self.infusions: dict[str, str] = {}
@@ -50,6 +52,7 @@ class Service:
     # -- looking
 
     async def move(self, day: date) -> None:
+        self.today = day
         await self.move_to_day(day)
         self.seen.clear()
         self.last = None
@@ -73,7 +76,7 @@ class Service:
     def key(self, visit: Mapping[str, Any]) -> Key:
         refs = {value: ref for ref, value in self.infusions.items()}
         is_only = PROTOCOLS[visit["protocol"]["code"]].restart == "never"
-        return (visit["protocol"]["code"], ONLY if is_only else refs[visit["infusion_id"]], visit["code"])
+        return (plan_kind(visit["protocol"]["code"]), ONLY if is_only else refs[visit["infusion_id"]], visit["code"])
 
     async def look(self, person: str) -> dict[str, Any]:
         found = await self.follow_up(person)
@@ -237,7 +240,7 @@ class Service:
     async def _contact(self, person: str, key: Key, channel: str, outcome: str | None, on: date) -> httpx.Response:
         body: dict[str, Any] = {"channel": channel, "outcome": outcome, "contacted_on": plain(on)}
         if outcome is None:
-            body = {"contacted_on": plain(on), "remind_on": plain(on + timedelta(days=7))}
+            body = {"contacted_on": plain(on), "remind_on": plain(max(on + timedelta(days=7), self.today))}
         return await self._to_visit("contacts", person, key, body, is_versioned=False)
 
     async def _report(self, person: str, kind: str, on: date, centre: str | None = None, entered_in_error: bool | None = None) -> httpx.Response:

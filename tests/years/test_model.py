@@ -31,7 +31,7 @@ def an_infusion(model: Model, ref: str, infused_on: str, discharged_on: str | No
 
 
 def ltfu(code: str, ref: str = "i0") -> Key:
-    return ("ltfu-15y", ref, code)
+    return ("care", ref, code)
 
 
 def done(model: Model, *visits: tuple[Key, str]) -> None:
@@ -39,13 +39,13 @@ def done(model: Model, *visits: tuple[Key, str]) -> None:
         assert model.complete("p", key, D(on)) == ("ok",), key
 
 
-def found(model: Model, protocol: str = "ltfu-15y", ref: str = "i0") -> dict[str, str]:
+def found(model: Model, kind: str = "care", ref: str = "i0") -> dict[str, str]:
     """Code -> outcome and reason of one plan's visits, or the open state."""
     shown = model.look("p")["visits"]
     return {
         key[2]: f"{shown['/'.join(key)]['state']} {shown['/'.join(key)]['reason'] or ''}".strip()
         for key in model.visits("p")
-        if key[:2] == (protocol, ref)
+        if key[:2] == (kind, ref)
     }
 
 
@@ -170,7 +170,7 @@ def test_a_product_of_another_class_replaces_nothing() -> None:
     model = a_patient(("2021-05-04", "2021-05-18"), today="2026-01-14")
     assert an_infusion(model, "aav", "2026-01-14", product="etranacogene-dezaparvovec") == ("ok",)
     assert "cancelled" not in {v.outcome for v in model.visits("p").values()}
-    assert {key[0] for key in model.visits("p")} == {"ltfu-15y", "aav-15y"}
+    assert {key[:2] for key in model.visits("p")} == {("care", "i0"), ("care", "aav")}
 
 
 def test_a_death_leaves_missed_what_was_missed() -> None:
@@ -182,7 +182,7 @@ def test_a_death_leaves_missed_what_was_missed() -> None:
     assert Counter(found(model).values()) == {"completed": 2, "missed closed-before-death": 1, "cancelled deceased": 13}
 
 
-@pytest.mark.parametrize(("seen_on", "serves"), [("2026-03-10", {"ltfu-15y", "cibmtr-15y"}), ("2026-02-20", {"ltfu-15y"})])
+@pytest.mark.parametrize(("seen_on", "serves"), [("2026-03-10", {"care", "cibmtr-15y"}), ("2026-02-20", {"care"})])
 def test_one_day_may_serve_several_plans(seen_on: str, serves: set[str]) -> None:
     model = a_patient(("2025-03-04", "2025-03-18"), today=seen_on, consented=("cibmtr-15y",))
     due = {key[0] for key, visit in model.visits("p").items() if key[2] == "Y01" and visit.window.start <= D(seen_on) <= visit.window.end}
@@ -219,7 +219,7 @@ def test_nearer_to_the_next_visit_is_asked() -> None:
     assert ((seen - y01).days, (y02 - seen).days) == (220, 145)
     assert model.complete("p", ltfu("Y01"), seen) == ("refused", "nearer_to_next")
     assert model.complete("p", ltfu("Y01"), seen, ("nearer_to_next",)) == ("ok",)
-    assert model.look("p")["visits"]["ltfu-15y/i0/Y01"]["on_time"] is False
+    assert model.look("p")["visits"]["care/i0/Y01"]["on_time"] is False
 
 
 def test_a_child_is_handed_over_at_eighteen() -> None:
@@ -287,7 +287,7 @@ def test_a_loss_needs_three_attempts_by_two_channels_and_quiets_the_alerts() -> 
     assert set(model.look("p")["alerts"].values()) == {"acknowledged"}
     done(model, (ltfu("Y02"), "2025-05-20"))
     assert model.status("p") == "in-follow-up"
-    assert model.look("p")["alerts"] == {"ltfu-15y/i0/W4": "acknowledged", "ltfu-15y/i0/Y01": "open"}
+    assert model.look("p")["alerts"] == {"care/i0/W4": "acknowledged", "care/i0/Y01": "open"}
     assert [event[2] for event in model.told if event[1] == ltfu("Y01")] == ["visit.overdue", "alert.acknowledged", "alert.reopened"]
 
 
@@ -297,7 +297,7 @@ def test_what_is_overdue_raises_its_alert_when_the_patient_is_no_longer_followed
     model.report("p", "followed-elsewhere", model.today)
     assert (model.look("p")["alerts"], found(model)["Y01"]) == ({}, "overdue")
     model.report("p", "reinstated", model.today)
-    assert set(model.look("p")["alerts"]) == {f"ltfu-15y/i0/{code}" for code in ("W4", "Y01", "Y02")}
+    assert set(model.look("p")["alerts"]) == {f"care/i0/{code}" for code in ("W4", "Y01", "Y02")}
 
 
 @pytest.mark.parametrize(("in_error", "years"), [(True, {"missed"}), (False, {"cancelled withdrawn"})])
@@ -331,7 +331,7 @@ def test_a_corrected_death_is_judged_anew_and_taken_back_altogether() -> None:
 
 def test_a_moved_window_keeps_a_booking_inside_it_and_drops_one_outside() -> None:
     model = a_patient(("2025-03-04", None), today="2025-03-20")
-    key = "ltfu-15y/i0/W4"
+    key = "care/i0/W4"
     model.book("p", ltfu("W4"), D("2025-05-20"))
     model.correct("p", "i0", infused_on=D("2025-03-05"))
     assert model.look("p")["visits"][key]["booked_on"] == "2025-05-20"
@@ -341,7 +341,7 @@ def test_a_moved_window_keeps_a_booking_inside_it_and_drops_one_outside() -> Non
 
 def test_a_booking_returns_when_the_mark_goes() -> None:
     model = a_patient(("2025-03-04", "2025-03-18"), today="2026-02-20")
-    key = "ltfu-15y/i0/Y01"
+    key = "care/i0/Y01"
     model.book("p", ltfu("Y01"), D("2026-03-02"))
     model.report("p", "withdrawn", D("2026-02-20"))
     assert model.look("p")["visits"][key]["booked_on"] is None
