@@ -6,7 +6,8 @@ from dataclasses import fields
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, select, update
+import orjson
+from sqlalchemy import bindparam, insert, select, text, update
 
 from app.db.tables import plans, visits
 from app.db.transaction import Transaction
@@ -28,6 +29,9 @@ _CHANGE_VISIT = (
     .where(visits.c.id == bindparam("b_id"), visits.c.version == bindparam("b_version"))
     .values({name: bindparam(name) for name in [*VISIT_FIELDS[1:], *_DENORMAL, "changed_at"]})
 )
+_INSERT_VISITS = insert(visits)
+# PostgreSQL takes many rows fastest as one value: the driver would send a list of parameters as so many statements.
+_INSERT_VISITS_AS_ONE = text("INSERT INTO visits SELECT * FROM json_populate_recordset(NULL::visits, CAST(:rows AS json))")
 _FLAG = update(visits).where(visits.c.id == bindparam("b_id")).values(alert_after=bindparam("alert_after"))
 
 
@@ -69,7 +73,10 @@ async def add_visits(tx: Transaction, patient: UUID, new: Sequence[tuple[Plan, V
     if new:
         common = {"patient_id": patient, "changed_at": tx.now}
         rows = [_visit_values(plan, visit) | common | {"plan_id": plan.id, "purpose": plan.purpose} for plan, visit in new]
-        await tx.run(insert(visits), rows)
+        if tx.db.dialect == "sqlite":
+            await tx.run(_INSERT_VISITS, rows)
+        else:
+            await tx.run(_INSERT_VISITS_AS_ONE, {"rows": orjson.dumps(rows).decode()})
 
 
 async def change(tx: Transaction, changed: Sequence[Plan]) -> None:
