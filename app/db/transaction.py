@@ -118,6 +118,8 @@ class Transaction:
             raise RuntimeError("a reading transaction does not write")
         if self._conn is None:  # a read that is answered from what is shared (the head row) needs no connection
             self._conn = await self._stack.enter_async_context(self.db.read.connect())
+        if isinstance(params, Sequence) and len(params) == 1:
+            params = params[0]  # PostgreSQL's driver sends a list, even of one, in a pipeline of its own
         return await self._conn.execute(statement, params)
 
     # ---- what is told at the end ----
