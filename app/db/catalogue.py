@@ -12,6 +12,8 @@ from app.planning import protocol
 from app.planning.protocol import Protocol
 
 KEPT_SECONDS: Final = 1.0
+_VERSION = tables.protocols.c.code, tables.protocols.c.version, tables.protocols.c.loaded_at
+_VERSIONS, _BODIES = select(*_VERSION).order_by(tables.protocols.c.version), select(*_VERSION, tables.protocols.c.body)
 
 
 async def centres(tx: Transaction) -> Sequence[dict[str, Any]]:
@@ -46,11 +48,10 @@ async def products(tx: Transaction) -> Sequence[dict[str, Any]]:
 
 async def protocols(tx: Transaction) -> Mapping[str, Protocol]:
     """The newest version of each protocol under its code, and every version under `code@version`."""
-    stored = tables.protocols.c
-    versions = [tuple(row) for row in await tx.all(select(stored.code, stored.version, stored.loaded_at).order_by(stored.version))]
+    versions = [tuple(row) for row in await tx.all(_VERSIONS)]
     parsed = tx.db.protocols
     if not parsed.keys() >= set(versions):
-        for *version, body in await tx.all(select(stored.code, stored.version, stored.loaded_at, stored.body)):
+        for *version, body in await tx.all(_BODIES):
             if tuple(version) not in parsed:
                 parsed[tuple(version)] = protocol.parse(body)
     newest = {version[0]: parsed[version] for version in versions}

@@ -125,6 +125,8 @@ def _engine(url: str, *, pool_size: int, patience: float = PATIENCE, reading: bo
     parsed = make_url(url)
     sqlite = parsed.get_backend_name() == "sqlite"
     options: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True} if reading else {}
+    # How many rows a statement wrote is asked for after its cursor has gone.
+    options["execution_options"] = {"preserve_rowcount": True}
     engine = create_async_engine(
         parsed,
         pool_size=pool_size,

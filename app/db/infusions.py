@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy import Select, bindparam, func, insert, select, update
 
 from app.db.scope import cut
 from app.db.tables import infusions, plans, products
@@ -65,6 +65,10 @@ class InfusionFilter:
 
 _OWN = [f.name for f in fields(InfusionRow)][:-3]
 _COLUMNS = (*[infusions.c[name] for name in _OWN], products.c.plan_class, products.c.infusions_per_course, products.c.protocol)
+_INSERT = insert(infusions)
+_REQUEST = select(infusions.c.id, infusions.c.version, infusions.c.patient_id, infusions.c.centre, infusions.c.request).where(
+    infusions.c.source_system == bindparam("system"), infusions.c.source_id == bindparam("number")
+)
 
 
 def _select() -> Select[Any]:
@@ -99,8 +103,7 @@ async def of_patient(tx: Transaction, patient: UUID) -> list[InfusionRow]:
 async def request_of(tx: Transaction, system: str, number: str) -> tuple[UUID, int, UUID, str, dict[str, Any]] | None:
     """Id, version, patient, centre and the normalised request of the infusion that a sender knows by this id. Not cut: the natural key is unique
     in the service; the caller's centre is compared before anything is told."""
-    columns = (infusions.c.id, infusions.c.version, infusions.c.patient_id, infusions.c.centre, infusions.c.request)
-    row = await tx.first(select(*columns).where(infusions.c.source_system == system, infusions.c.source_id == number))
+    row = await tx.first(_REQUEST, {"system": system, "number": number})
     return None if row is None else (*row[:4], tx.keys.open(row[4], f"infusion:{row[0]}"))
 
 
@@ -140,7 +143,7 @@ async def to_extend(tx: Transaction, today: date, limit: int) -> list[UUID]:
 async def add(tx: Transaction, infusion: InfusionRow, request: dict[str, Any] | None) -> None:
     """Stores a new infusion with the normalised request that a repeated one is compared with."""
     sealed = None if request is None else tx.keys.seal(request, f"infusion:{infusion.id}")
-    await tx.run(insert(infusions), _values(infusion) | {"request": sealed, "changed_at": tx.now})
+    await tx.run(_INSERT, _values(infusion) | {"request": sealed, "changed_at": tx.now})
 
 
 async def remember(tx: Transaction, infusion: UUID, request: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import insert, literal, select, union_all, update
+from sqlalchemy import bindparam, insert, literal, select, union_all, update
 
 from app.db.scope import cut
 from app.db.tables import infusions, patient_events, patient_identifiers, patients
@@ -57,6 +57,8 @@ _PATIENT = (
     patients.c.responsible_centre,
     patients.c.registered_at,
 )
+_INSERT, _INSERT_NUMBER = insert(patients), insert(patient_identifiers)
+_BY_NUMBER = select(patient_identifiers.c.patient_id).where(patient_identifiers.c.blind.in_(bindparam("blinds", expanding=True))).distinct()
 
 
 def _opened(tx: Transaction, row: AnyRow) -> PatientRow:
@@ -99,8 +101,7 @@ async def first_opens(tx: Transaction) -> None:
 async def by_number(tx: Transaction, numbers: Iterable[tuple[str, str]]) -> list[UUID]:
     """The patients who carry one of these numbers (system, canonical value), whoever is responsible: numbers are unique in the service (rule 11),
     so this one question is not cut; what the caller may be shown of the patient is decided by those who ask."""
-    blinds = [tx.keys.blind(system, value) for system, value in numbers]
-    rows = await tx.all(select(patient_identifiers.c.patient_id).where(patient_identifiers.c.blind.in_(blinds)).distinct())
+    rows = await tx.all(_BY_NUMBER, {"blinds": [tx.keys.blind(system, value) for system, value in numbers]})
     return [row[0] for row in rows]
 
 
@@ -116,7 +117,7 @@ async def lock_known(tx: Transaction, patient: UUID) -> PatientRow:
 async def add(tx: Transaction, patient: PatientRow) -> None:
     """Stores a new patient with the numbers in `person["identifiers"]`."""
     await tx.run(
-        insert(patients),
+        _INSERT,
         {
             "id": patient.id,
             "version": patient.version,
@@ -136,7 +137,7 @@ async def add_numbers(tx: Transaction, patient: UUID, numbers: Sequence[tuple[st
     """Makes the numbers findable."""
     if numbers:
         rows = [{"blind": tx.keys.blind(system, value), "patient_id": patient, "system": system} for system, value in numbers]
-        await tx.run(insert(patient_identifiers), rows)
+        await tx.run(_INSERT_NUMBER, rows)
 
 
 async def change(tx: Transaction, patient: PatientRow) -> None:

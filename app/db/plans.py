@@ -29,7 +29,7 @@ _CHANGE_VISIT = (
     .where(visits.c.id == bindparam("b_id"), visits.c.version == bindparam("b_version"))
     .values({name: bindparam(name) for name in [*VISIT_FIELDS[1:], *_DENORMAL, "changed_at"]})
 )
-_INSERT_VISITS = insert(visits)
+_INSERT_PLAN, _INSERT_VISITS = insert(plans), insert(visits)
 # PostgreSQL takes many rows fastest as one value: the driver would send a list of parameters as so many statements.
 _INSERT_VISITS_AS_ONE = text("INSERT INTO visits SELECT * FROM json_populate_recordset(NULL::visits, CAST(:rows AS json))")
 _FLAG = update(visits).where(visits.c.id == bindparam("b_id")).values(alert_after=bindparam("alert_after"))
@@ -65,7 +65,7 @@ def _visit_values(plan: Plan, visit: Visit) -> dict[str, Any]:
 async def add(tx: Transaction, patient: UUID, new: Sequence[Plan]) -> None:
     """Stores new plans, without their visits."""
     if new:
-        await tx.run(insert(plans), [_plan_values(plan) | {"patient_id": patient, "changed_at": tx.now} for plan in new])
+        await tx.run(_INSERT_PLAN, [_plan_values(plan) | {"patient_id": patient, "changed_at": tx.now} for plan in new])
 
 
 async def add_visits(tx: Transaction, patient: UUID, new: Sequence[tuple[Plan, Visit]]) -> None:

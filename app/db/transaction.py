@@ -102,7 +102,7 @@ class Transaction:
         """Writes; answers how many rows. A list of parameters is one execution for all (the fast way to insert); an empty one is none."""
         if isinstance(params, Sequence) and not params:
             return 0
-        count = (await self._execute(statement.execution_options(preserve_rowcount=True), params)).rowcount
+        count = (await self._execute(statement, params)).rowcount
         self.dirty |= count != 0
         return count
 
@@ -183,9 +183,9 @@ class Transaction:
 
     async def finish(self) -> None:
         """All but COMMIT of a writing transaction's end. An act that wrote nothing leaves the head row where it is."""
-        await self.run(insert(tables.history), self._history)
+        await self.run(_ADD_HISTORY, self._history)
         if seen := self.access_rows():
-            await self._execute(insert(tables.access_log), seen)
+            await self._execute(_ADD_ACCESS, seen)
         events = len(self._events) + sum(n.count for n in self._numbered)
         if not (self.dirty or events):
             return
@@ -195,7 +195,7 @@ class Transaction:
         seq = self.head.last_seq - events + 1
         if self._events:
             rows = [_event_row(event, seq + n, self.head.last_at) for n, event in enumerate(self._events)]
-            await self._execute(insert(tables.events), rows)
+            await self._execute(_ADD_EVENTS, rows)
             seq += len(rows)
         for numbered in self._numbered:
             made = await self._execute(numbered.statement, {**numbered.params, "first_seq": seq, "at": self.head.last_at})
@@ -227,6 +227,7 @@ def _raise_head(next_at: Any) -> Executable:
     return moved.returning(head.epoch, head.last_seq, head.last_at)
 
 
+_ADD_HISTORY, _ADD_ACCESS, _ADD_EVENTS = insert(tables.history), insert(tables.access_log), insert(tables.events)
 _NOW = bindparam("now", type_=Instant())
 _LAST = tables.feed_head.c.last_at
 _RAISE_HEAD: Mapping[str, Executable] = {
