@@ -152,7 +152,8 @@ async def page(
 ) -> list[ListedVisit]:
     """At most `limit` visits of the centres (the caller's own, as given), by window end, then id, after the given place."""
     query = _page(wanted, tuple(centres), tx.actor.centres, today, after, limit)
-    return [] if query is None else [_listed(tx, row) for row in await tx.all(query)]
+    opened: dict[UUID, PatientRow] = {}
+    return [] if query is None else [_listed(tx, row, opened) for row in await tx.all(query)]
 
 
 # The same list is asked for again and again: its statement is made once for a day, a filter and a place.
@@ -189,12 +190,14 @@ async def count(tx: Transaction, wanted: DueFilter, centres: Sequence[str], toda
     return sum([await tx.scalar(branch) for branch in branches])
 
 
-def _listed(tx: Transaction, row: AnyRow) -> ListedVisit:
+def _listed(tx: Transaction, row: AnyRow, opened: dict[UUID, PatientRow]) -> ListedVisit:
+    """A row of the list; `opened` holds the patients of the rows before it, so that each is opened once."""
     own = len(VISIT_FIELDS)
     plan, infusion, code, version, patient, p_version, sealed, *rest, had_contact, after_a_lapse = row[own:]
-    person = tx.keys.open(sealed, about(patient))
-    listed = PatientRow(patient, p_version, person, *rest)
-    return ListedVisit(to_visit(row[:own]), plan, infusion, code, version, listed, had_contact, bool(after_a_lapse))
+    known = opened.get(patient)
+    if known is None:
+        known = opened[patient] = PatientRow(patient, p_version, tx.keys.open(sealed, about(patient)), *rest)
+    return ListedVisit(to_visit(row[:own]), plan, infusion, code, version, known, had_contact, bool(after_a_lapse))
 
 
 async def patient_of(tx: Transaction, visit: UUID) -> UUID | None:

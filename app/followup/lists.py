@@ -31,16 +31,18 @@ async def due(tx: Transaction, wanted: DueFilter, ask: Ask) -> Page:
         after = ask.after[0], ask.after[1]
     rows = await db_visits.page(tx, wanted, centres, ask.as_of_date, after, ask.limit + 1)
     shown = rows[: ask.limit]
+    people = {row.patient.id: row.patient for row in shown}
     protocols = await catalogue.versions(tx, {f"{row.protocol_code}@{row.protocol_version}" for row in shown})
     contacts = await db_visits.contacted(tx, list({row.patient.id for row in shown if row.had_contact}))
-    tx.saw("due list", {row.patient.id for row in shown})
+    tx.saw("due list", people)
+    told = {patient: cards.patient(row) for patient, row in people.items()}
     items: list[dict[str, Any]] = []
     for row in shown:
         protocol = protocols[f"{row.protocol_code}@{row.protocol_version}"]
         item = views.visit(protocol, row.visit, row.patient.id, row.plan_id, row.infusion_id, ask.as_of_date)
-        item["patient"] = cards.patient(row.patient)
-        had = contacts.get(row.patient.id, NO_CONTACTS)
-        contact = had.latest.get(row.visit.id) if row.visit.id else None
+        item["patient"] = told[row.patient.id]
+        had = contacts.get(row.patient.id, NO_CONTACTS) if row.had_contact else NO_CONTACTS
+        contact = had.latest.get(row.visit.id) if row.had_contact and row.visit.id else None
         item["last_contact"] = views.contact(contact) if contact else None
         before = Outcome.MISSED if row.after_a_lapse and row.visit.window_end < ask.as_of_date else None
         item["needs_decision"] = needs_decision(row.visit.window, before, had.attempts, ask.as_of_date) if row.visit.is_open else None

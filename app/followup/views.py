@@ -19,7 +19,7 @@ def visit(protocol: Protocol, visit: Visit, patient: UUID, plan_id: UUID | None,
     """One visit on a local day; `protocol` is the version that its plan follows. A visit that the plan keeps from a protocol followed before has
     its code as label."""
     rule = protocol.rule(visit.code)
-    done = visit.completed_on
+    done, window = visit.completed_on, visit.window
     return {
         "id": visit.id,
         "version": visit.version,
@@ -40,8 +40,8 @@ def visit(protocol: Protocol, visit: Visit, patient: UUID, plan_id: UUID | None,
         "window_end": visit.window_end,
         "suggested_on": visit.suggested_on,
         "report_due_on": visit.report_due_on,
-        "state": state(visit.outcome, visit.window, today).value,
-        "days_overdue": days_overdue(visit.outcome, visit.window, today),
+        "state": state(visit.outcome, window, today).value,
+        "days_overdue": days_overdue(visit.outcome, window, today),
         "booked_on": visit.shown_booking,
         "completed_on": done,
         "completed_mode": visit.completed_mode,

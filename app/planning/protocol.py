@@ -102,9 +102,11 @@ class Protocol:
 
     def rule(self, code: str) -> VisitRule | None:
         """The rule of a visit code; of a protocol without end, also of a year behind the written ones. None for a code of another protocol."""
-        written = next((rule for rule in self.rules if rule.code == code), None)
-        if written or not self.endless:
-            return written
+        for rule in self.rules:
+            if rule.code == code:
+                return rule
+        if not self.endless:
+            return None
         was = self.rules[-1].offset.years or 0
         stem = self.rules[-1].code.removesuffix(_two_digits(was))
         year = code.removeprefix(stem)
