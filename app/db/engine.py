@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
+import orjson
 import structlog
 from sqlalchemy import event, exc, func, insert, select, text
 from sqlalchemy.engine import URL, Connection, ExceptionContext, make_url
@@ -41,6 +42,9 @@ _NETWORK: Final = {"application_name": "follow-up", "connect_timeout": 5, "tcp_u
 # Read-only (a standby that was a primary), idle too long in a transaction: psycopg has no class of their own for what only time mends.
 _PASSING_STATES: Final = frozenset({"25006", "25P03"})
 
+_LOG: Final = insert(tables.access_log)
+# PostgreSQL takes many rows fastest as one value: the driver would send a list of parameters as so many statements.
+_LOG_AS_ONE: Final = text("INSERT INTO access_log SELECT * FROM json_populate_recordset(NULL::access_log, CAST(:rows AS json))")
 _HEAD: Final = select(tables.feed_head.c.epoch, tables.feed_head.c.last_seq, tables.feed_head.c.last_at)
 
 
@@ -70,8 +74,12 @@ class Database:
 
     async def _log_access(self, waiting: Sequence[Sequence[Mapping[str, Any]]]) -> None:
         """Rows of the access log of requests in flight: one execution, one commit."""
+        rows = [dict(row) for rows in waiting for row in rows]
         async with self.write.begin() as connection:
-            await connection.execute(insert(tables.access_log), [dict(row) for rows in waiting for row in rows])
+            if self.dialect == "sqlite":
+                await connection.execute(_LOG, rows)
+            else:
+                await connection.execute(_LOG_AS_ONE, {"rows": orjson.dumps(rows).decode()})
 
     async def _look_at_head(self, waiting: Sequence[None]) -> tuple[int, int, datetime]:
         """Epoch, last number and last instant of the feed, for everybody who asked before the look."""
