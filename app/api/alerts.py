@@ -19,6 +19,20 @@ router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"], route_class=FeedRou
 After = Annotated[str, Query(max_length=100, description="`next_cursor` of the page before, `feed_cursor` of a snapshot, or `0`")]
 
 
+# Routes are looked through in this order: what systems poll comes first.
+@router.get("/events", dependencies=[Needs(Act.READ_ALERTS)], responses=answers.told(answers.Feed, *answers.LISTED, 410))
+async def poll_alerts(
+    read: ReadDep,
+    after: After = "0",
+    limit: Limit = 100,
+    type: parameters.EventTypes = None,  # noqa: A002 - the contract's word
+    centre: parameters.Code = None,
+) -> Response:
+    """The feed: events after a cursor in the order of their commits. The same cursor gives the same events for ever."""
+    types = frozenset(type.split(",")) if type else None
+    return await read.feed(lambda tx: alerts.poll(tx, after, limit, types, centre))
+
+
 @router.get("", dependencies=[Needs(Act.READ_ALERTS)], responses=answers.told(answers.AlertPage, *answers.LISTED))
 async def list_alerts(
     read: ReadDep,
@@ -35,19 +49,6 @@ async def list_alerts(
         return Page(found.page.items, found.page.next, found.page.total, {"feed_cursor": found.feed_cursor})
 
     return await read.page(snapshot, limit, cursor, count)
-
-
-@router.get("/events", dependencies=[Needs(Act.READ_ALERTS)], responses=answers.told(answers.Feed, *answers.LISTED, 410))
-async def poll_alerts(
-    read: ReadDep,
-    after: After = "0",
-    limit: Limit = 100,
-    type: parameters.EventTypes = None,  # noqa: A002 - the contract's word
-    centre: parameters.Code = None,
-) -> Response:
-    """The feed: events after a cursor in the order of their commits. The same cursor gives the same events for ever."""
-    types = frozenset(type.split(",")) if type else None
-    return await read.feed(lambda tx: alerts.poll(tx, after, limit, types, centre))
 
 
 @router.post(
