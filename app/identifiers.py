@@ -69,6 +69,12 @@ def normalise(system: str, value: str, today: date) -> Identifier:
     return Identifier(SAMORDNINGSNUMMER if added else PERSONNUMMER, digits)
 
 
+def system_of(written: str) -> str:
+    """The system that a number belongs to by the look of it: a reserve number has letters. A samordningsnummer is told from a personnummer by
+    `normalise`."""
+    return RESERVNUMMER if any(sign.isalpha() for sign in written) else PERSONNUMMER
+
+
 def birth_date(identifier: Identifier) -> date | None:
     """The local day of birth that stands in the number; None for a reserve number. The person's own may differ (domain.md 6)."""
     if identifier.system == RESERVNUMMER:

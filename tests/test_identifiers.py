@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.identifiers import Identifier, InvalidIdentifier, birth_date, full, masked, normalise
+from app.identifiers import Identifier, InvalidIdentifier, birth_date, full, masked, normalise, system_of
 
 TODAY = date(2026, 11, 23)
 
@@ -49,6 +49,18 @@ def test_a_samordningsnummer_is_known_by_its_day_whatever_system_is_named():
     assert normalise("personnummer", "19600589-9916", TODAY) == number
     assert normalise("samordningsnummer", "600589-9916", TODAY) == number
     assert birth_date(number) == date(1960, 5, 29)
+
+
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [
+        *[(written, "198112289874") for written in ("811228-9874", "198112289874", "8112289874", "81 12 28 98 74")],
+        ("600589-9916", "196005899916"),
+        ("2212ab 34-56xy", "2212AB34-56XY"),
+    ],
+)
+def test_a_number_alone_tells_its_system(written, number):
+    assert normalise(system_of(written), written, TODAY).value == number
 
 
 @pytest.mark.parametrize("system", ["reservnummer", "http://electronichealth.se/identifier/nationelltReservnummer"])

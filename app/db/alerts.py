@@ -86,6 +86,15 @@ async def count(tx: Transaction, states: Collection[str], centre: str | None) ->
     return int(await tx.scalar(_wanted(select(func.count()).select_from(tables.alerts), tx, states, centre)))
 
 
+async def protocols_of(tx: Transaction, visits: Collection[UUID]) -> dict[UUID, str]:
+    """Which protocol these visits follow, as `code@version`, of those that the caller may see."""
+    if not visits:
+        return {}
+    own = tables.visits.c
+    rows = await tx.all(cut(select(own.id, own.protocol_code, own.protocol_version), tx, tables.visits).where(own.id.in_(visits)))
+    return {visit: f"{code}@{version}" for visit, code, version in rows}
+
+
 def _wanted(query: Select[*tuple[Any, ...]], tx: Transaction, states: Collection[str], centre: str | None) -> Select[*tuple[Any, ...]]:
     query = cut(query, tx, tables.alerts).where(alerts.state.in_(sorted(states)))
     if "resolved" not in states:

@@ -7,9 +7,11 @@ from uuid import UUID
 from app.actor import Act
 from app.db import alerts as db_alerts
 from app.db import feed
+from app.db import patients as db_patients
 from app.db.alerts import AlertRow
 from app.db.transaction import Transaction
 from app.errors import BadCursor, Conflict, CursorExpired, NotFound
+from app.followup import cards, catalogue
 from app.followup.commands import Ask, Page, Reason
 
 JSON = dict[str, Any]
@@ -81,6 +83,39 @@ async def snapshot(tx: Transaction, states: frozenset[str], centre: str | None, 
     place = (shown[-1].id,) if len(rows) > ask.limit else None
     total = await db_alerts.count(tx, states, centre) if ask.count else None
     return Snapshot(Page([told(row) for row in shown], place, total), f"{head.epoch}.{head.last_seq}")
+
+
+async def overview(tx: Transaction, state: str, centre: str | None, limit: int) -> JSON:
+    """At most `limit` alerts in one state, oldest first, each with its patient and the visit's label, and how many there are in each state.
+    Raises NotYourCentre."""
+    tx.actor.must(Act.READ_ALERTS)
+    if centre is not None:
+        tx.actor.must_belong_to(centre)
+    rows = await db_alerts.page(tx, {state}, centre, None, limit)
+    counts = {name: await db_alerts.count(tx, {name}, centre) for name in ("open", "acknowledged")}
+    return {"items": await _with_patients(tx, rows), "counts": counts}
+
+
+async def get(tx: Transaction, alert: UUID) -> JSON:
+    """One alert with its patient and the visit's label. Raises NotFound."""
+    tx.actor.must(Act.READ_ALERTS)
+    row = await db_alerts.lock(tx, alert)
+    if row is None:
+        raise NotFound("There is no such alert among those that you may see.")
+    return (await _with_patients(tx, [row]))[0]
+
+
+async def _with_patients(tx: Transaction, rows: list[AlertRow]) -> list[JSON]:
+    people = await db_patients.many(tx, list({row.patient_id for row in rows}))
+    follows = await db_alerts.protocols_of(tx, [row.visit_id for row in rows])
+    protocols = await catalogue.versions(tx, frozenset(follows.values()))
+    tx.saw("alerts", people)
+    items = []
+    for row in rows:
+        rule = protocols[follows[row.visit_id]].rule(row.code)
+        label = rule.label if rule else {"sv": row.code, "en": row.code}
+        items.append(told(row) | {"patient": cards.patient(people[row.patient_id]), "label": label})
+    return items
 
 
 @dataclass(frozen=True, slots=True)

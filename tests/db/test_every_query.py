@@ -51,6 +51,7 @@ QUESTIONS: Mapping[str, Callable[[World], tuple[Any, ...]]] = {
     "alerts.count": lambda w: (["open"], None),
     "alerts.lock": lambda w: (w.alert,),
     "alerts.page": lambda w: (["open"], None, None, 10),
+    "alerts.protocols_of": lambda w: ([w.chart.visits["Y01"]],),
     "feed.page": lambda w: (0, 10),
     "figures.by_context": lambda w: (FIGURES,),
     "figures.completeness": lambda w: (FIGURES,),
