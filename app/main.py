@@ -11,21 +11,29 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 
+from app.access.sessions import Sessions
 from app.access.tokens import Tokens
 from app.api import alerts, catalogue, demo, figures, infusions, operations, patients, visits, work
 from app.clock import Clock
 from app.db.engine import Database
 from app.http import log
+from app.http.browser import Smaller, WhoBrowses
 from app.http.deps import refuse_undeclared
 from app.http.middleware import Limits, Outermost, StrictJson, WhoCalls
 from app.http.problems import HANDLERS
+from app.pages import alerts as alerts_page
+from app.pages import assets, due_list, due_print, infusion, login
+from app.pages import demo as demo_page
+from app.pages import patients as patients_page
 from app.settings import Settings
 
 # Addresses are looked through in this order: what is asked most often comes first.
 ROUTERS: Final = (alerts, visits, infusions, patients, figures, catalogue, work)
+PAGES: Final = (due_list, due_print, patients_page, infusion, alerts_page, login, assets)
 # How many operations declare their act: a guard that found none would be content for ever.
-DECLARED: Final = 33
-DECLARED_BY_THE_DEMO: Final = 2
+# Of the API and of pages, each also in the demo.
+API, API_OF_THE_DEMO, OF_PAGES, OF_PAGES_OF_THE_DEMO = 33, 2, 20, 2
+OPEN: Final = operations.PATHS | login.OPEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +49,9 @@ class House:
 def create_app(house: House) -> FastAPI:
     """The application. Raises RuntimeError when a route does not declare who may call it. Whoever made the database closes it."""
     registry = CollectorRegistry()
-    tokens = Tokens(house.db, house.clock, demo=house.demo or house.settings.demo_tokens)
+    fixed = house.demo or house.settings.demo_tokens
+    tokens = Tokens(house.db, house.clock, demo=fixed)
+    sessions = Sessions(house.db, house.clock, tokens)
     app = FastAPI(
         title="Follow-up",
         version=version("follow-up"),
@@ -57,15 +67,19 @@ def create_app(house: House) -> FastAPI:
             Middleware(Outermost, registry=registry, open_headers=operations.HEADERS),
             Middleware(Limits),
             Middleware(WhoCalls, authenticate=tokens.actor, per_second=house.settings.rate_per_second),
+            Middleware(WhoBrowses, found=sessions.found, open_paths=OPEN),
             Middleware(StrictJson),
+            Middleware(Smaller),
         ],
     )
     app.state.db, app.state.clock, app.state.sweep_minutes = house.db, house.clock, house.settings.sweep_minutes
     app.state.jobs = set()
     app.state.figures = operations.Figures(registry)
-    for room in (*ROUTERS, *([demo] if house.demo else []), operations):
+    app.state.sessions, app.state.demo, app.state.one_click = sessions, house.demo, fixed
+    for room in (*ROUTERS, *PAGES, *([demo, demo_page] if house.demo else []), operations):
         app.include_router(room.router)
-    app.state.acts = refuse_undeclared(app, open_paths=operations.PATHS, number=DECLARED + (DECLARED_BY_THE_DEMO if house.demo else 0))
+    declared = API + OF_PAGES + (API_OF_THE_DEMO + OF_PAGES_OF_THE_DEMO if house.demo else 0)
+    app.state.acts = refuse_undeclared(app, open_paths=OPEN, number=declared)
     return app
 
 

@@ -1,55 +1,48 @@
-"""Operations: alive, ready, metrics, version, the OpenAPI document; and two plain pages. No token, and nothing about a person."""
+"""Operations: alive, ready, metrics, version, the OpenAPI document; and a plain page of it. No token, and nothing about a person."""
 
 from base64 import b64encode
 from hashlib import sha256
 from html import escape
-from time import monotonic
-from typing import Any
 
 from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from starlette.responses import HTMLResponse, Response
 
 from app.api import document
-from app.followup import figures, health
+from app.followup import health
 from app.followup.health import Health
 from app.http.call import Headers
 from app.http.conditional import answer
 from app.http.deps import OpenDep
 
 router = APIRouter(tags=["operations"], include_in_schema=False)
-PATHS = frozenset({"/", "/docs", "/livez", "/readyz", "/metrics", "/version", "/openapi.json"})
+PATHS = frozenset({"/docs", "/livez", "/readyz", "/metrics", "/version", "/openapi.json"})
 
 _STYLE = (
     "body{font:1rem/1.5 system-ui,sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b;background:#fff}"
-    "dt{float:left;clear:left;width:14rem}dd{margin:0 0 0 14rem;font-weight:600}code{background:#eee;padding:0 .25rem}"
-    ".late{border-left:.5rem solid #b3261e;padding-left:1rem}"
+    "code{background:#eee;padding:0 .25rem}"
 )
-# No script, no foreign file, one style that is known by its hash.
+# What pages may load: our own files only, and one style that is known by its hash.
 HEADERS: Headers = [
     (b"cache-control", b"no-store"),
+    (b"referrer-policy", b"same-origin"),
     (
         b"content-security-policy",
-        b"default-src 'none'; style-src 'sha256-"
+        b"default-src 'none'; script-src 'self'; style-src 'self' 'sha256-"
         + b64encode(sha256(_STYLE.encode()).digest())
-        + b"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        + b"'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     ),
 ]
 
 
-COUNTS_SECONDS = 10.0  # so long the start page shows the same counts, however often it is asked for
-
-
 class Figures:
-    """What /metrics tells of the worker, and the start page's last counts. One for each application."""
+    """What /metrics tells of the worker. One for each application."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
         self.last_sweep = Gauge("follow_up_last_sweep_timestamp_seconds", "When the last sweep ended (UTC)", registry=registry)
         self.raised = Gauge("follow_up_last_sweep_raised", "Alerts that the last sweep raised", registry=registry)
         self.late = Gauge("follow_up_sweep_late", "1 when the last sweep is older than two intervals", registry=registry)
-        self.counted_until = 0.0
-        self.counts: dict[str, Any] = {}
 
     def tell(self, found: Health) -> bytes:
         """The text for Prometheus."""
@@ -100,31 +93,6 @@ async def docs(request: Request) -> Response:
         for method, told in item.items()
     )
     return _page("The interface", f'<p>The whole of it for machines: <a href="/openapi.json">/openapi.json</a>.</p>{rows}')
-
-
-@router.get("/")
-async def start(tx: OpenDep, request: Request) -> Response:
-    """What this is, the day, the counts and the last sweep."""
-    kept: Figures = request.app.state.figures
-    found = await health.health(tx, request.app.state.sweep_minutes)
-    if kept.counted_until < monotonic():
-        kept.counts, kept.counted_until = dict(await figures.network(tx, None)), monotonic() + COUNTS_SECONDS
-    late = '<p class="late">The last sweep is late: lists are right, new alerts wait.</p>' if found.late else ""
-    swept = f"for {found.last_swept_on} at {found.last_sweep_at:%Y-%m-%d %H:%M} UTC" if found.last_sweep_at else "none yet"
-    facts = {
-        "Today": tx.today,
-        "Infusions": kept.counts["infusions"],
-        "Patients": kept.counts["patients"],
-        "Visits due": kept.counts["visits"]["due"],
-        "Visits overdue": kept.counts["visits"]["overdue"],
-        "Last sweep": swept,
-    }
-    told = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts.items())
-    return _page(
-        "Follow-up after gene and cell therapy",
-        f"{late}<p>An infusion in, fifteen years of visits out, overdue ones flagged. The pages for the ward come later; until then the service "
-        f'speaks JSON: <a href="/docs">the interface</a>.</p><dl>{told}</dl>',
-    )
 
 
 def _page(title: str, body: str) -> Response:

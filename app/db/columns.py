@@ -44,6 +44,11 @@ def new_id() -> UUID:
     return made
 
 
+def first_id(since: datetime) -> UUID:
+    """The least id that could have been made at an instant (UTC): rows with greater ids are younger."""
+    return UUID(int=(int(since.timestamp() * 1000) << 80) | (7 << 76) | (2 << 62))
+
+
 def whole_ms(instant: datetime) -> datetime:
     """The instant in UTC, cut to whole milliseconds, as it is stored. Raises ValueError for an instant without a zone."""
     if instant.tzinfo is None:

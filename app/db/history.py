@@ -9,8 +9,9 @@ from uuid import UUID
 from sqlalchemy import select
 
 from app.db import tables
+from app.db.columns import first_id
 from app.db.scope import cut
-from app.db.transaction import Transaction
+from app.db.transaction import AnyRow, Transaction
 
 history = tables.history.c
 
@@ -34,6 +35,11 @@ class HistoryRow:
 _TOLD = history.id, history.at, history.actor, history.role, history.unit, history.kind, history.object_id, history.act
 
 
+def _row(tx: Transaction, row: AnyRow) -> HistoryRow:
+    change = tx.keys.open(row.sealed, f"history:{row.id}")
+    return HistoryRow(*(*row[:-1], change["before"], change["after"]))
+
+
 async def of_patient(tx: Transaction, patient: UUID, after: UUID | None, limit: int, objects: Collection[str] | None = None) -> list[HistoryRow]:
     """The changes of a patient that the caller may see, newest first, from behind the row `after` on; of these objects only, when told."""
     query = cut(select(*_TOLD, history.sealed), tx, tables.history).where(history.patient_id == patient)
@@ -41,8 +47,14 @@ async def of_patient(tx: Transaction, patient: UUID, after: UUID | None, limit: 
         query = query.where(history.id < after)
     if objects is not None:
         query = query.where(history.object_id.in_(sorted(objects)))
-    found = []
-    for row in await tx.all(query.order_by(history.id.desc()).limit(limit)):
-        change = tx.keys.open(row.sealed, f"history:{row.id}")
-        found.append(HistoryRow(*(*row[:-1], change["before"], change["after"])))
-    return found
+    return [_row(tx, row) for row in await tx.all(query.order_by(history.id.desc()).limit(limit))]
+
+
+async def of_visits(tx: Transaction, since: datetime, limit: int, *, actor: str | None = None, visit: UUID | None = None) -> list[HistoryRow]:
+    """The changes of visits since an instant (UTC) that the caller may see, newest first; of one actor, or one visit, when told."""
+    query = cut(select(*_TOLD, history.sealed), tx, tables.history).where(history.id >= first_id(since), history.kind == "visit")
+    if actor is not None:
+        query = query.where(history.actor == actor)
+    if visit is not None:
+        query = query.where(history.object_id == str(visit))
+    return [_row(tx, row) for row in await tx.all(query.order_by(history.id.desc()).limit(limit))]

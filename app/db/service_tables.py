@@ -1,6 +1,6 @@
-"""What the service itself needs and may lose: tokens, jobs, the worker's last sweep, the demo's mark."""
+"""What the service itself needs and may lose: tokens, accounts, sessions, jobs, the worker's last sweep, the demo's mark."""
 
-from sqlalchemy import Boolean, Column, Date, Integer, String, Table, Text, Uuid
+from sqlalchemy import Boolean, Column, Date, ForeignKey, Integer, String, Table, Text, Uuid
 
 from app.db.columns import Instant
 from app.db.tables import metadata
@@ -16,6 +16,35 @@ tokens = Table(
     Column("scopes", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("revoked_at", Instant),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("username", String, nullable=False, unique=True),
+    Column("name", String, nullable=False),
+    Column("role", String, nullable=False),
+    Column("centres", Text, nullable=False),  # codes separated by a space; "all"
+    Column("password_hash", String, nullable=False),  # argon2id
+    Column("language", String, nullable=False),
+    Column("single_keys", Boolean, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("disabled_at", Instant),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", String, primary_key=True),  # SHA-256 of the cookie's 256-bit secret
+    Column("account_id", Uuid, ForeignKey("accounts.id")),
+    Column("demo_token", String),  # a session of the demo stands on one of its fixed tokens
+    Column("language", String, nullable=False),
+    Column("hide_names", Boolean, nullable=False),
+    Column("single_keys", Boolean, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("last_seen_at", Instant, nullable=False),
+    Column("ended_at", Instant),
 )
 
 imports = Table(

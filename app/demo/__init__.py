@@ -229,6 +229,11 @@ def _greet(address: str, today: date) -> None:
 Follow-up, the demo: {reached}
 Today is {today}. All patients are invented.
 
+The ward's pages, logged in by one click (on this machine only):
+  nurse        {reached}/login/demo?token=demo-nurse-lund
+  clinician    {reached}/login/demo?token=demo-clinician-lund
+  coordinator  {reached}/login/demo?token=demo-coordinator-lund
+
 Tokens (on this machine only, as "Authorization: Bearer TOKEN"):
   demo-nurse-CENTRE  demo-clinician-CENTRE  demo-coordinator-CENTRE  demo-integration-CENTRE
   demo-integration-all  demo-network  demo-auditor  demo-admin

@@ -1,6 +1,8 @@
 """Who has changed and who has read (patientdatalagen 2008:355; HSLF-FS 2016:40)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +12,18 @@ from app.db.transaction import Transaction
 from app.followup import cards, chart
 from app.followup.chart import Chart
 from app.followup.commands import Ask, Page
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of a visit: when (UTC), by whom, which act, and the fields before and after."""
+
+    visit: UUID
+    at: datetime
+    actor: str
+    act: str
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
 
 
 async def changes(tx: Transaction, patient: UUID, ask: Ask) -> Page:
@@ -43,6 +57,13 @@ async def changes(tx: Transaction, patient: UUID, ask: Ask) -> Page:
 def _shown(kind: str, values: Mapping[str, Any] | None, whole: Chart) -> Mapping[str, Any] | None:
     secret = kind == "patient" and whole.patient.protected and values is not None
     return dict.fromkeys(values or {}) if secret else values
+
+
+async def visit_changes(tx: Transaction, since: datetime, limit: int, *, actor: str | None = None, visit: UUID | None = None) -> list[Change]:
+    """What people and systems did with visits since an instant (UTC), newest first; of one actor, or one visit, when told."""
+    tx.actor.must(Act.READ_VISITS)
+    rows = await history.of_visits(tx, since, limit, actor=actor, visit=visit)
+    return [Change(UUID(row.object_id), row.at, row.actor, row.act, row.before or {}, row.after or {}) for row in rows]
 
 
 async def accesses(tx: Transaction, patient: UUID, ask: Ask) -> Page:

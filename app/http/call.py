@@ -6,6 +6,7 @@ from uuid import UUID
 from starlette.types import Scope
 from uuid_utils import uuid7
 
+from app.access.sessions import Session
 from app.actor import Actor
 from app.errors import Unauthenticated
 
@@ -14,10 +15,11 @@ Headers = list[tuple[bytes, bytes]]
 
 @dataclass(slots=True)
 class Call:
-    """One request. `actor` is set by the authentication, before a body is read."""
+    """One request. `actor` is set by the authentication, before a body is read; `session` where a browser has logged in."""
 
     request_id: str
     actor: Actor | None = None
+    session: Session | None = None
     extra: Headers = field(default_factory=list)
 
 

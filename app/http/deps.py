@@ -33,6 +33,9 @@ async def open_transaction(request: Request) -> AsyncIterator[Transaction]:
         yield tx
 
 
+writing = asynccontextmanager(open_transaction)  # the same where no dependency is at hand
+
+
 class Reading:
     """A reading transaction and the request's conditions: each answer has its ETag, and what the caller holds already is 304."""
 

@@ -28,7 +28,6 @@ IMPORTS = "/api/v1/imports"
 
 _ALWAYS: Headers = [
     (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"x-frame-options", b"DENY"),
 ]
@@ -36,6 +35,7 @@ _ALWAYS: Headers = [
 GUARDED = ("/api", "/fhir")
 _GUARDED: Headers = [
     *_ALWAYS,
+    (b"referrer-policy", b"no-referrer"),
     (b"cache-control", b"private, no-cache"),
     (b"vary", b"Authorization, Accept"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -64,7 +64,7 @@ class Outermost:
             return
         began = perf_counter()
         call = scope["call"] = Call(request_id(header(scope, b"x-request-id")))
-        headers = _GUARDED if guarded(scope["path"]) else self.open_headers
+        headers = _GUARDED if guarded(scope["path"]) else self.open_headers if not scope["path"].startswith("/static/") else _ALWAYS
         status = 0
 
         async def told(message: Message) -> None:
@@ -200,13 +200,13 @@ def _is_loopback(host: str) -> bool:
 
 
 class StrictJson:
-    """Reads the body of what writes, checks media type and form, and hands the same bytes on. Imports are read by their own route."""
+    """Reads the body of what writes JSON, checks media type and form, and hands the same bytes on. Imports are read by their own route."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD") or scope["path"] == IMPORTS:
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD") or scope["path"] == IMPORTS or not guarded(scope["path"]):
             await self.app(scope, receive, send)
             return
         body = await _whole(receive)

@@ -13,7 +13,7 @@ from app.db.transaction import begin
 from tests.api.conftest import Service, infusion
 
 OPERATOR = Actor("operator:test", Role.OPERATOR, None)
-OPEN = ["/", "/docs", "/livez", "/readyz", "/metrics", "/version", "/openapi.json"]
+OPEN = ["/login", "/docs", "/livez", "/readyz", "/metrics", "/version", "/openapi.json"]
 
 
 async def _token(service: Service, role: Role = Role.NURSE, centres: frozenset[str] | None = frozenset({"lund"}), **more: frozenset[str]) -> str:

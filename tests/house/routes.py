@@ -11,6 +11,7 @@ from app.actor import Act
 from app.clock import Clock
 from app.db.columns import Keys
 from app.db.engine import Database
+from app.http.middleware import guarded
 from app.main import House, create_app
 from app.settings import Settings
 
@@ -33,12 +34,12 @@ def application() -> FastAPI:
 
 
 def routes() -> list[Route]:
-    """Every address with a mark, in the order in which they are declared."""
+    """Every address of the API, in the order in which they are declared."""
     acts = application().state.acts
     found = []
     for route in iter_route_contexts(application().routes):
         for method in sorted(route.methods or ()):
-            if (route.path, method) in acts:
+            if (route.path, method) in acts and guarded(str(route.path)):
                 told = " ".join((route.original_route.endpoint.__doc__ or "").split()).split(". ")[0].rstrip(".")
                 found.append(Route(method, str(route.path), acts[route.path, method], told))
     return found

@@ -1,0 +1,96 @@
+"""Accounts of people: added with a password that is shown once, and checked by a slow hash (argon2id; OWASP's second choice of parameters)."""
+
+import asyncio
+import re
+import secrets
+from dataclasses import dataclass
+from typing import Final
+
+from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
+
+from app.actor import Act, Role
+from app.db import accounts, catalogue
+from app.db.accounts import AccountRow
+from app.db.columns import new_id
+from app.db.transaction import Transaction
+from app.errors import FieldError, Invalid
+
+ROLES: Final = frozenset(Role) - {Role.OPERATOR, Role.WORKER, Role.INTEGRATION}
+_USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,39}", re.ASCII)
+_HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
+# Verified for unknown users, so that they take as long as known ones.
+_NOBODYS = _HASHER.hash(secrets.token_urlsafe(32))
+_AT_ONCE: Final = 2  # hashes at work; each holds 19 MiB and a core
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccount:
+    """An account to be made. `centres` None: all of them; `name` is what colleagues see."""
+
+    username: str
+    name: str
+    role: Role
+    centres: frozenset[str] | None
+
+
+async def add(tx: Transaction, new: NewAccount) -> str:
+    """Stores a new account and answers its first password, which can never be read again. Raises Invalid with each fault, Forbidden."""
+    tx.actor.must(Act.MANAGE_ACCOUNTS)
+    faults = []
+    if _USERNAME.fullmatch(new.username) is None:
+        faults.append(FieldError("username", "bad_format", "A user name has 2 to 40 small letters, figures, dots, dashes or underscores."))
+    elif await accounts.by_username(tx, new.username) is not None:
+        faults.append(FieldError("username", "taken", "There is an account with this user name."))
+    if not 0 < len(new.name.strip()) <= 200:
+        faults.append(FieldError("name", "required", "The name is what colleagues see."))
+    if new.role not in ROLES:
+        faults.append(FieldError("role", "unknown_role", "An account cannot have this role."))
+    if new.centres is not None and not (new.centres and new.centres <= await catalogue.centre_codes(tx)):
+        faults.append(FieldError("centre", "unknown_centre", "There is no such centre."))
+    if faults:
+        raise Invalid("The account cannot be made.", errors=faults)
+    password = secrets.token_urlsafe(12)
+    centres = "all" if new.centres is None else " ".join(sorted(new.centres))
+    hashed = await asyncio.to_thread(_HASHER.hash, password)
+    account = AccountRow(new_id(), new.username, new.name.strip(), new.role.value, centres, hashed, "sv", True, tx.now, None)
+    await accounts.add(tx, account)
+    tx.changed("account", account.id, "add", None, {"username": new.username, "role": new.role, "centres": centres})
+    return password
+
+
+async def disable(tx: Transaction, username: str) -> bool:
+    """Closes an account and ends its sessions at once. False when there was nothing to close. Raises Forbidden."""
+    tx.actor.must(Act.MANAGE_ACCOUNTS)
+    closed = await accounts.disable(tx, username)
+    if closed:
+        tx.changed("account", username, "disable", None, None)
+    return closed
+
+
+async def every(tx: Transaction) -> list[dict[str, object]]:
+    """Every account, closed ones too, without what is kept of its password. Raises Forbidden."""
+    tx.actor.must(Act.MANAGE_ACCOUNTS)
+    told = ("username", "name", "role", "centres", "created_at", "disabled_at")
+    return [{name: getattr(row, name) for name in told} for row in await accounts.every(tx)]
+
+
+class Passwords:
+    """Checks passwords in threads, a few at once. One for each process."""
+
+    def __init__(self) -> None:
+        self._few = asyncio.Semaphore(_AT_ONCE)
+
+    async def fits(self, account: AccountRow | None, password: str) -> bool:
+        """Whether the password is the account's; for none, or a closed one, False after the same work."""
+        usable = account if account is not None and account.disabled_at is None else None
+        async with self._few:
+            right = await asyncio.to_thread(_verified, usable.password_hash if usable else _NOBODYS, password)
+        return right and usable is not None
+
+
+def _verified(hashed: str, password: str) -> bool:
+    try:
+        return _HASHER.verify(hashed, password)
+    except VerifyMismatchError:
+        return False

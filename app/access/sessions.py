@@ -1,0 +1,125 @@
+"""Sessions of browsers: a secret in a cookie, its hash in the database; revocable, idle 30 minutes, at most 10 hours, a new one at every login."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+from typing import Final
+
+from limits import RateLimitItemPerMinute
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import FixedWindowRateLimiter
+
+from app.access.accounts import Passwords
+from app.access.tokens import Tokens
+from app.actor import Actor, Role
+from app.clock import Clock
+from app.db import accounts, sessions
+from app.db.accounts import AccountRow
+from app.db.engine import Database
+from app.db.sessions import SessionRow
+from app.db.transaction import begin
+from app.errors import RateLimited, Unauthenticated
+
+COOKIE: Final = "follow-up-session"
+IDLE, ABSOLUTE = timedelta(minutes=30), timedelta(hours=10)
+_SEEN_EVERY = timedelta(minutes=1)  # so often it is written that a session is in use
+_PER_USER, _PER_ADDRESS = RateLimitItemPerMinute(5), RateLimitItemPerMinute(20)
+# Who looks a session up, before it is known who calls: an actor without a centre.
+_NOBODY: Final = Actor("authentication", Role.OPERATOR, frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Somebody who has logged in, and what was chosen for this session."""
+
+    id: str
+    actor: Actor
+    name: str
+    language: str
+    hide_names: bool
+    single_keys: bool
+    demo: bool
+
+
+class Sessions:
+    """Says whose a session is. One for each process."""
+
+    def __init__(self, database: Database, clock: Clock, tokens: Tokens) -> None:
+        self._db = database
+        self._clock = clock
+        self._tokens = tokens
+        self._passwords = Passwords()
+        self._tries = FixedWindowRateLimiter(MemoryStorage())
+
+    async def log_in(self, username: str, password: str, address: str) -> str:
+        """Answers the secret of a new session. Five tries a minute and user name, twenty and address. Raises Unauthenticated, RateLimited."""
+        for limit, whose in ((_PER_USER, f"user:{username}"), (_PER_ADDRESS, f"address:{address}")):
+            if not await self._tries.hit(limit, whose):
+                raise RateLimited("Too many attempts to log in; wait a minute.", retry_after=60)
+        async with begin(self._db, _NOBODY, self._clock, writing=False) as tx:
+            account = await accounts.by_username(tx, username)
+        if not await self._passwords.fits(account, password) or account is None:
+            raise Unauthenticated("User name or password is wrong.")
+        return await self._begun(account, None)
+
+    async def log_in_demo(self, token: str, loopback: bool) -> str:
+        """Answers the secret of a new session on a fixed token of the demo. Raises Unauthenticated."""
+        if not token.startswith("demo-"):
+            raise Unauthenticated("There is no such login.")
+        await self._tokens.actor(token, loopback)
+        return await self._begun(None, token)
+
+    async def _begun(self, account: AccountRow | None, demo_token: str | None) -> str:
+        secret = secrets.token_urlsafe(32)
+        language, keys = (account.language, account.single_keys) if account else ("sv", True)
+        async with begin(self._db, _NOBODY, self._clock) as tx:
+            row = SessionRow(_hash(secret), account.id if account else None, demo_token, language, False, keys, tx.now, tx.now, None)
+            await sessions.add(tx, row)
+        return secret
+
+    async def found(self, secret: str, loopback: bool) -> Session | None:
+        """Whose session the secret opens; None when it is unknown, ended, idle for 30 minutes, older than 10 hours, or its account closed."""
+        async with begin(self._db, _NOBODY, self._clock, writing=False) as tx:
+            both, now = await sessions.by_id(tx, _hash(secret)), tx.now
+        if both is None:
+            return None
+        row, account = both
+        if row.ended_at is not None or now - row.last_seen_at > IDLE or now - row.created_at > ABSOLUTE:
+            return None
+        actor = await self._actor(row, account, loopback)
+        if actor is None:
+            return None
+        if now - row.last_seen_at > _SEEN_EVERY:
+            async with begin(self._db, _NOBODY, self._clock) as tx:
+                await sessions.seen(tx, row.id)
+        name = account.name if account else actor.name
+        return Session(row.id, actor, name, row.language, row.hide_names, row.single_keys, row.demo_token is not None)
+
+    async def _actor(self, row: SessionRow, account: AccountRow | None, loopback: bool) -> Actor | None:
+        if account is not None:
+            centres = None if account.centres == "all" else frozenset(account.centres.split())
+            unit = "network" if centres is None else " ".join(sorted(centres))
+            return Actor(account.username, Role(account.role), centres, unit=unit) if account.disabled_at is None else None
+        try:
+            return (await self._tokens.actor(row.demo_token or "", loopback))[1]
+        except Unauthenticated:
+            return None
+
+    async def log_out(self, secret: str) -> None:
+        """Ends a session, if there is one."""
+        async with begin(self._db, _NOBODY, self._clock) as tx:
+            await sessions.end(tx, _hash(secret))
+
+    async def choose(self, session: Session, *, language: str, hide_names: bool, single_keys: bool) -> None:
+        """Keeps what was chosen; language and keys for later sessions of the account too."""
+        async with begin(self._db, _NOBODY, self._clock) as tx:
+            await sessions.choose(tx, session.id, language, hide_names, single_keys)
+            both = await sessions.by_id(tx, session.id)
+            if both is not None and both[1] is not None:
+                await accounts.keep_choices(tx, both[1].id, language, single_keys)
+
+
+def _hash(secret: str) -> str:
+    # 256 random bits need no slow hash: nobody can try them all.
+    return sha256(secret.encode()).hexdigest()

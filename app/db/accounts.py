@@ -1,0 +1,58 @@
+"""Accounts of people: who they are, what they may, and a slow hash of their password. Not cut: who calls is found by them."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import insert, select, update
+
+from app.db.service_tables import accounts, sessions
+from app.db.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """One account; `centres` are codes separated by a space, `all` stands for every centre. Instants in UTC."""
+
+    id: UUID
+    username: str
+    name: str
+    role: str
+    centres: str
+    password_hash: str
+    language: str
+    single_keys: bool
+    created_at: datetime
+    disabled_at: datetime | None
+
+
+async def add(tx: Transaction, account: AccountRow) -> None:
+    """Stores a new account."""
+    await tx.run(insert(accounts), asdict(account))
+
+
+async def by_username(tx: Transaction, username: str) -> AccountRow | None:
+    """The account, disabled or not."""
+    row = await tx.first(select(accounts).where(accounts.c.username == username))
+    return None if row is None else AccountRow(*row)
+
+
+async def every(tx: Transaction) -> list[AccountRow]:
+    """Every account by username, disabled ones too."""
+    return [AccountRow(*row) for row in await tx.all(select(accounts).order_by(accounts.c.username))]
+
+
+async def disable(tx: Transaction, username: str) -> bool:
+    """Closes an account and ends its sessions; False when there is none, or it was closed before."""
+    row = await tx.first(
+        update(accounts).where(accounts.c.username == username, accounts.c.disabled_at.is_(None)).values(disabled_at=tx.now).returning(accounts.c.id)
+    )
+    if row is None:
+        return False
+    await tx.run(update(sessions).where(sessions.c.account_id == row.id, sessions.c.ended_at.is_(None)).values(ended_at=tx.now))
+    return True
+
+
+async def keep_choices(tx: Transaction, account: UUID, language: str, single_keys: bool) -> None:
+    """Keeps what later sessions begin with."""
+    await tx.run(update(accounts).where(accounts.c.id == account).values(language=language, single_keys=single_keys))

@@ -1,0 +1,336 @@
+"""The due list: what a nurse opens every morning and works off. A row and its forms are the same page, or with script a part of it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from app.actor import Act
+from app.clock import midnight_after
+from app.errors import FollowUpError, NotFound, StaleVersion
+from app.followup import audit, catalogue, lists, visits
+from app.followup.commands import Ask, Reason
+from app.followup.lists import DueFilter
+from app.followup.visits import Booking, Completion, NewContact, NotRequired
+from app.http.deps import Needs, Transaction, reading, writing
+from app.pages import forms
+from app.pages.page import PageRoute, address, back_to, frame, is_fragment, render
+from app.planning.reminders import proposed, sleeps
+from app.planning.visits import VisitState
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+GROUPS = ("decision", "overdue", "now", "opening", "asleep")
+OPENS_WITHIN = timedelta(days=30)
+MOST_ROWS = 500
+EVERY_STATUS = ("in-follow-up", "deceased", "withdrawn", "lost", "followed-elsewhere", "plan-ended")
+Item = Mapping[str, Any]
+Word = Annotated[str | None, Query(max_length=64)]
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What the list is narrowed to, as it stands in the address. Empty means everything."""
+
+    centre: str | None = None
+    group: str | None = None
+    visit: str | None = None
+    product: str | None = None
+    booked: str | None = None
+    contact: str | None = None
+    name: str | None = None
+
+    def address(self, **other: str | None) -> str:
+        """The list's address with these filters, some of them changed; None leaves one out."""
+        return address("/", {name: getattr(self, name) for name in self.__slots__} | other)
+
+    def chosen(self) -> dict[str, str]:
+        """The filters that narrow the list, but for the centre."""
+        return {name: value for name in self.__slots__ if name != "centre" and (value := getattr(self, name))}
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What of one centre's list is chosen: all rows that fit, those that are shown by group, and whether the list was cut."""
+
+    centre: Mapping[str, Any]
+    items: list[Item]
+    groups: Mapping[str, list[Item]]
+    is_cut: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The form that stands open under a row: which, what was filled in, and what was refused."""
+
+    visit: UUID
+    name: str
+    given: Mapping[str, str] = field(default_factory=dict)
+    refusal: FollowUpError | None = None
+
+
+@router.get("/", dependencies=[Needs(Act.READ_VISITS)])
+async def due_list(
+    request: Request,
+    centre: Word = None,
+    group: Word = None,
+    visit: Word = None,
+    product: Word = None,
+    booked: Word = None,
+    contact: Word = None,
+    name: Word = None,
+    form: Word = None,
+    row: UUID | None = None,
+) -> Response:
+    """The list of one centre; with `row` and `form` one row stands open, and with script only that row is sent."""
+    chosen = Filters(centre, group, visit, product, booked, contact, name)
+    async with reading(request) as read:
+        opened = Form(row, form) if row and form else None
+        if row is not None and is_fragment(request):
+            return await _row(request, read.tx, chosen, row, opened)
+        return await _page(request, read.tx, chosen, opened)
+
+
+async def _page(request: Request, tx: Transaction, chosen: Filters, form: Form | None = None, status: int = 200) -> Response:
+    selected = await select(tx, chosen)
+    return render(
+        request,
+        "due_list.html",
+        status,
+        **await frame(request, tx),
+        centre=selected.centre,
+        centres=[c for c in await catalogue.all_centres(tx) if tx.actor.centres is None or c["code"] in tx.actor.centres],
+        products=(await catalogue.products(tx))["items"],
+        filters=chosen,
+        groups=selected.groups,
+        counts=_counts(selected.items, tx),
+        total=len(selected.items),
+        is_cut=selected.is_cut,
+        opening=await _next_opening(tx, selected.centre["code"]) if not selected.items else None,
+        form=form,
+        done=await _done_today(tx),
+        propose=proposed,
+    )
+
+
+async def select(tx: Transaction, chosen: Filters) -> Selection:
+    """What the filters leave of one centre's list, in groups. Raises NotYourCentre, NotFound."""
+    centre = await _centre(tx, chosen.centre)
+    wanted = DueFilter(
+        state=(VisitState.PLANNED, VisitState.DUE, VisitState.OVERDUE),
+        centre=centre["code"],
+        opens_to=tx.today + OPENS_WITHIN,
+        product=chosen.product,
+        booked=None if chosen.booked is None else chosen.booked == "yes",
+    )
+    page = await lists.due(tx, wanted, Ask(MOST_ROWS, tx.today))
+    items = [item for item in page.items if _is_wanted(item, chosen)]
+    grouped = {group: [item for item in items if group_of(item, tx) == group] for group in GROUPS}
+    shown = {group: rows for group, rows in grouped.items() if rows and chosen.group in (None, group, "unbooked")}
+    return Selection(centre, items, shown, page.next is not None)
+
+
+def _is_wanted(item: Item, chosen: Filters) -> bool:
+    name = (item["patient"]["name"] or "").casefold()
+    if chosen.name and not all(part in name for part in chosen.name.casefold().split()):
+        return False
+    if chosen.visit and (item["code"] == "W4") != (chosen.visit == "response"):
+        return False
+    if chosen.group == "unbooked" and item["booked_on"] is not None:
+        return False
+    return not chosen.contact or (item["last_contact"] is not None) == (chosen.contact == "tried")
+
+
+def group_of(item: Item, tx: Transaction) -> str:
+    """Where a row stands: in the group of its state, unless it waits for a decision or sleeps."""
+    contact = item["last_contact"]
+    if item["needs_decision"] == "deceased-reported":
+        return "decision"
+    if contact is not None and sleeps(contact["remind_on"], item["window_end"], tx.today):
+        return "asleep"
+    if item["needs_decision"]:
+        return "decision"
+    return {"overdue": "overdue", "due": "now", "planned": "opening"}.get(item["state"], "now")
+
+
+def _counts(items: list[Item], tx: Transaction) -> dict[str, int]:
+    """How many of each; a row that sleeps still counts by its state."""
+    states = [item["state"] for item in items]
+    return {
+        "overdue": states.count("overdue"),
+        "now": states.count("due"),
+        "opening": states.count("planned"),
+        "unbooked": sum(item["booked_on"] is None for item in items),
+        "decision": sum(group_of(item, tx) == "decision" for item in items),
+    }
+
+
+async def _centre(tx: Transaction, wanted: str | None) -> Mapping[str, Any]:
+    """The centre that was asked for, else the first of the reader's own. Raises NotYourCentre, NotFound."""
+    if wanted is not None:
+        tx.actor.must_belong_to(wanted)
+    own = [c for c in await catalogue.all_centres(tx) if tx.actor.centres is None or c["code"] in tx.actor.centres]
+    found = next((c for c in own if wanted in (None, c["code"])), None)
+    if found is None:
+        raise NotFound("There is no such centre.")
+    return found
+
+
+async def _next_opening(tx: Transaction, centre: str) -> Item | None:
+    """The visit whose window opens next, for a list with nothing to do."""
+    ahead = DueFilter(state=(VisitState.PLANNED,), centre=centre, opens_to=tx.today + timedelta(days=730))
+    page = await lists.due(tx, ahead, Ask(MOST_ROWS, tx.today))
+    return min(page.items, key=lambda item: item["window_start"], default=None)
+
+
+async def _done_today(tx: Transaction) -> list[dict[str, Any]]:
+    """What the reader did today, newest first, each visit once, with the form that undoes it."""
+    morning = midnight_after(tx.now.date() - timedelta(days=1))
+    done: dict[UUID, dict[str, Any]] = {}
+    for change in await audit.visit_changes(tx, morning, 20, actor=tx.actor.name):
+        if change.visit in done or change.act not in ("booked", "completed", "missed", "cancelled") or len(done) == 5:
+            continue
+        try:
+            told = await visits.get(tx, change.visit)
+        except NotFound:
+            continue
+        done[change.visit] = {"at": change.at, "act": change.act, "visit": told, "before": change.before}
+    return list(done.values())
+
+
+# ---- One row ------------------------------------------------------------------------------------------------------------
+
+
+async def _row(
+    request: Request, tx: Transaction, chosen: Filters, visit: UUID, form: Form | None = None, said: str | None = None, status: int = 200
+) -> Response:
+    told = await visits.get(tx, visit)
+    every = DueFilter(state=tuple(VisitState), status=EVERY_STATUS, patient=told["patient"]["id"])
+    page = await lists.due(tx, every, Ask(MOST_ROWS, tx.today))
+    item = next(item for item in page.items if item["id"] == visit)
+    facts = await frame(request, tx)
+    return render(
+        request,
+        "row.html",
+        status,
+        **facts,
+        item=item,
+        filters=chosen,
+        form=form,
+        said=said,
+        propose=proposed,
+        changed=await _changed(tx, visit, form),
+    )
+
+
+async def _changed(tx: Transaction, visit: UUID, form: Form | None) -> audit.Change | None:
+    """Who changed the visit last, for a form that came too late."""
+    if form is None or not isinstance(form.refusal, StaleVersion):
+        return None
+    found = await audit.visit_changes(tx, tx.now - timedelta(days=1), 1, visit=visit)
+    return found[0] if found else None
+
+
+async def _act(request: Request, visit: UUID, name: str, given: Mapping[str, str], act: Callable[[Transaction], Awaitable[None]]) -> Response:
+    """Does what a form asks for and shows the row as it is now; refused, the form stands open with what was filled in."""
+    chosen = _filters(given)
+    try:
+        async with writing(request) as tx:
+            await act(tx)
+    except FollowUpError as refusal:
+        form = Form(visit, name, given, refusal)
+        async with reading(request) as read:
+            if is_fragment(request):
+                return await _row(request, read.tx, chosen, visit, form, status=422)
+            return await _page(request, read.tx, chosen, form, status=422)
+    if is_fragment(request):
+        async with reading(request) as read:
+            return await _row(request, read.tx, chosen, visit, said=name)
+    return back_to(f"{chosen.address()}#v-{visit}")
+
+
+def _filters(given: Mapping[str, str]) -> Filters:
+    """The filters of the list that a form was sent from."""
+    told = dict(parse_qsl(given.get("back", "")))
+    return Filters(**{name: told.get(name) for name in Filters.__slots__})
+
+
+@router.post("/visits/{visit_id}/book", dependencies=[Needs(Act.WORK_VISIT)])
+async def book(request: Request, visit_id: UUID) -> Response:
+    """Notes the agreed day; an empty one takes it back."""
+    given = await forms.fields(request)
+
+    async def act(tx: Transaction) -> None:
+        booking = forms.command(Booking, {"booked_on": given.get("booked_on")})
+        await visits.book(tx, visit_id, booking, version=forms.version(given))
+
+    return await _act(request, visit_id, "book", given, act)
+
+
+@router.post("/visits/{visit_id}/complete", dependencies=[Needs(Act.COMPLETE_VISIT)])
+async def complete(request: Request, visit_id: UUID) -> Response:
+    """Marks a visit as done; what must be confirmed first is asked in the form."""
+    given = await forms.fields(request)
+
+    async def act(tx: Transaction) -> None:
+        told = {name: given[name] for name in ("completed_on", "response", "mode") if name in given}
+        confirmed = [code for code in ("window_not_open", "nearer_to_next") if code in given]
+        await visits.complete(tx, visit_id, forms.command(Completion, told | {"confirm": confirmed}), version=forms.version(given))
+
+    return await _act(request, visit_id, "complete", given, act)
+
+
+@router.post("/visits/{visit_id}/contacts", dependencies=[Needs(Act.WORK_VISIT)])
+async def log_contact(request: Request, visit_id: UUID) -> Response:
+    """Logs an attempt to reach the patient, or the day to be reminded."""
+    given = await forms.fields(request)
+
+    async def act(tx: Transaction) -> None:
+        told: dict[str, object] = {name: given[name] for name in ("channel", "outcome", "remind_on", "note") if name in given}
+        await visits.log_contact(tx, visit_id, forms.command(NewContact, told))
+
+    return await _act(request, visit_id, "contact", given, act)
+
+
+@router.post("/visits/{visit_id}/miss", dependencies=[Needs(Act.WORK_VISIT)])
+async def miss(request: Request, visit_id: UUID) -> Response:
+    """Closes a visit that will never take place, or with `not_required` one that the protocol no longer asks for."""
+    given = await forms.fields(request)
+
+    async def act(tx: Transaction) -> None:
+        if "not_required" in given:
+            await visits.cancel(tx, visit_id, forms.command(NotRequired, {"reason": "not-required"}), version=forms.version(given))
+        else:
+            told = {"reason": given["reason"]} if "reason" in given else {}
+            await visits.miss(tx, visit_id, forms.command(Reason, told), version=forms.version(given))
+
+    return await _act(request, visit_id, "miss", given, act)
+
+
+@router.post("/visits/{visit_id}/reopen", dependencies=[Needs(Act.WORK_VISIT)])
+async def reopen(request: Request, visit_id: UUID) -> Response:
+    """Takes back what a person decided."""
+    given = await forms.fields(request)
+
+    async def act(tx: Transaction) -> None:
+        await visits.reopen(tx, visit_id, Reason(reason="undone in the list"), version=forms.version(given))
+
+    return await _act(request, visit_id, "reopen", given, act)
+
+
+# ---- The list as others need it -----------------------------------------------------------------------------------------
+
+
+@router.get("/due/changes", dependencies=[Needs(Act.READ_VISITS)])
+async def changes(request: Request, since: Annotated[float, Query(ge=0)]) -> Response:
+    """How many visits others have changed since the list was made (seconds of the epoch), and whether the day has changed; no more, so that no row
+    moves under a hand."""
+    async with reading(request) as read:
+        found = await audit.visit_changes(read.tx, datetime.fromtimestamp(since, UTC), 200)
+        by_others = {change.visit for change in found if change.actor != read.tx.actor.name}
+        return render(request, "changes.html", count=len(by_others), since=since, today=read.tx.today)

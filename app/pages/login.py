@@ -1,0 +1,128 @@
+"""Login, log-out, and what a reader sets for the session: language, single-letter keys, hidden names; and the demo's day."""
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from app.access.sessions import Session, Sessions
+from app.actor import Act
+from app.errors import FollowUpError, RateLimited, Unauthenticated
+from app.http.browser import keep, secret_of
+from app.http.call import of
+from app.http.deps import Needs
+from app.http.middleware import from_loopback
+from app.pages import forms
+from app.pages.page import LOCALES, PageRoute, back_to, render
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+OPEN = frozenset({"/login", "/login/demo", "/static/{name}"})
+DEMO = ("demo-nurse-lund", "demo-clinician-lund", "demo-coordinator-lund", "demo-nurse-uppsala")
+
+
+def _sessions(request: Request) -> Sessions:
+    found: Sessions = request.app.state.sessions
+    return found
+
+
+def _session(request: Request) -> Session:
+    found = of(request.scope).session
+    if found is None:
+        raise Unauthenticated
+    return found
+
+
+def _inside(where: str | None) -> str:
+    """An address of this service only: nobody is sent elsewhere after login."""
+    parts = urlsplit(where or "/")
+    return where if where and where.startswith("/") and not where.startswith("//") and "\\" not in where and not parts.netloc else "/"
+
+
+def _come_in(request: Request, secret: str, where: str | None) -> Response:
+    return keep(back_to(_inside(where)), secret, secure=request.url.scheme == "https")
+
+
+@router.get("/login")
+async def login_form(
+    request: Request,
+    where: Annotated[str, Query(alias="next", max_length=500)] = "/",
+    language: str = "sv",
+) -> Response:
+    """The form; in the demo also one-click logins."""
+    return _login(request, {"next": where, "username": ""})
+
+
+def _login(request: Request, given: dict[str, str], refusal: FollowUpError | None = None, status: int = 200) -> Response:
+    return render(request, "login.html", status, given=given, refusal=refusal, demo=DEMO if request.app.state.one_click else ())
+
+
+@router.post("/login")
+async def log_in(request: Request) -> Response:
+    """A session under a new id. A form that was kept when the last one ran out is shown again, filled in."""
+    given = await forms.fields(request)
+    address = request.client.host if request.client else ""
+    try:
+        secret = await _sessions(request).log_in(given.get("username", ""), given.get("password", ""), address)
+    except (Unauthenticated, RateLimited) as refusal:
+        return _login(
+            request,
+            {"next": given.get("next", "/"), "username": given.get("username", "")},
+            refusal,
+            status=401 if isinstance(refusal, Unauthenticated) else 429,
+        )
+    return _come_in(request, secret, given.get("next"))
+
+
+@router.post("/login/demo")
+async def log_in_to_demo(request: Request) -> Response:
+    """One click, from this machine only."""
+    given = await forms.fields(request)
+    secret = await _sessions(request).log_in_demo(given.get("token", ""), from_loopback(request.scope))
+    return _come_in(request, secret, given.get("next"))
+
+
+@router.get("/login/demo")
+async def follow_demo_link(
+    request: Request, token: Annotated[str, Query(max_length=80)], where: Annotated[str, Query(alias="next", max_length=500)] = "/"
+) -> Response:
+    """The link that the demo prints."""
+    return _come_in(request, await _sessions(request).log_in_demo(token, from_loopback(request.scope)), where)
+
+
+@router.post("/logout", dependencies=[Needs(Act.READ_CATALOGUE)])
+async def log_out(request: Request) -> Response:
+    """Ends the session here and in the database; the browser forgets what it has kept of the pages."""
+    if secret := secret_of(request.scope):
+        await _sessions(request).log_out(secret)
+    answer = back_to("/login")
+    answer.headers["clear-site-data"] = '"cache", "storage"'
+    return keep(answer, None, secure=request.url.scheme == "https")
+
+
+@router.get("/profile", dependencies=[Needs(Act.READ_CATALOGUE)])
+async def profile(request: Request) -> Response:
+    """Language and keys."""
+    return render(request, "profile.html", locales=LOCALES)
+
+
+@router.post("/profile", dependencies=[Needs(Act.READ_CATALOGUE)])
+async def change_profile(request: Request) -> Response:
+    """Keeps language and keys for this and later sessions."""
+    given, session = await forms.fields(request), _session(request)
+    language = given.get("language")
+    await _sessions(request).choose(
+        session,
+        language=language if language is not None and language in LOCALES else session.language,
+        hide_names=session.hide_names,
+        single_keys="single_keys" in given,
+    )
+    return back_to("/profile")
+
+
+@router.post("/profile/names", dependencies=[Needs(Act.READ_CATALOGUE)])
+async def hide_names(request: Request) -> Response:
+    """Hides or shows names for this session, on screens that others see."""
+    given, session = await forms.fields(request), _session(request)
+    await _sessions(request).choose(session, language=session.language, hide_names=not session.hide_names, single_keys=session.single_keys)
+    return back_to(_inside(given.get("back")))

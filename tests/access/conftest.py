@@ -1,0 +1,57 @@
+"""Accounts and sessions on each database, with a clock whose instant a test moves."""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
+
+import pytest
+
+from app.access import accounts
+from app.access.accounts import NewAccount
+from app.access.sessions import Sessions
+from app.access.tokens import Tokens
+from app.actor import Actor, Role
+from app.clock import Clock
+from app.db.columns import Keys
+from app.db.engine import Database
+from app.db.transaction import begin
+from tests.databases import Kind
+
+OPERATOR = Actor("operator:test", Role.OPERATOR, None)
+
+
+class Later(Clock):
+    """The one clock, as much later as a test says."""
+
+    by = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.by
+
+
+class Door:
+    """The sessions of one service, and a nurse of Lund who has an account."""
+
+    def __init__(self, db: Database) -> None:
+        self.db, self.clock = db, Later()
+        self.sessions = Sessions(db, self.clock, Tokens(db, self.clock, demo=True))
+        self.password = ""
+
+    async def add(self, username: str = "karin.n", role: Role = Role.NURSE, centres: frozenset[str] | None = frozenset({"lund"})) -> str:
+        async with begin(self.db, OPERATOR, self.clock) as tx:
+            return await accounts.add(tx, NewAccount(username, "Karin N", role, centres))
+
+    async def disable(self, username: str) -> bool:
+        async with begin(self.db, OPERATOR, self.clock) as tx:
+            return await accounts.disable(tx, username)
+
+    async def log_in(self, password: str | None = None, username: str = "karin.n", address: str = "10.0.0.1") -> str:
+        return await self.sessions.log_in(username, self.password if password is None else password, address)
+
+
+@pytest.fixture
+async def door(database_kind: Kind, make_database: Callable[..., str]) -> AsyncIterator[Door]:
+    db = Database(make_database(database_kind), Keys.fresh())
+    made = Door(db)
+    made.password = await made.add()
+    yield made
+    await db.close()

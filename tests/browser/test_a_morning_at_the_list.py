@@ -1,0 +1,92 @@
+"""A nurse opens the list, books, marks as done, notes a call and takes back: by mouse and by keys alone."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import faults
+
+
+def test_the_list_shows_each_group_with_its_visits(page: Page) -> None:
+    expect(page.get_by_role("heading", name="Att göra i Lund, måndag 23 november 2026 (v. 48)")).to_be_visible()
+    expect(page.locator(".group.overdue")).to_contain_text("Försenade (1)")
+    expect(page.locator("tbody.visit.overdue")).to_contain_text("Erik Provberg")
+
+
+def test_a_booking_is_saved_by_mouse_and_the_focus_goes_to_the_row(page: Page) -> None:
+    anna = page.locator("tbody.visit", has_text="Anna Testsson").first
+    anna.get_by_role("link", name="Boka").click()
+    day = page.get_by_label("Dag", exact=True)
+    expect(day).to_be_focused()
+    day.fill("2026-12-03")
+    page.get_by_role("button", name="Spara").click()
+    expect(anna).to_contain_text("2026-12-03")
+    expect(anna).to_be_focused()
+    expect(page.locator("#status")).to_have_text("Bokningen är sparad.")
+    page.reload()
+    page.locator(".done").get_by_role("button", name="Ångra").first.click()
+    expect(page.locator("tbody.visit", has_text="Anna Testsson").first).to_contain_text("ej bokad")
+
+
+def test_a_visit_is_done_and_undone_by_keys_alone(page: Page) -> None:
+    page.locator("tbody.visit").first.focus()
+    page.keyboard.press("j")
+    name = page.evaluate("document.activeElement.querySelector('th').innerText")
+    page.keyboard.press("d")
+    expect(page.get_by_label("Dag", exact=True)).to_be_focused()
+    page.keyboard.press("Enter")
+    seen = page.locator("tbody.visit", has_text=name.split("\n")[0][:8]).first
+    expect(seen).to_contain_text("Klar 2026-11-23")
+    expect(seen).to_be_focused()
+    page.keyboard.press("Enter")  # once more changes nothing: the focus is not on Undo
+    expect(seen).to_contain_text("Klar 2026-11-23")
+    page.keyboard.press("u")
+    expect(seen).not_to_contain_text("Klar 2026-11-23")
+
+
+def test_escape_closes_the_form_and_goes_back_to_the_row(page: Page) -> None:
+    anna = page.locator("tbody.visit", has_text="Anna Testsson").first
+    anna.focus()
+    page.keyboard.press("c")
+    expect(page.get_by_label("Kanal")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_label("Kanal")).to_have_count(0)
+    expect(anna).to_be_focused()
+
+
+def test_a_protected_identity_has_no_name_on_the_list(page: Page) -> None:
+    expect(page.locator("main")).not_to_contain_text("Hemlig")
+    expect(page.locator("main")).to_contain_text("▲ Skyddade personuppgifter")
+
+
+def test_the_browser_keeps_nothing_of_a_person_and_back_after_log_out_is_the_login(page: Page) -> None:
+    page.locator("tbody.visit").first.get_by_role("link", name="Boka").click()
+    kept = page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
+    assert "Testsson" not in kept
+    assert "196001" not in kept
+    page.locator(".menu summary").click()
+    page.get_by_role("button", name="Logga ut").click()
+    page.wait_for_url("**/login")
+    page.go_back()
+    expect(page.get_by_label("Lösenord")).to_be_visible()
+
+
+@pytest.mark.parametrize("form", [None, "Boka", "Klar…", "Ej svar…", "Missat…"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_list_has_no_fault_that_axe_knows(page: Page, form: str | None, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    if form:
+        page.locator("tbody.visit").first.get_by_role("link", name=form).click()
+        page.locator("tr.form").wait_for()
+    assert faults(page) == []
+
+
+@pytest.mark.parametrize("path", ["/login", "/profile", "/demo", "/login?language=en"])
+def test_the_small_pages_have_no_fault_that_axe_knows(page: Page, path: str) -> None:
+    page.goto(path)
+    assert faults(page) == []
+
+
+def test_the_list_fits_a_phone(page: Page) -> None:
+    page.set_viewport_size({"width": 320, "height": 700})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert faults(page) == []

@@ -1,0 +1,125 @@
+"""The due list as a nurse works it off: with plain forms and with parts of the page, the same acts and the same rows after them."""
+
+import pytest
+
+from tests.pages.conftest import Ward, row_of
+
+DAY = "2026-11-23"
+
+
+@pytest.fixture
+async def due(nurse: Ward) -> dict:
+    """A yearly visit whose window has ended, of somebody infused in 2024 and registered then."""
+    await nurse.service.recorded(infused_on="2025-10-20", discharged_on="2025-11-03")
+    return await nurse.visit("Y01")
+
+
+async def test_the_list_names_the_day_its_week_and_the_centre(nurse: Ward):
+    page = (await nurse.get("/")).text
+    assert "Att göra i Lund, måndag 23 november 2026 (v. 48)" in page
+    assert "Inget att göra i dag." in page
+
+
+async def test_a_row_tells_patient_visit_window_and_state_and_masks_the_number(nurse: Ward, due: dict):
+    row = row_of((await nurse.get("/")).text, due["id"])
+    assert "Test Testsson" in row
+    assert due["patient"]["masked_number"] in row
+    assert "Årskontroll 1" in row
+    assert f"t.o.m. {due['window_end']}" in row
+
+
+@pytest.mark.parametrize("script", [False, True])
+async def test_booked_and_undone(nurse: Ward, scripted: Ward, due: dict, script: bool):
+    ward = scripted if script else nurse
+    told = await ward.post(f"/visits/{due['id']}/book", version=due["version"], booked_on="2026-12-03", back="group=now")
+    if script:
+        assert "2026-12-03" in row_of(told.text, due["id"])
+        assert "<html" not in told.text
+    else:
+        assert (told.status_code, told.headers["location"]) == (303, f"/?group=now#v-{due['id']}")
+    assert (await nurse.visit("Y01"))["booked_on"] == "2026-12-03"
+    assert "bokningen ändrad" in (await nurse.get("/")).text
+    await ward.post(f"/visits/{due['id']}/book", version=due["version"] + 1)
+    assert (await nurse.visit("Y01"))["booked_on"] is None
+
+
+@pytest.mark.parametrize("script", [False, True])
+async def test_done_and_undone(nurse: Ward, scripted: Ward, due: dict, script: bool):
+    ward = scripted if script else nurse
+    path = f"/visits/{due['id']}/complete"
+    for _ in range(2):  # a double click does one thing
+        await ward.post(path, version=due["version"], completed_on=DAY, response="CR")
+    done = await nurse.visit("Y01")
+    assert (done["state"], done["completed_on"], done["response"], done["version"]) == ("completed", DAY, "CR", due["version"] + 1)
+    await ward.post(f"/visits/{due['id']}/reopen", version=done["version"])
+    assert (await nurse.visit("Y01"))["state"] == due["state"]
+
+
+@pytest.mark.parametrize("script", [False, True])
+async def test_a_refusal_keeps_the_form_open_with_what_was_written(nurse: Ward, scripted: Ward, due: dict, script: bool):
+    ward = scripted if script else nurse
+    told = await ward.post(f"/visits/{due['id']}/complete", version=due["version"], completed_on="2027-01-01")
+    assert told.status_code == 422
+    row = row_of(told.text, due["id"])
+    assert 'value="2027-01-01"' in row
+    assert "Dagen ligger i framtiden" in row
+    assert 'aria-invalid="true"' in row
+    assert (await nurse.visit("Y01"))["state"] == due["state"]
+
+
+async def test_what_must_be_confirmed_is_asked_and_then_taken(nurse: Ward, due: dict):
+    path = f"/visits/{due['id']}/complete"
+    asked = await nurse.post(path, version=due["version"], completed_on="2025-12-01")
+    assert 'name="window_not_open"' in row_of(asked.text, due["id"])
+    await nurse.post(path, version=due["version"], completed_on="2025-12-01", window_not_open="yes")
+    assert (await nurse.visit("Y01"))["state"] == "completed"
+
+
+async def test_a_form_that_comes_too_late_is_told_who_was_faster(nurse: Ward, scripted: Ward, due: dict):
+    other = await Ward(nurse.service).log_in("demo-coordinator-lund")
+    await other.post(f"/visits/{due['id']}/book", version=due["version"], booked_on="2026-12-03")
+    told = await scripted.post(f"/visits/{due['id']}/book", version=due["version"], booked_on="2026-12-04")
+    row = row_of(told.text, due["id"])
+    assert "demo-coordinator-lund ändrade detta" in row
+    assert "Din ändring sparades inte" in row
+    assert (await nurse.visit("Y01"))["booked_on"] == "2026-12-03"
+
+
+async def test_a_row_that_is_to_be_called_again_sleeps_and_still_counts(nurse: Ward, due: dict):
+    await nurse.post(f"/visits/{due['id']}/contacts", channel="phone", outcome="no-answer", remind_on="2026-11-30")
+    page = (await nurse.get("/")).text
+    assert "Väntar till senare dag (1)" in page
+    assert "1 nu" in page
+
+
+async def test_a_contact_without_an_outcome_names_the_field(nurse: Ward, due: dict):
+    told = await nurse.post(f"/visits/{due['id']}/contacts", channel="phone")
+    assert told.status_code == 422
+    assert "Detta måste fyllas i." in row_of(told.text, due["id"])
+
+
+async def test_filters_stand_in_the_address_and_narrow_the_list(nurse: Ward, due: dict):
+    assert f"v-{due['id']}" not in (await nurse.get("/", booked="yes")).text
+    assert f"v-{due['id']}" not in (await nurse.get("/", name="nobody")).text
+    assert f"v-{due['id']}" in (await nurse.get("/", booked="no", visit="yearly", name="test")).text
+
+
+async def test_others_changes_are_counted_and_ones_own_are_not(nurse: Ward, due: dict):
+    since = 1_700_000_000
+    await nurse.post(f"/visits/{due['id']}/book", version=due["version"], booked_on="2026-12-03")
+    assert "har ändrats" not in (await nurse.get("/due/changes", since=since)).text
+    other = await Ward(nurse.service).log_in("demo-clinician-lund")
+    assert "1 rad har ändrats" in (await other.get("/due/changes", since=since)).text
+
+
+async def test_a_foreign_centres_list_is_refused_in_words(nurse: Ward):
+    told = await nurse.get("/", centre="uppsala")
+    assert told.status_code == 403
+    assert "Detta centrum är inte ditt." in told.text
+
+
+async def test_names_can_be_hidden_from_a_screen_that_others_see(nurse: Ward, due: dict):
+    await nurse.post("/profile/names", back="/")
+    row = row_of((await nurse.get("/")).text, due["id"])
+    assert "Testsson" not in row
+    assert due["patient"]["masked_number"] not in row
