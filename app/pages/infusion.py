@@ -55,7 +55,7 @@ async def new(request: Request) -> Response:
 @router.post("/infusions/preview", dependencies=[Needs(Act.RECORD_INFUSION)])
 async def preview(request: Request) -> Response:
     """The plan as it would be; with script that part alone."""
-    given = _once(await forms.fields(request))
+    given = _read(await forms.fields(request))
     async with reading(request) as read:
         plan = await _plan(read.tx, given)
         if is_fragment(request):
@@ -66,7 +66,7 @@ async def preview(request: Request) -> Response:
 @router.post("/infusions/new", dependencies=[Needs(Act.RECORD_INFUSION)])
 async def record(request: Request) -> Response:
     """Saves the infusion and goes to the patient. The same form again goes there too, and saves nothing more."""
-    given = _once(await forms.fields(request))
+    given = _read(await forms.fields(request))
     try:
         async with writing(request) as tx:
             recorded = await infusions.record(tx, _command(given))
@@ -109,13 +109,20 @@ def _named(product: Mapping[str, Any]) -> str:
 # ---- The form as a command ----------------------------------------------------------------------------------------------
 
 
-def _once(given: dict[str, str]) -> dict[str, str]:
-    """The fields with the form's own id: a form whose id is lost or no id is a new one."""
+def _read(given: dict[str, str]) -> dict[str, str]:
+    """The fields with the form's own id (one that is lost, or is none, is made anew), and without an answer about the course that was given for
+    another person, day or product."""
     try:
         once = UUID(given.get("once", ""))
     except ValueError:
         once = uuid4()
-    return given | {"once": str(once)}
+    stale = {"course", "near", "near_on", "near_of"} if given.get("near_of") != _about(given) else set()
+    return {name: value for name, value in given.items() if name not in stale} | {"once": str(once)}
+
+
+def _about(given: Given) -> str:
+    """What a question about the course is about."""
+    return " ".join(given.get(name, "") for name in ("number", "infused_on", "product"))
 
 
 def _command(given: Given) -> NewInfusion:
@@ -152,11 +159,12 @@ def _telling_no_more(plan: Plan, refusal: FollowUpError) -> FollowUpError:
 
 def _question(given: Given, plan: Plan) -> Mapping[str, str] | None:
     """The infusion that this one may continue, as planning asked for it now or before; without one, whether a person known elsewhere begins anew."""
+    about = {"near": "", "on": "", "of": _about(given)}
     if plan.refusal is not None and plan.refusal.code == "needs_continues":
-        return {"near": str(plan.refusal.facts["infusion_id"]), "on": str(plan.refusal.facts["infused_on"])}
+        return about | {"near": str(plan.refusal.facts["infusion_id"]), "on": str(plan.refusal.facts["infused_on"])}
     if "near" in given and "near_on" in given:
-        return {"near": given["near"], "on": given["near_on"]}
-    return {"near": "", "on": ""} if plan.told is not None and plan.told["known_elsewhere"] else None
+        return about | {"near": given["near"], "on": given["near_on"]}
+    return about if plan.told is not None and plan.told["known_elsewhere"] else None
 
 
 def _faults(refusal: FollowUpError | None) -> list[FieldError]:
