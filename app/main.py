@@ -22,17 +22,17 @@ from app.http.deps import refuse_undeclared
 from app.http.middleware import Limits, Outermost, StrictJson, WhoCalls
 from app.http.problems import HANDLERS
 from app.pages import alerts as alerts_page
-from app.pages import assets, due_list, due_print, infusion, login
+from app.pages import assets, due_list, due_print, infusion, login, patient
 from app.pages import demo as demo_page
 from app.pages import patients as patients_page
 from app.settings import Settings
 
 # Addresses are looked through in this order: what is asked most often comes first.
 ROUTERS: Final = (alerts, visits, infusions, patients, figures, catalogue, work)
-PAGES: Final = (due_list, due_print, patients_page, infusion, alerts_page, login, assets)
+PAGES: Final = (due_list, due_print, patients_page, patient, infusion, alerts_page, login, assets)
 # How many operations declare their act: a guard that found none would be content for ever.
 # Of the API and of pages, each also in the demo.
-API, API_OF_THE_DEMO, OF_PAGES, OF_PAGES_OF_THE_DEMO = 33, 2, 20, 2
+API, API_OF_THE_DEMO, OF_PAGES, OF_PAGES_OF_THE_DEMO = 33, 2, 23, 2
 OPEN: Final = operations.PATHS | login.OPEN
 
 

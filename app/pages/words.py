@@ -25,10 +25,10 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "cancelled": N_("cancelled"),
     },
     "decision": {
-        "deceased-reported": N_("a death was reported"),
-        "overdue-twelve-months": N_("overdue for twelve months"),
-        "two-windows-missed": N_("two windows missed"),
-        "three-attempts": N_("three attempts, two channels"),
+        "deceased-reported": N_("death reported"),
+        "overdue-twelve-months": N_("over a year"),
+        "two-windows-missed": N_("2 windows missed"),
+        "three-attempts": N_("3 attempts"),
     },
     "channel": {
         "phone": N_("phone"),
@@ -142,6 +142,42 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "cancelled": N_("marked as not required"),
         "reopened": N_("undone"),
     },
+    "kind": {
+        "patient": N_("the patient"),
+        "infusion": N_("the infusion"),
+        "plan": N_("the plan"),
+        "visit": N_("visit"),
+        "contact": N_("contact"),
+        "event": N_("event"),
+        "alert": N_("alert"),
+    },
+    "act": {
+        "registered": N_("registered"),
+        "recorded": N_("recorded"),
+        "changed": N_("changed"),
+        "corrected": N_("corrected"),
+        "renumbered": N_("renumbered"),
+        "voided": N_("entered in error"),
+        "logged": N_("noted"),
+        "acknowledged": N_("acknowledged"),
+        "booked": N_("booking changed"),
+        "completed": N_("marked as done"),
+        "missed": N_("marked as missed"),
+        "cancelled": N_("marked as not required"),
+        "reopening": N_("to be undone"),
+        "reopened": N_("undone"),
+        "deceased": N_("deceased"),
+        "withdrawn": N_("withdrawn from care"),
+        "lost-to-follow-up": N_("lost to follow-up"),
+        "survival": N_("known to be alive"),
+        "followed-elsewhere": N_("followed elsewhere"),
+        "relapse": N_("relapse"),
+        "new-therapy": N_("new therapy"),
+        "transplant": N_("transplant"),
+        "second-malignancy": N_("second malignancy"),
+        "transferred": N_("transferred"),
+        "reinstated": N_("taken up again"),
+    },
     # What an error's code says to whoever reads the page: why, and what to do next.
     "error": {
         "required": N_("This must be filled in."),
@@ -183,6 +219,13 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "rate_limited": N_("Too many attempts. Wait a minute and try again."),
         "unauthenticated": N_("User name or password is wrong."),
     },
+}
+
+
+PICTURE: Mapping[str, str] = {
+    "title": N_("Fifteen years in one picture"),
+    "description": N_("A line for each infusion; a bar for each visit's window; the table below holds the same days and states."),
+    "today": N_("today w."),
 }
 
 

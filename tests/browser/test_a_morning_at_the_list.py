@@ -80,7 +80,32 @@ def test_the_list_has_no_fault_that_axe_knows(page: Page, form: str | None, sche
     assert faults(page) == []
 
 
-@pytest.mark.parametrize("path", ["/login", "/profile", "/demo", "/login?language=en"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_patients_page_has_no_fault_that_axe_knows(page: Page, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    page.get_by_role("link", name="Anna Testsson").first.click()
+    page.get_by_text("Ny händelse…").click()
+    page.get_by_text("Visa nummer").click()
+    assert faults(page) == []
+
+
+def test_a_plan_is_shown_before_anything_is_saved_and_saved_once_by_a_double_click(page: Page) -> None:
+    page.goto("/infusions/new")
+    page.get_by_label("Personnummer").fill("811228-9874")
+    page.get_by_label("Namn", exact=True).fill("Test Testsson")
+    page.get_by_label("Produkt").select_option("axicabtagene-ciloleucel")
+    page.get_by_label("Sammanhang").select_option("SOC")
+    page.get_by_label("Infusionsdag").fill("2026-11-20")
+    page.get_by_label("Batch").click()
+    expect(page.locator("#plan")).to_contain_text("2041-11-20")
+    assert faults(page) == []
+    page.get_by_role("button", name="Spara infusionen").dblclick()
+    page.wait_for_url("**/patients/*-*")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Test Testsson")
+    expect(page.locator(".years .infusion")).to_have_count(1)
+
+
+@pytest.mark.parametrize("path", ["/login", "/profile", "/demo", "/login?language=en", "/patients", "/infusions/new", "/alerts"])
 def test_the_small_pages_have_no_fault_that_axe_knows(page: Page, path: str) -> None:
     page.goto(path)
     assert faults(page) == []
