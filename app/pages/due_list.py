@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from app.actor import Act
-from app.clock import midnight_after
+from app.clock import ZONE, midnight_after
 from app.errors import FollowUpError, NotFound, StaleVersion
 from app.followup import audit, catalogue, lists, visits
 from app.followup.commands import Ask, Reason
@@ -190,7 +190,7 @@ async def _next_opening(tx: Transaction, centre: str) -> Item | None:
 
 async def _done_today(tx: Transaction) -> list[dict[str, Any]]:
     """What the reader did today, newest first, each visit once, with the form that undoes it."""
-    morning = midnight_after(tx.now.date() - timedelta(days=1))
+    morning = midnight_after(tx.now.astimezone(ZONE).date() - timedelta(days=1))
     done: dict[UUID, dict[str, Any]] = {}
     for change in await audit.visit_changes(tx, morning, 20, actor=tx.actor.name):
         if change.visit in done or change.act not in ("booked", "completed", "missed", "cancelled") or len(done) == 5:

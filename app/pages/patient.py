@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from app.actor import Act
@@ -37,11 +37,11 @@ class Shown:
 
 
 @router.get("/patients/{patient_id}", dependencies=[Needs(Act.READ_PATIENTS)])
-async def patient(request: Request, patient_id: UUID, all: str | None = None, tell: str | None = None) -> Response:  # noqa: A002 - the address's own word
+async def patient(request: Request, patient_id: UUID, every: Annotated[str | None, Query(alias="all")] = None, tell: str | None = None) -> Response:
     """The patient, as the reader's centre may see it."""
     async with reading(request) as read:
         given = {"type": tell} if tell in EVENTS else {}
-        return await _page(request, read.tx, patient_id, Shown(given), whole=all is not None)
+        return await _page(request, read.tx, patient_id, Shown(given), whole=every is not None)
 
 
 async def _page(request: Request, tx: Transaction, patient_id: UUID, shown: Shown, *, whole: bool = False, code: int = 200) -> Response:

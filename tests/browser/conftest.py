@@ -42,7 +42,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The demo on its own day, with a handful of patients of Lund: one visit now, one overdue, one that opens soon, one protected identity."""
     data = tmp_path_factory.mktemp("demo")
     with started("demo", "--empty", "--today", "2026-11-01", "--port", 0, "--data", data, env=processes.environment(), cwd=data) as demo:
-        found = demo.said("the demo: ").split()[-1]
+        found = demo.said("Follow-up, the demo: ").split()[-1]
         with httpx.Client(base_url=f"{found}/api/v1", headers={"Authorization": "Bearer demo-coordinator-lund"}, timeout=60) as client:
             for n, (name, infused_on) in enumerate(PATIENTS.items()):
                 _record(client, name, infused_on, n)
