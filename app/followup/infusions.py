@@ -17,7 +17,7 @@ from app.db.infusions import InfusionRow
 from app.db.patients import PatientRow
 from app.db.transaction import Transaction
 from app.errors import Conflict, FieldError, Invalid, NotFound
-from app.followup import catalogue, chart, persons, versions, views
+from app.followup import cards, catalogue, chart, persons, versions, views
 from app.followup.chart import Chart
 from app.followup.commands import Ask, Command, Flag, Kept, LocalDate, Page, Reason, Response, Slug, Source, Text
 from app.followup.persons import Described, NewPerson
@@ -146,6 +146,7 @@ async def preview(tx: Transaction, new: NewInfusion) -> JSON:
     mine = plan_ids(decided, decided.infusions[-1].id)
     if before is not None:
         tx.saw("infusion preview", [before.patient.id])
+        before = replace(before, plans=tuple(cards.own_plans(tx.actor, before)))
     return {
         "as_of_date": tx.today,
         "plans": [views.plan(plan, drawn.patient.id) for plan in mine],

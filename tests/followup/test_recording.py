@@ -257,6 +257,21 @@ async def test_of_another_centres_infusion_neither_id_nor_day_is_told(ward):
     assert (preview["known_elsewhere"], preview["warnings"], preview["changes"]) == (True, [], [])
 
 
+async def test_a_preview_tells_a_former_centre_of_its_own_visits_only(ward):
+    umea = ward.member("umea")
+    ward.today = date(2024, 5, 4)
+    known = {"identifiers": [reserve_number()], "name": "Test Testsson"}
+    mine = await ward.infuse("2022-05-04", centre="umea", by=umea, patient=known)
+    await ward.infuse("2024-05-04", patient=known)
+    ward.today = date(2026, 11, 24)
+    asked = {"centre": "umea", "product": "axicabtagene-ciloleucel", "context": "SOC", "infused_on": "2026-11-20", "patient_id": mine["patient_id"]}
+    told = await ward.do(infusions.preview, NewInfusion.model_validate(asked), by=umea, writing=False)
+    own = {visit["id"] for visit in mine["visits"]}
+    assert {change["visit_id"] for change in told["changes"]} <= own
+    everything = await ward.do(infusions.preview, NewInfusion.model_validate(asked | {"centre": "lund"}), writing=False)
+    assert {change["visit_id"] for change in everything["changes"]} - own
+
+
 async def test_a_phone_that_the_same_source_fills_in_is_a_correction_and_another_name_is_not(ward):
     from app.followup import patients
 
