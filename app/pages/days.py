@@ -21,9 +21,10 @@ def weekday(day: date, locale: str) -> str:
 
 def weeks(start: date, end: date, today: date) -> str:
     """The ISO weeks of local days, both ends included, as numbers: `48`, `49–2`, and with the year of the end where it is not today's: `2 2028`."""
-    first, last = start.isocalendar(), end.isocalendar()
+    first, last, now = start.isocalendar(), end.isocalendar(), today.isocalendar()
     span = f"{last.week}" if first[:2] == last[:2] else f"{first.week}–{last.week}"
-    return span if last.year in (today.isocalendar().year, today.isocalendar().year + 1) and first.year <= today.year else f"{span} {last.year}"
+    is_near = first.year <= now.year <= last.year <= now.year + 1
+    return span if is_near else f"{span} {last.year}"
 
 
 def clock(instant: datetime) -> str:
