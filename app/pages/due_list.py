@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 from uuid import UUID
@@ -327,10 +327,10 @@ async def reopen(request: Request, visit_id: UUID) -> Response:
 
 
 @router.get("/due/changes", dependencies=[Needs(Act.READ_VISITS)])
-async def changes(request: Request, since: Annotated[float, Query(ge=0)]) -> Response:
+async def changes(request: Request, since: Annotated[float, Query(ge=0)], day: date | None = None) -> Response:
     """How many visits others have changed since the list was made (seconds of the epoch), and whether the day has changed; no more, so that no row
     moves under a hand."""
     async with reading(request) as read:
         found = await audit.visit_changes(read.tx, datetime.fromtimestamp(since, UTC), 200)
         by_others = {change.visit for change in found if change.actor != read.tx.actor.name}
-        return render(request, "changes.html", count=len(by_others), since=since, today=read.tx.today)
+        return render(request, "changes.html", count=len(by_others), since=since, day=day or read.tx.today, today=read.tx.today)

@@ -1,7 +1,9 @@
 """A nurse opens the list, books, marks as done, notes a call and takes back: by mouse and by keys alone."""
 
+import re
+
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import faults
 
@@ -114,4 +116,58 @@ def test_the_small_pages_have_no_fault_that_axe_knows(page: Page, path: str) -> 
 def test_the_list_fits_a_phone(page: Page) -> None:
     page.set_viewport_size({"width": 320, "height": 700})
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert faults(page) == []
+
+
+def test_two_tabs_on_one_row_and_the_later_one_is_told_what_holds(page: Page, context: BrowserContext) -> None:
+    other = context.new_page()
+    other.goto("/")
+    for tab in (page, other):
+        tab.locator("tbody.visit", has_text="Per Åström").first.get_by_role("link", name="Boka").click()
+        tab.get_by_label("Dag", exact=True).wait_for()
+    for tab, day in ((page, "2026-12-03"), (other, "2026-12-04")):
+        tab.get_by_label("Dag", exact=True).fill(day)
+        tab.get_by_role("button", name="Spara").click()
+    expect(other.locator("tr.form")).to_contain_text("Din ändring sparades inte")
+    expect(other.locator("tbody.visit", has_text="Per Åström").first).to_contain_text("2026-12-03")
+    page.reload()
+    page.locator(".done li", has_text="Per Åström").get_by_role("button", name="Ångra").click()
+
+
+def test_enter_pressed_twice_books_once_and_the_filters_stay(page: Page) -> None:
+    page.goto("/?booked=no&name=anna")
+    anna = page.locator("tbody.visit", has_text="Anna Testsson").first
+    anna.get_by_role("link", name="Boka").click()
+    page.get_by_label("Dag", exact=True).fill("2026-12-07")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    expect(anna).to_contain_text("2026-12-07")
+    expect(page).to_have_url(re.compile(r"booked=no&name=anna"))
+    page.goto("/alerts")
+    page.go_back()
+    expect(page).to_have_url(re.compile(r"booked=no&name=anna"))
+    page.goto("/")
+    page.locator(".done li", has_text="Anna Testsson").get_by_role("button", name="Ångra").click()
+
+
+def test_a_call_to_be_made_again_is_noted_by_keys_and_its_row_waits(page: Page) -> None:
+    anna = page.locator("tbody.visit", has_text="Anna Testsson").first
+    anna.focus()
+    page.keyboard.press("c")
+    expect(page.get_by_label("Kanal")).to_be_focused()
+    page.get_by_label("Anteckning").press("Enter")
+    expect(anna).to_contain_text("igen 2026-11-30")
+    page.reload()
+    expect(page.locator(".group.asleep")).to_contain_text("Väntar till senare dag")
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("path", ["/", "/alerts", "/infusions/new", "/patients"])
+def test_the_pages_have_no_fault_in_english_and_with_forced_colours(page: Page, path: str) -> None:
+    page.goto("/profile")
+    page.get_by_label("Språk").select_option("en")
+    page.get_by_role("button", name="Spara").click()
+    page.emulate_media(forced_colors="active")
+    page.goto(path)
+    expect(page.get_by_role("link", name="To do")).to_be_visible()
     assert faults(page) == []

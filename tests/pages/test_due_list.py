@@ -112,6 +112,11 @@ async def test_others_changes_are_counted_and_ones_own_are_not(nurse: Ward, due:
     assert "1 rad har ändrats" in (await other.get("/due/changes", since=since)).text
 
 
+async def test_after_midnight_the_list_says_that_the_day_has_changed(nurse: Ward):
+    assert "Dagen har ändrats." in (await nurse.get("/due/changes", since=0, day="2026-11-22")).text
+    assert "Dagen har ändrats." not in (await nurse.get("/due/changes", since=0, day="2026-11-23")).text
+
+
 async def test_a_foreign_centres_list_is_refused_in_words(nurse: Ward):
     told = await nurse.get("/", centre="uppsala")
     assert told.status_code == 403
