@@ -5,6 +5,7 @@ import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from socket import socket
 from typing import Any
 
 import httpx
@@ -47,18 +48,29 @@ class Running:
     known: dict[str, list[str]]
 
 
+class Ready(uvicorn.Server):
+    """Tells when it listens."""
+
+    def __init__(self, config: uvicorn.Config, ready: threading.Event) -> None:
+        super().__init__(config)
+        self.ready = ready
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+
 def _serve(url: str, ready: threading.Event, box: list[Any]) -> None:
     async def work() -> None:
         database = Database(url, Keys.fresh())
         house = House(database, Clock(fixed=TODAY), Settings(database_url=url, rate_per_second=1_000_000), demo=True)
         app, bound = create_app(house), server.bind("127.0.0.1", 0)
-        running = uvicorn.Server(uvicorn.Config(app, access_log=False, log_config=None, lifespan="on"))
+        running = Ready(uvicorn.Config(app, access_log=False, log_config=None, lifespan="on"), ready)
         box.extend([running, server.address(bound), document.build(app)])
         running.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
         for name, told in box[2]["components"]["schemas"].items():
             if name != "Problem":  # whose further members are the error's facts
                 told["additionalProperties"] = False  # a field that is sent and not documented is found too
-        ready.set()
         await running.serve([bound])
         await database.close()
 
@@ -70,7 +82,7 @@ def running() -> Iterator[Running]:
     url, ready, box = fresh_database("sqlite"), threading.Event(), list[Any]()
     thread = threading.Thread(target=_serve, args=(url, ready, box))
     thread.start()
-    assert ready.wait(30)
+    assert ready.wait(120)
     process, address, schema = box
     known: dict[str, list[str]] = {"infusion_id": [], "patient_id": [], "visit_id": [], "alert_id": []}
     with httpx.Client(base_url=f"{address}/api/v1", headers={"Authorization": "Bearer demo-coordinator-lund"}) as client:

@@ -86,7 +86,7 @@ class Nurse:
 
 async def poll(client: httpx.AsyncClient, limit: int, over: asyncio.Event) -> tuple[list[Any], int]:
     """The feed as a client reads it, from its cursor on, with the tag of the page that it has; answers the events, and how often it was 304.
-    It ends with the first page without an event that was asked for when all was written."""
+    It ends with the first 304 that was asked for when all was written."""
     events: list[Any] = []
     cursor, tag, unchanged = "0", "", 0
     while True:
@@ -102,7 +102,7 @@ async def poll(client: httpx.AsyncClient, limit: int, over: asyncio.Event) -> tu
             found, moved = page["items"], page["next_cursor"] != cursor
             cursor, tag = page["next_cursor"], "" if moved else answer.headers["ETag"]
         events += found
-        if last and not found:
+        if last and answer.status_code == 304:
             return events, unchanged
         if not found:  # nothing new: the next question comes a little later, or at the end
             with suppress(TimeoutError):
