@@ -7,7 +7,7 @@ from tests.years.conftest import Opener
 from tests.years.faults import Fault, plant
 from tests.years.lives import attempt
 
-SEEDS = range(40)
+SEEDS = [24, 4, *range(40)]  # the first two find most of the faults
 CHANGES, PLAN, FACTS, COURSES, REFUSALS = (f"app.planning.{name}" for name in ("changes", "plan", "facts", "courses", "refusals"))
 SETTLE = "app.followup.settle"
 FAULTS: list[Fault] = [
