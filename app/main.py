@@ -34,6 +34,8 @@ PAGES: Final = (due_list, due_print, patients_page, patient, infusion, alerts_pa
 # Of the API and of pages, each also in the demo.
 API, API_OF_THE_DEMO, OF_PAGES, OF_PAGES_OF_THE_DEMO = 33, 2, 23, 2
 OPEN: Final = operations.PATHS | login.OPEN
+# What open pages ask for every minute.
+BY_THEMSELVES: Final = frozenset({"/due/changes"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def create_app(house: House) -> FastAPI:
             Middleware(Outermost, registry=registry, open_headers=operations.HEADERS),
             Middleware(Limits),
             Middleware(WhoCalls, authenticate=tokens.actor, per_second=house.settings.rate_per_second),
-            Middleware(WhoBrowses, found=sessions.found, open_paths=OPEN),
+            Middleware(WhoBrowses, sessions=sessions, open_paths=OPEN, by_themselves=BY_THEMSELVES),
             Middleware(StrictJson),
             Middleware(Smaller),
         ],

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,14 +15,16 @@ from app.db import accounts, catalogue
 from app.db.accounts import AccountRow
 from app.db.columns import new_id
 from app.db.transaction import Transaction
-from app.errors import FieldError, Invalid
+from app.errors import FieldError, Invalid, NotFound
 
 ROLES: Final = frozenset(Role) - {Role.OPERATOR, Role.WORKER, Role.INTEGRATION}
-_USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,39}", re.ASCII)
+USERNAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,39}", re.ASCII)
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 # Verified for unknown users, so that they take as long as known ones.
 _NOBODYS = _HASHER.hash(secrets.token_urlsafe(32))
-_AT_ONCE: Final = 2  # hashes at work; each holds 19 MiB and a core
+# Two hashes at work at most: each holds 19 MiB and a core.
+_HASHING = ThreadPoolExecutor(2, "password")
+SHORTEST: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ async def add(tx: Transaction, new: NewAccount) -> str:
     """Stores a new account and answers its first password, which can never be read again. Raises Invalid with each fault, Forbidden."""
     tx.actor.must(Act.MANAGE_ACCOUNTS)
     faults = []
-    if _USERNAME.fullmatch(new.username) is None:
+    if USERNAME.fullmatch(new.username) is None:
         faults.append(FieldError("username", "bad_format", "A user name has 2 to 40 small letters, figures, dots, dashes or underscores."))
     elif await accounts.by_username(tx, new.username) is not None:
         faults.append(FieldError("username", "taken", "There is an account with this user name."))
@@ -52,8 +55,7 @@ async def add(tx: Transaction, new: NewAccount) -> str:
         raise Invalid("The account cannot be made.", errors=faults)
     password = secrets.token_urlsafe(12)
     centres = "all" if new.centres is None else " ".join(sorted(new.centres))
-    hashed = await asyncio.to_thread(_HASHER.hash, password)
-    account = AccountRow(new_id(), new.username, new.name.strip(), new.role.value, centres, hashed, "sv", True, tx.now, None)
+    account = AccountRow(new_id(), new.username, new.name.strip(), new.role.value, centres, await _hashed(password), "sv", True, tx.now, None)
     await accounts.add(tx, account)
     tx.changed("account", account.id, "add", None, {"username": new.username, "role": new.role, "centres": centres})
     return password
@@ -75,18 +77,35 @@ async def every(tx: Transaction) -> list[dict[str, object]]:
     return [{name: getattr(row, name) for name in told} for row in await accounts.every(tx)]
 
 
-class Passwords:
-    """Checks passwords in threads, a few at once. One for each process."""
+async def check(account: AccountRow | None, password: str) -> bool:
+    """Whether the password is the account's; for none, or a closed one, False after the same work."""
+    usable = account if account is not None and account.disabled_at is None else None
+    hashed = usable.password_hash if usable else _NOBODYS
+    right = await asyncio.get_running_loop().run_in_executor(_HASHING, _verified, hashed, password)
+    return right and usable is not None
 
-    def __init__(self) -> None:
-        self._few = asyncio.Semaphore(_AT_ONCE)
 
-    async def fits(self, account: AccountRow | None, password: str) -> bool:
-        """Whether the password is the account's; for none, or a closed one, False after the same work."""
-        usable = account if account is not None and account.disabled_at is None else None
-        async with self._few:
-            right = await asyncio.to_thread(_verified, usable.password_hash if usable else _NOBODYS, password)
-        return right and usable is not None
+async def change_password(tx: Transaction, old: str, new: str) -> None:
+    """Gives the caller's own account another password, of 12 signs or more, and ends its sessions, the one that asks too.
+
+    Raises Invalid for the field `old` or `new`, NotFound for a caller without an account.
+    """
+    account = await accounts.by_username(tx, tx.actor.name)
+    if account is None:
+        raise NotFound("You have no account whose password could be changed.")
+    faults = []
+    if not await check(account, old):
+        faults.append(FieldError("old", "wrong_password", "This is not your password."))
+    if len(new) < SHORTEST:
+        faults.append(FieldError("new", "too_short", f"A password has {SHORTEST} signs or more."))
+    if faults:
+        raise Invalid("The password cannot be changed.", errors=faults)
+    await accounts.change_password(tx, account.id, await _hashed(new))
+    tx.changed("account", account.id, "change-password", None, None)
+
+
+async def _hashed(password: str) -> str:
+    return await asyncio.get_running_loop().run_in_executor(_HASHING, _HASHER.hash, password)
 
 
 def _verified(hashed: str, password: str) -> bool:

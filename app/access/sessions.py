@@ -1,28 +1,34 @@
 """Sessions of browsers: a secret in a cookie, its hash in the database; revocable, idle 30 minutes, at most 10 hours, a new one at every login."""
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 from typing import Final
+from uuid import UUID
 
+import structlog
 from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import FixedWindowRateLimiter
 
-from app.access.accounts import Passwords
+from app.access.accounts import USERNAME, check
 from app.access.tokens import Tokens
 from app.actor import Actor, Role
 from app.clock import Clock
-from app.db import accounts, sessions
+from app.db import accounts, kept_forms, sessions
 from app.db.accounts import AccountRow
 from app.db.engine import Database
 from app.db.sessions import SessionRow
 from app.db.transaction import begin
 from app.errors import RateLimited, Unauthenticated
 
+log = structlog.get_logger("access")
+
 COOKIE: Final = "follow-up-session"
 IDLE, ABSOLUTE = timedelta(minutes=30), timedelta(hours=10)
+KEPT: Final = timedelta(minutes=30)  # so long a form waits for its sender
 _SEEN_EVERY = timedelta(minutes=1)  # so often it is written that a session is in use
 _PER_USER, _PER_ADDRESS = RateLimitItemPerMinute(5), RateLimitItemPerMinute(20)
 # Who looks a session up, before it is known who calls: an actor without a centre.
@@ -49,18 +55,25 @@ class Sessions:
         self._db = database
         self._clock = clock
         self._tokens = tokens
-        self._passwords = Passwords()
-        self._tries = FixedWindowRateLimiter(MemoryStorage())
+        self._counts = MemoryStorage()
+        self._tries = FixedWindowRateLimiter(self._counts)
 
     async def log_in(self, username: str, password: str, address: str) -> str:
-        """Answers the secret of a new session. Five tries a minute and user name, twenty and address. Raises Unauthenticated, RateLimited."""
-        for limit, whose in ((_PER_USER, f"user:{username}"), (_PER_ADDRESS, f"address:{address}")):
+        """Answers the secret of a new session. Five failures a minute and user name, twenty and address. Raises Unauthenticated, RateLimited."""
+        username = username.strip().lower()
+        if USERNAME.fullmatch(username) is None:
+            username = ""  # nobody's
+        tries = ((_PER_ADDRESS, f"address:{address}"), (_PER_USER, f"user:{username}"))
+        for limit, whose in tries:  # counted before the password is looked at, so that many at once are not let through
             if not await self._tries.hit(limit, whose):
                 raise RateLimited("Too many attempts to log in; wait a minute.", retry_after=60)
         async with begin(self._db, _NOBODY, self._clock, writing=False) as tx:
             account = await accounts.by_username(tx, username)
-        if not await self._passwords.fits(account, password) or account is None:
+        if not await check(account, password) or account is None:
+            log.warning("login.failed", actor=account.username if account else None)  # what nobody is called may be a password
             raise Unauthenticated("User name or password is wrong.")
+        for limit, whose in tries:
+            await self._counts.incr(limit.key_for(whose), limit.get_expiry(), -1)
         return await self._begun(account, None)
 
     async def log_in_demo(self, token: str, loopback: bool) -> str:
@@ -76,10 +89,14 @@ class Sessions:
         async with begin(self._db, _NOBODY, self._clock) as tx:
             row = SessionRow(_hash(secret), account.id if account else None, demo_token, language, False, keys, tx.now, tx.now, None)
             await sessions.add(tx, row)
+        log.info("login.done", actor=account.username if account else demo_token)
         return secret
 
-    async def found(self, secret: str, loopback: bool) -> Session | None:
-        """Whose session the secret opens; None when it is unknown, ended, idle for 30 minutes, older than 10 hours, or its account closed."""
+    async def found(self, secret: str, loopback: bool, *, by_itself: bool = False) -> Session | None:
+        """Whose session the secret opens; None when it is unknown, ended, idle for 30 minutes, older than 10 hours, or its account closed.
+
+        `by_itself`: a page asks, not a person, and the session stays as idle as it was.
+        """
         async with begin(self._db, _NOBODY, self._clock, writing=False) as tx:
             both, now = await sessions.by_id(tx, _hash(secret)), tx.now
         if both is None:
@@ -90,7 +107,7 @@ class Sessions:
         actor = await self._actor(row, account, loopback)
         if actor is None:
             return None
-        if now - row.last_seen_at > _SEEN_EVERY:
+        if now - row.last_seen_at > _SEEN_EVERY and not by_itself:
             async with begin(self._db, _NOBODY, self._clock) as tx:
                 await sessions.seen(tx, row.id)
         name = account.name if account else actor.name
@@ -105,6 +122,32 @@ class Sessions:
             return (await self._tokens.actor(row.demo_token or "", loopback))[1]
         except Unauthenticated:
             return None
+
+    async def expired_owner(self, secret: str) -> str | None:
+        """The actor's name of a session that has run out in the last 30 minutes, by idleness or age; None for any other."""
+        async with begin(self._db, _NOBODY, self._clock, writing=False) as tx:
+            both, now = await sessions.by_id(tx, _hash(secret)), tx.now
+        if both is None:
+            return None
+        row, account = both
+        since = now - min(row.last_seen_at + IDLE, row.created_at + ABSOLUTE)
+        if row.ended_at is not None or not timedelta() < since <= KEPT:
+            return None
+        if account is None:
+            return row.demo_token
+        return account.username if account.disabled_at is None else None
+
+    async def keep_form(self, owner: str, path: str, fields: Mapping[str, list[str]]) -> UUID:
+        """Keeps a form, sealed, for its owner (an actor's name), and answers its id; those that waited too long are removed."""
+        async with begin(self._db, _NOBODY, self._clock) as tx:
+            await kept_forms.forget(tx, tx.now - KEPT)
+            return await kept_forms.add(tx, owner, path, fields)
+
+    async def kept_form(self, owner: str, form: UUID) -> tuple[str, dict[str, list[str]]] | None:
+        """The address and fields of a form, once and to its owner only; None when there is none, or it is older than 30 minutes."""
+        async with begin(self._db, _NOBODY, self._clock) as tx:
+            await kept_forms.forget(tx, tx.now - KEPT)
+            return await kept_forms.take(tx, owner, form)
 
     async def log_out(self, secret: str) -> None:
         """Ends a session, if there is one."""

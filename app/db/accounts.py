@@ -49,8 +49,18 @@ async def disable(tx: Transaction, username: str) -> bool:
     )
     if row is None:
         return False
-    await tx.run(update(sessions).where(sessions.c.account_id == row.id, sessions.c.ended_at.is_(None)).values(ended_at=tx.now))
+    await _end_sessions(tx, row.id)
     return True
+
+
+async def change_password(tx: Transaction, account: UUID, password_hash: str) -> None:
+    """Stores another hash and ends the account's sessions."""
+    await tx.run(update(accounts).where(accounts.c.id == account).values(password_hash=password_hash))
+    await _end_sessions(tx, account)
+
+
+async def _end_sessions(tx: Transaction, account: UUID) -> None:
+    await tx.run(update(sessions).where(sessions.c.account_id == account, sessions.c.ended_at.is_(None)).values(ended_at=tx.now))
 
 
 async def keep_choices(tx: Transaction, account: UUID, language: str, single_keys: bool) -> None:

@@ -1,6 +1,6 @@
-"""What the service itself needs and may lose: tokens, accounts, sessions, jobs, the worker's last sweep, the demo's mark."""
+"""What the service itself needs and may lose: tokens, accounts, sessions, kept forms, jobs, the worker's last sweep, the demo's mark."""
 
-from sqlalchemy import Boolean, Column, Date, ForeignKey, Integer, String, Table, Text, Uuid
+from sqlalchemy import Boolean, Column, Date, ForeignKey, Integer, LargeBinary, String, Table, Text, Uuid
 
 from app.db.columns import Instant
 from app.db.tables import metadata
@@ -45,6 +45,16 @@ sessions = Table(
     Column("created_at", Instant, nullable=False),
     Column("last_seen_at", Instant, nullable=False),
     Column("ended_at", Instant),
+)
+
+kept_forms = Table(
+    "kept_forms",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("owner", String, nullable=False),  # the actor's name
+    Column("path", String, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),  # the fields
+    Column("created_at", Instant, nullable=False),
 )
 
 imports = Table(

@@ -1,31 +1,36 @@
 """Browsers at the pages: who calls is told by a cookie, and forms are taken from our own pages only."""
 
-from collections.abc import Awaitable, Callable
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qs, quote
+from uuid import UUID
 
 from starlette.datastructures import MutableHeaders
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.access.sessions import COOKIE, Session
+from app.access.sessions import COOKIE, Sessions
 from app.errors import Forbidden
 from app.http.call import header, of
 from app.http.middleware import from_loopback, guarded
 
-Found = Callable[[str, bool], Awaitable[Session | None]]
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 STATIC = "/static/"
+FORM_BYTES = 100_000  # a longer form is not kept
 
 
 class WhoBrowses:
-    """Settles whose session a page is asked for with, and sends whoever has none to the login. `open_paths` need none."""
+    """Settles whose session a page is asked for with, and sends whoever has none to the login.
 
-    def __init__(self, app: ASGIApp, *, found: Found, open_paths: frozenset[str]) -> None:
+    `open_paths` need none. `by_themselves`: what open pages ask for without anybody at the screen; it keeps no session alive.
+    """
+
+    def __init__(self, app: ASGIApp, *, sessions: Sessions, open_paths: frozenset[str], by_themselves: frozenset[str]) -> None:
         self.app = app
-        self.found = found
+        self.sessions = sessions
         self.open_paths = open_paths
+        self.by_themselves = by_themselves
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or guarded(scope["path"]) or scope["path"].startswith(STATIC):
@@ -33,14 +38,27 @@ class WhoBrowses:
             return
         secret = secret_of(scope)
         if scope["method"] not in _SAFE:
-            _refuse_foreign(scope)
-        session = await self.found(secret, from_loopback(scope)) if secret else None
+            _refuse_foreign(scope, secret)
+        by_itself = scope["path"] in self.by_themselves
+        session = await self.sessions.found(secret, from_loopback(scope), by_itself=by_itself) if secret else None
         if session is not None:
             of(scope).session, of(scope).actor = session, session.actor
         elif scope["path"] not in self.open_paths:
-            await _to_login(scope)(scope, receive, send)
+            await (await self._to_login(scope, receive, secret))(scope, receive, send)
             return
         await self.app(scope, receive, send)
+
+    async def _to_login(self, scope: Scope, receive: Receive, secret: str | None) -> Response:
+        safe, by_script = scope["method"] in _SAFE, header(scope, b"hx-request") is not None
+        where = _asked(scope) if safe and not by_script else _page(scope)
+        kept = await self._kept(scope, receive, secret) if secret and not safe else None
+        address = f"/login?next={quote(where, safe='')}" + (f"&kept={kept}" if kept else "")
+        return Response(headers={"HX-Redirect": address}) if by_script else RedirectResponse(address, 303)
+
+    async def _kept(self, scope: Scope, receive: Receive, secret: str) -> UUID | None:
+        owner = await self.sessions.expired_owner(secret)
+        fields = await _fields(scope, receive) if owner else None
+        return await self.sessions.keep_form(owner, scope["path"], fields) if owner and fields else None
 
 
 class Smaller(GZipMiddleware):
@@ -63,21 +81,45 @@ def secret_of(scope: Scope) -> str | None:
     return cookies[COOKIE].value if COOKIE in cookies else None
 
 
-def _refuse_foreign(scope: Scope) -> None:
-    """Raises Forbidden for a form that another site sent. A browser too old to say where from sends Origin; what says neither is no browser."""
+def _refuse_foreign(scope: Scope, secret: str | None) -> None:
+    """Raises Forbidden for a form that another site sent. A browser too old to say where from sends Origin; what says neither is no browser, and
+    is taken without a cookie only."""
     site, origin = header(scope, b"sec-fetch-site"), header(scope, b"origin")
-    same = origin is not None and urlsplit(origin).netloc == header(scope, b"host")
-    if site not in ("same-origin", "none") and (site is not None or not same):
+    if site is not None:
+        ours = site in ("same-origin", "none")
+    elif origin is not None:
+        ours = origin.partition("://")[2] == header(scope, b"host")
+    else:
+        ours = secret is None
+    if not ours:
         raise Forbidden("Forms are taken from the service's own pages only.")
 
 
-def _to_login(scope: Scope) -> Response:
+def _asked(scope: Scope) -> str:
     query = scope["query_string"].decode("latin-1")
-    where = scope["path"] + (f"?{query}" if query else "") if scope["method"] in _SAFE else "/"
-    address = f"/login?next={quote(where, safe='')}"
-    if header(scope, b"hx-request") is not None:
-        return Response(status_code=200, headers={"HX-Redirect": address})
-    return RedirectResponse(address, 303)
+    return str(scope["path"]) + (f"?{query}" if query else "")
+
+
+def _page(scope: Scope) -> str:
+    """The page of ours that the browser stands at, by its Referer; else the first one."""
+    host, _, rest = (header(scope, b"referer") or "").partition("://")[2].partition("/")
+    return f"/{rest}" if host and host == header(scope, b"host") else "/"
+
+
+async def _fields(scope: Scope, receive: Receive) -> dict[str, list[str]] | None:
+    """The fields of a form, but for passwords; None for what is no form, or too long."""
+    if (header(scope, b"content-type") or "").partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
+        return None
+    body = b""
+    async for part in Request(scope, receive).stream():
+        body += part
+        if len(body) > FORM_BYTES:
+            return None
+    try:
+        told = parse_qs(body.decode(errors="replace"), keep_blank_values=True, max_num_fields=100)
+    except ValueError:
+        return None
+    return {name: values for name, values in told.items() if "password" not in name}
 
 
 def keep(answer: Response, secret: str | None, *, secure: bool) -> Response:

@@ -111,7 +111,17 @@ OPEN: Mapping[str, str] = {
 
 # Writes: what they change was loaded by one of the questions before.
 WRITES = {
-    *("accounts.add", "accounts.disable", "accounts.keep_choices", "sessions.add", "sessions.choose", "sessions.end", "sessions.seen"),
+    *(
+        "accounts.add",
+        "accounts.change_password",
+        "accounts.disable",
+        "accounts.keep_choices",
+        "sessions.add",
+        "sessions.choose",
+        "sessions.end",
+        "sessions.seen",
+    ),
+    *("kept_forms.add", "kept_forms.forget", "kept_forms.take"),
     *("alerts.acknowledge", "alerts.add", "alerts.reopen", "alerts.resolve", "catalogue.add", "feed.bump_epoch", "imports.start", "imports.store"),
     *("infusions.add", "infusions.change", "infusions.remember", "patients.add", "patients.add_event", "patients.add_numbers", "patients.change"),
     *("plans.add", "plans.add_visits", "plans.change", "plans.change_visits", "plans.flag_visits", "state.mark_demo", "state.move_demo"),
