@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
 from app.access import accounts
 from app.access.accounts import NewAccount
@@ -13,6 +14,7 @@ from app.actor import Actor, Role
 from app.clock import Clock
 from app.db.columns import Keys
 from app.db.engine import Database
+from app.db.service_tables import metadata
 from app.db.transaction import begin
 from tests.databases import Kind
 
@@ -46,6 +48,17 @@ class Door:
 
     async def log_in(self, password: str | None = None, username: str = "karin.n", address: str = "10.0.0.1") -> str:
         return await self.sessions.log_in(username, self.password if password is None else password, address)
+
+    async def history(self) -> list[tuple[str, str]]:
+        """What was changed: kind and act, in order."""
+        table = metadata.tables["history"]
+        async with self.db.read.connect() as connection:
+            return [(row.kind, row.act) for row in await connection.execute(select(table.c.kind, table.c.act).order_by(table.c.id))]
+
+    async def everything_stored(self) -> str:
+        """Every row of every table, what is sealed as it lies there."""
+        async with self.db.read.connect() as connection:
+            return "".join([str((await connection.execute(select(table))).all()) for table in metadata.tables.values()])
 
 
 @pytest.fixture

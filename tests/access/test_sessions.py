@@ -1,14 +1,21 @@
 """Who comes in by a browser: passwords checked slowly, sessions that end, nothing told to whoever guesses."""
 
+import asyncio
+import json
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 
-from app.access.sessions import ABSOLUTE, IDLE
+from app.access.sessions import ABSOLUTE, IDLE, KEPT
 from app.actor import Role
 from app.errors import Invalid, RateLimited, Unauthenticated
 from tests.access.conftest import Door
+from tests.api.conftest import logged
+
+__all__ = ["logged"]
+FIELDS = {"name": ["Test Testsson"], "reason": ["a", "b"], "empty": [""]}
 
 
 async def test_a_login_is_the_accounts_actor_with_its_role_and_centres(door: Door):
@@ -36,12 +43,65 @@ async def test_a_wrong_password_and_an_unknown_user_are_told_the_same(door: Door
     assert refused.value.detail == "User name or password is wrong."
 
 
-async def test_six_tries_a_minute_are_too_many_even_with_the_right_password(door: Door):
-    for _ in range(5):
+async def fail(door: Door, times: int, **told: str) -> None:
+    for n in range(times):
         with pytest.raises(Unauthenticated):
-            await door.log_in("wrong")
+            await door.log_in("wrong", **{"username": f"nobody-{n}", **told})
+
+
+async def test_after_five_failures_in_a_minute_even_the_right_password_has_to_wait(door: Door):
+    await fail(door, 5, username="karin.n")
+    with pytest.raises(RateLimited) as refused:
+        await door.log_in(address="10.0.0.2")
+    assert refused.value.facts["retry_after"] == 60
+
+
+@pytest.mark.parametrize("username", ["Karin.N", " karin.n ", "KARIN.N"])
+async def test_one_user_name_in_several_spellings_has_its_five_failures_once(door: Door, username: str):
+    await fail(door, 5, username=username)
     with pytest.raises(RateLimited):
         await door.log_in()
+
+
+async def test_twenty_failures_at_an_address_stop_it_for_every_user_and_no_other_address(door: Door):
+    await fail(door, 20)
+    with pytest.raises(RateLimited):
+        await door.log_in()
+    await door.log_in(address="10.0.0.2")
+
+
+async def test_many_failures_at_once_are_not_let_through(door: Door):
+    told = await asyncio.gather(*(door.log_in("wrong") for _ in range(12)), return_exceptions=True)
+    assert sorted(type(fault).__name__ for fault in told) == ["RateLimited"] * 7 + ["Unauthenticated"] * 5
+
+
+async def test_a_whole_ward_behind_one_address_may_log_in_within_a_minute(door: Door):
+    for _ in range(25):
+        await door.log_in()
+
+
+async def test_a_user_name_is_typed_in_any_case(door: Door):
+    assert await door.sessions.found(await door.log_in(username=" Karin.N "), loopback=False) is not None
+
+
+@pytest.mark.parametrize("username", ["ka\0rin", "k" * 100_000, "karin.n' OR 1=1"])
+async def test_what_cannot_be_a_user_name_is_nobodys(door: Door, username: str):
+    await fail(door, 1, username=username)
+
+
+async def test_a_login_and_a_failed_one_stand_in_the_log_without_what_was_typed(door: Door, capsys: pytest.CaptureFixture[str], logged: None):
+    await door.log_in()
+    await fail(door, 1, username="karin.n")
+    with pytest.raises(Unauthenticated):
+        await door.log_in("secret-1", "my-secret-2")
+    written = capsys.readouterr().err
+    lines = [json.loads(line) for line in written.splitlines()]
+    assert [(line["level"], line["event"], line["actor"]) for line in lines] == [
+        ("info", "login.done", "karin.n"),
+        ("warning", "login.failed", "karin.n"),
+        ("warning", "login.failed", None),
+    ]
+    assert not [secret for secret in (door.password, "secret-1", "my-secret-2") if secret in written]
 
 
 @pytest.mark.parametrize(("later", "stands"), [(IDLE, True), (IDLE + timedelta(seconds=1), False)])
@@ -57,6 +117,15 @@ async def test_a_session_in_use_is_over_after_ten_hours_all_the_same(door: Door)
         door.clock.by += timedelta(minutes=29)
         assert await door.sessions.found(secret, loopback=False) is not None
     door.clock.by += timedelta(minutes=29)
+    assert await door.sessions.found(secret, loopback=False) is None
+
+
+async def test_what_a_page_asks_by_itself_keeps_no_session_alive(door: Door):
+    secret = await door.log_in()
+    while door.clock.by < IDLE - timedelta(minutes=1):
+        door.clock.by += timedelta(seconds=61)
+        assert await door.sessions.found(secret, loopback=False, by_itself=True) is not None
+    door.clock.by = IDLE + timedelta(seconds=1)
     assert await door.sessions.found(secret, loopback=False) is None
 
 
@@ -110,3 +179,78 @@ async def test_the_demos_logins_are_for_this_machine_only(door: Door):
     assert await door.sessions.found(secret, loopback=False) is None
     with pytest.raises(Unauthenticated):
         await door.sessions.log_in_demo("fu_x_y", loopback=True)
+
+
+async def test_a_new_login_makes_a_new_session_and_leaves_the_other_as_it_is(door: Door):
+    first, second = [await door.sessions.found(await door.log_in(), loopback=False) for _ in range(2)]
+    assert first is not None
+    assert second is not None
+    assert first.id != second.id
+
+
+# ---- forms sent after a session has run out ----
+
+
+@pytest.mark.parametrize(
+    ("later", "known"),
+    [
+        (timedelta(), False),
+        (IDLE - timedelta(seconds=1), False),
+        (IDLE + timedelta(seconds=1), True),
+        (IDLE + KEPT - timedelta(seconds=1), True),
+        (IDLE + KEPT + timedelta(seconds=1), False),
+    ],
+)
+async def test_whose_a_session_was_is_known_for_half_an_hour_after_it_ran_out(door: Door, later: timedelta, known: bool):
+    secret = await door.log_in()
+    door.clock.by = later
+    assert await door.sessions.expired_owner(secret) == ("karin.n" if known else None)
+
+
+async def test_whose_a_session_was_that_ran_out_by_age_is_known_too(door: Door):
+    secret = await door.sessions.log_in_demo("demo-nurse-lund", loopback=True)
+    while door.clock.by + timedelta(minutes=29) < ABSOLUTE:
+        door.clock.by += timedelta(minutes=29)
+        await door.sessions.found(secret, loopback=True)
+    door.clock.by = ABSOLUTE + timedelta(minutes=1)
+    assert await door.sessions.expired_owner(secret) == "demo-nurse-lund"
+    door.clock.by = ABSOLUTE + KEPT + timedelta(minutes=1)
+    assert await door.sessions.expired_owner(secret) is None
+
+
+async def test_an_ended_session_a_closed_account_and_an_unknown_secret_are_nobodys(door: Door):
+    ended, closed = await door.log_in(), await door.log_in(await door.add("per.l"), "per.l")
+    await door.sessions.log_out(ended)
+    await door.disable("per.l")
+    door.clock.by = IDLE + timedelta(minutes=1)
+    assert [await door.sessions.expired_owner(secret) for secret in (ended, closed, "unknown")] == [None, None, None]
+
+
+async def test_a_kept_form_is_given_back_once(door: Door):
+    form = await door.sessions.keep_form("karin.n", "/infusions/new", FIELDS)
+    assert await door.sessions.kept_form("karin.n", form) == ("/infusions/new", FIELDS)
+    assert await door.sessions.kept_form("karin.n", form) is None
+
+
+async def test_a_kept_form_is_given_to_its_owner_only_and_stays_until_then(door: Door):
+    form = await door.sessions.keep_form("karin.n", "/infusions/new", FIELDS)
+    assert await door.sessions.kept_form("per.l", form) is None
+    assert await door.sessions.kept_form("karin.n", UUID(int=1)) is None
+    assert await door.sessions.kept_form("karin.n", form) is not None
+
+
+@pytest.mark.parametrize(("later", "stands"), [(KEPT - timedelta(seconds=1), True), (KEPT + timedelta(seconds=1), False)])
+async def test_a_kept_form_waits_for_half_an_hour(door: Door, later: timedelta, stands: bool):
+    form = await door.sessions.keep_form("karin.n", "/infusions/new", FIELDS)
+    door.clock.by = later
+    assert (await door.sessions.kept_form("karin.n", form) is not None) == stands
+
+
+async def test_a_kept_form_is_sealed_and_is_removed_when_another_one_comes_too_late_for_it(door: Door):
+    await door.sessions.keep_form("karin.n", "/infusions/new", FIELDS)
+    before = await door.everything_stored()
+    assert "/infusions/new" in before
+    assert "Testsson" not in before
+    door.clock.by = KEPT + timedelta(seconds=1)
+    await door.sessions.keep_form("per.l", "/visits/1/book", FIELDS)
+    assert "/infusions/new" not in await door.everything_stored()

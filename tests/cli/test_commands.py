@@ -139,6 +139,40 @@ def test_a_token_that_cannot_be_is_refused_in_one_line(command: Run, words: list
     one_line(done.stderr)
 
 
+# ---- accounts ----
+
+
+def test_the_first_password_of_an_account_is_printed_alone_and_once(command: Run, sqlite_url: str) -> None:
+    made = command("user", "add", "karin.n", "--name", "Karin N", "--role", "nurse", "--centre", "lund", "--centre", "umea")
+    password = made.stdout.strip()
+    assert (made.returncode, made.stderr, made.stdout.count("\n")) == (0, "", 1)
+    assert len(password) >= 12
+    listed = json.loads(command("user", "list", "--json").stdout)
+    assert [(a["username"], a["name"], a["role"], a["centres"], a["disabled_at"]) for a in listed] == [
+        ("karin.n", "Karin N", "nurse", "lund umea", None)
+    ]
+    assert password not in command("user", "list").stdout
+    assert ask(sqlite_url, "SELECT kind, act FROM history") == [("account", "add")]
+
+
+def test_a_closed_account_is_told_as_closed(command: Run) -> None:
+    assert command("user", "add", "per.l", "--name", "Per L", "--role", "admin", "--centre", "all").returncode == 0
+    assert "open" in command("user", "list").stdout
+    assert command("user", "disable", "per.l").returncode == 0
+    assert "closed" in command("user", "list").stdout
+    again = command("user", "disable", "per.l")
+    assert (again.returncode, again.stdout) == (1, "")
+    one_line(again.stderr)
+
+
+@pytest.mark.parametrize("words", [["Per.L", "--role", "nurse", "--centre", "lund"], ["per.l", "--role", "worker", "--centre", "lund"], [
+    "per.l", "--role", "nurse", "--centre", "malmo"]])  # fmt: skip
+def test_an_account_that_cannot_be_is_refused_in_one_line(command: Run, words: list[str]) -> None:
+    done = command("user", "add", *words, "--name", "Per L")
+    assert (done.returncode, done.stdout) == (1, "")
+    one_line(done.stderr)
+
+
 # ---- protocols, catalogue ----
 
 
