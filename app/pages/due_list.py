@@ -327,7 +327,7 @@ async def reopen(request: Request, visit_id: UUID) -> Response:
 
 
 @router.get("/due/changes", dependencies=[Needs(Act.READ_VISITS)])
-async def changes(request: Request, since: Annotated[float, Query(ge=0)], day: date | None = None) -> Response:
+async def changes(request: Request, since: Annotated[float, Query(ge=0, le=10_000_000_000)], day: date | None = None) -> Response:
     """How many visits others have changed since the list was made (seconds of the epoch), and whether the day has changed; no more, so that no row
     moves under a hand."""
     async with reading(request) as read:

@@ -1,7 +1,6 @@
 """Login, log-out, and what a reader sets for the session: language, single-letter keys, hidden names; and the demo's day."""
 
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
@@ -35,8 +34,7 @@ def _session(request: Request) -> Session:
 
 def _inside(where: str | None) -> str:
     """An address of this service only: nobody is sent elsewhere after login."""
-    parts = urlsplit(where or "/")
-    return where if where and where.startswith("/") and not where.startswith("//") and "\\" not in where and not parts.netloc else "/"
+    return where if where and where.startswith("/") and not where.startswith("//") and "\\" not in where else "/"
 
 
 def _come_in(request: Request, secret: str, where: str | None) -> Response:

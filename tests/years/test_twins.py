@@ -134,7 +134,7 @@ async def test_a_model_agrees_with_itself() -> None:
         assert failure is None, failure
 
 
-@pytest.mark.proof
+@pytest.mark.reach
 @pytest.mark.parametrize("rule", WRONG)
 async def test_a_life_finds_a_wrong_rule(rule: str) -> None:
     with model_with(*WRONG[rule]) as twin:
