@@ -57,7 +57,7 @@ def _login(request: Request, given: dict[str, str], refusal: FollowUpError | Non
 
 @router.post("/login")
 async def log_in(request: Request) -> Response:
-    """A session under a new id. A form that was kept when the last one ran out is shown again, filled in."""
+    """A session under a new id."""
     given = await forms.fields(request)
     address = request.client.host if request.client else ""
     try:

@@ -1,5 +1,7 @@
 """The patient's page: masked until a reason is given, what happened told in a form, and nothing of another centre's patient."""
 
+import re
+
 import pytest
 from sqlalchemy import select
 
@@ -25,6 +27,13 @@ async def test_the_page_has_the_visits_in_a_picture_and_in_a_table(nurse: Ward, 
     assert "Visa alla 16" in page
     whole = (await nurse.get(f"/patients/{anna['patient_id']}", all="1")).text
     assert [whole.count(f'id="v-{visit["id"]}"') for visit in anna["visits"]] == [1] * 16
+
+
+async def test_no_address_on_the_page_carries_anything_of_the_person(nurse: Ward, anna: dict):
+    page = (await nurse.get(f"/patients/{anna['patient_id']}")).text
+    addresses = re.findall(r'(?:href|action|hx-get|hx-post)="([^"]*)"', page)
+    assert any(f"row={anna['visits'][1]['id']}" in address for address in addresses)  # the next step leads to its row
+    assert [address for address in addresses if "test" in address.lower()] == []
 
 
 async def test_the_number_is_masked_and_shown_for_a_reason_that_is_logged(nurse: Ward, anna: dict):
