@@ -75,6 +75,12 @@ class Conflict(FollowUpError):
     code = "conflict"
 
 
+class SessionWasOver(FollowUpError):
+    """The session had run out when the form was sent, so nothing was saved; read it through and save it again."""
+
+    code = "session_was_over"
+
+
 class StaleVersion(FollowUpError):
     """The object has changed since the caller read it; read it again."""
 

@@ -22,17 +22,18 @@ from app.http.deps import refuse_undeclared
 from app.http.middleware import Limits, Outermost, StrictJson, WhoCalls
 from app.http.problems import HANDLERS
 from app.pages import alerts as alerts_page
-from app.pages import assets, due_list, due_print, infusion, login, patient
+from app.pages import assets, due_list, due_print, infusion, kept, login, patient
 from app.pages import demo as demo_page
 from app.pages import patients as patients_page
+from app.pages.page import missing
 from app.settings import Settings
 
 # Addresses are looked through in this order: what is asked most often comes first.
 ROUTERS: Final = (alerts, visits, infusions, patients, figures, catalogue, work)
-PAGES: Final = (due_list, due_print, patients_page, patient, infusion, alerts_page, login, assets)
+PAGES: Final = (due_list, due_print, patients_page, patient, infusion, alerts_page, login, kept, assets)
 # How many operations declare their act: a guard that found none would be content for ever.
 # Of the API and of pages, each also in the demo.
-API, API_OF_THE_DEMO, OF_PAGES, OF_PAGES_OF_THE_DEMO = 33, 2, 23, 2
+API, API_OF_THE_DEMO, OF_PAGES, OF_PAGES_OF_THE_DEMO = 33, 2, 25, 2
 OPEN: Final = operations.PATHS | login.OPEN
 # What open pages ask for every minute.
 BY_THEMSELVES: Final = frozenset({"/due/changes"})
@@ -64,7 +65,7 @@ def create_app(house: House) -> FastAPI:
         redirect_slashes=False,
         lifespan=_lifespan,
         generate_unique_id_function=lambda route: route.name,
-        exception_handlers=HANDLERS,
+        exception_handlers=HANDLERS | dict.fromkeys((404, 405), missing),
         middleware=[
             Middleware(Outermost, registry=registry, open_headers=operations.HEADERS),
             Middleware(Limits),

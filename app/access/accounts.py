@@ -88,16 +88,16 @@ async def check(account: AccountRow | None, password: str) -> bool:
 async def change_password(tx: Transaction, old: str, new: str) -> None:
     """Gives the caller's own account another password, of 12 signs or more, and ends its sessions, the one that asks too.
 
-    Raises Invalid for the field `old` or `new`, NotFound for a caller without an account.
+    Raises Invalid for the field `old_password` or `new_password`, NotFound for a caller without an account.
     """
     account = await accounts.by_username(tx, tx.actor.name)
     if account is None:
         raise NotFound("You have no account whose password could be changed.")
     faults = []
     if not await check(account, old):
-        faults.append(FieldError("old", "wrong_password", "This is not your password."))
+        faults.append(FieldError("old_password", "wrong_password", "This is not your password."))
     if len(new) < SHORTEST:
-        faults.append(FieldError("new", "too_short", f"A password has {SHORTEST} signs or more."))
+        faults.append(FieldError("new_password", "too_short", f"A password has {SHORTEST} signs or more."))
     if faults:
         raise Invalid("The password cannot be changed.", errors=faults)
     await accounts.change_password(tx, account.id, await _hashed(new))

@@ -13,7 +13,7 @@ from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import FixedWindowRateLimiter
 
-from app.access.accounts import USERNAME, check
+from app.access.accounts import USERNAME, change_password, check
 from app.access.tokens import Tokens
 from app.actor import Actor, Role
 from app.clock import Clock
@@ -31,6 +31,7 @@ IDLE, ABSOLUTE = timedelta(minutes=30), timedelta(hours=10)
 KEPT: Final = timedelta(minutes=30)  # so long a form waits for its sender
 _SEEN_EVERY = timedelta(minutes=1)  # so often it is written that a session is in use
 _PER_USER, _PER_ADDRESS = RateLimitItemPerMinute(5), RateLimitItemPerMinute(20)
+Tries = tuple[tuple[RateLimitItemPerMinute, str], ...]  # each limit, and what is counted under it
 # Who looks a session up, before it is known who calls: an actor without a centre.
 _NOBODY: Final = Actor("authentication", Role.OPERATOR, frozenset())
 
@@ -64,16 +65,13 @@ class Sessions:
         if USERNAME.fullmatch(username) is None:
             username = ""  # nobody's
         tries = ((_PER_ADDRESS, f"address:{address}"), (_PER_USER, f"user:{username}"))
-        for limit, whose in tries:  # counted before the password is looked at, so that many at once are not let through
-            if not await self._tries.hit(limit, whose):
-                raise RateLimited("Too many attempts to log in; wait a minute.", retry_after=60)
+        await self._count(tries)
         async with begin(self._db, _NOBODY, self._clock, writing=False) as tx:
             account = await accounts.by_username(tx, username)
         if not await check(account, password) or account is None:
             log.warning("login.failed", actor=account.username if account else None)  # what nobody is called may be a password
             raise Unauthenticated("User name or password is wrong.")
-        for limit, whose in tries:
-            await self._counts.incr(limit.key_for(whose), limit.get_expiry(), -1)
+        await self._uncount(tries)
         return await self._begun(account, None)
 
     async def log_in_demo(self, token: str, loopback: bool) -> str:
@@ -83,12 +81,34 @@ class Sessions:
         await self._tokens.actor(token, loopback)
         return await self._begun(None, token)
 
+    async def change_password(self, actor: Actor, old: str, new: str) -> str:
+        """Gives the caller's own account another password, ends its sessions and answers the secret of a new one. Guesses at the old one count as at
+        the login. Raises Invalid for the field `old_password` or `new_password`, NotFound without an account, RateLimited."""
+        tries = ((_PER_USER, f"user:{actor.name}"),)
+        await self._count(tries)
+        async with begin(self._db, actor, self._clock) as tx:
+            await change_password(tx, old, new)
+            account = await accounts.by_username(tx, actor.name)
+        await self._uncount(tries)
+        return await self._begun(account, None)
+
+    async def _count(self, tries: Tries) -> None:
+        """Before the password is looked at, so that many at once are not let through."""
+        for limit, whose in tries:
+            if not await self._tries.hit(limit, whose):
+                raise RateLimited("Too many attempts to log in; wait a minute.", retry_after=60)
+
+    async def _uncount(self, tries: Tries) -> None:
+        for limit, whose in tries:
+            await self._counts.incr(limit.key_for(whose), limit.get_expiry(), -1)
+
     async def _begun(self, account: AccountRow | None, demo_token: str | None) -> str:
         secret = secrets.token_urlsafe(32)
         language, keys = (account.language, account.single_keys) if account else ("sv", True)
         async with begin(self._db, _NOBODY, self._clock) as tx:
             row = SessionRow(_hash(secret), account.id if account else None, demo_token, language, False, keys, tx.now, tx.now, None)
             await sessions.add(tx, row)
+            await kept_forms.forget(tx, tx.now - KEPT)
         log.info("login.done", actor=account.username if account else demo_token)
         return secret
 
@@ -138,9 +158,8 @@ class Sessions:
         return account.username if account.disabled_at is None else None
 
     async def keep_form(self, owner: str, path: str, fields: Mapping[str, list[str]]) -> UUID:
-        """Keeps a form, sealed, for its owner (an actor's name), and answers its id; those that waited too long are removed."""
+        """Keeps a form, sealed, for its owner (an actor's name), and answers its id."""
         async with begin(self._db, _NOBODY, self._clock) as tx:
-            await kept_forms.forget(tx, tx.now - KEPT)
             return await kept_forms.add(tx, owner, path, fields)
 
     async def kept_form(self, owner: str, form: UUID) -> tuple[str, dict[str, list[str]]] | None:

@@ -18,6 +18,8 @@ from app.http.middleware import from_loopback, guarded
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 STATIC = "/static/"
 FORM_BYTES = 100_000  # a longer form is not kept
+LONGEST = 500  # a longer address is not led back to
+_KEPT = ("/visits/", "/patients/", "/infusions/", "/alerts/")  # forms of work; others are as quickly sent again
 
 
 class WhoBrowses:
@@ -51,8 +53,10 @@ class WhoBrowses:
     async def _to_login(self, scope: Scope, receive: Receive, secret: str | None) -> Response:
         safe, by_script = scope["method"] in _SAFE, header(scope, b"hx-request") is not None
         where = _asked(scope) if safe and not by_script else _page(scope)
-        kept = await self._kept(scope, receive, secret) if secret and not safe else None
-        address = f"/login?next={quote(where, safe='')}" + (f"&kept={kept}" if kept else "")
+        kept = await self._kept(scope, receive, secret) if secret and not safe and scope["path"].startswith(_KEPT) else None
+        if kept is not None:
+            where = f"/kept/{kept}"
+        address = f"/login?next={quote(where if len(where) <= LONGEST else '/', safe='')}"
         return Response(headers={"HX-Redirect": address}) if by_script else RedirectResponse(address, 303)
 
     async def _kept(self, scope: Scope, receive: Receive, secret: str) -> UUID | None:

@@ -15,11 +15,13 @@ Headers = list[tuple[bytes, bytes]]
 
 @dataclass(slots=True)
 class Call:
-    """One request. `actor` is set by the authentication, before a body is read; `session` where a browser has logged in."""
+    """One request. `actor` is set by the authentication, before a body is read; `session` where a browser has logged in; `is_kept` where a form
+    comes again that was kept for its sender: it is shown, not obeyed."""
 
     request_id: str
     actor: Actor | None = None
     session: Session | None = None
+    is_kept: bool = False
     extra: Headers = field(default_factory=list)
 
 

@@ -12,7 +12,7 @@ from app.actor import Act, Actor, Role
 from app.db import feed
 from app.db.transaction import Transaction as Transaction
 from app.db.transaction import begin
-from app.errors import FieldError, Invalid
+from app.errors import FieldError, Invalid, SessionWasOver
 from app.followup.alerts import Polled
 from app.followup.commands import Ask, Page
 from app.http import conditional, paging
@@ -27,8 +27,11 @@ JSON = Mapping[str, Any]
 
 
 async def open_transaction(request: Request) -> AsyncIterator[Transaction]:
-    """A writing transaction. It ends (commits, or rolls back) before the answer leaves, by `scope="function"`."""
+    """A writing transaction. It ends (commits, or rolls back) before the answer leaves, by `scope="function"`. Raises SessionWasOver for a form that
+    was kept."""
     house, scope = request.app.state, request.scope
+    if of(scope).is_kept:
+        raise SessionWasOver
     async with begin(house.db, actor_of(scope), house.clock, of(scope).request_id) as tx:
         yield tx
 

@@ -37,6 +37,7 @@ KINDS: Mapping[type[FollowUpError], Kind] = {
     errors.NotFound: Kind("not-found", 404),
     errors.Conflict: Kind("conflict", 409),
     errors.CursorExpired: Kind("cursor-expired", 410),
+    errors.SessionWasOver: Kind("conflict", 409),
     errors.StaleVersion: Kind("stale-version", 412),
     errors.TooLarge: Kind("too-large", 413),
     errors.Invalid: Kind("validation", 422),

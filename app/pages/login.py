@@ -7,8 +7,9 @@ from starlette.responses import Response
 
 from app.access.sessions import Session, Sessions
 from app.actor import Act
-from app.errors import FollowUpError, RateLimited, Unauthenticated
-from app.http.browser import keep, secret_of
+from app.errors import FieldError, FollowUpError, Invalid, RateLimited, Unauthenticated
+from app.http import problems
+from app.http.browser import LONGEST, keep, secret_of
 from app.http.call import of
 from app.http.deps import Needs
 from app.http.middleware import from_loopback
@@ -44,7 +45,7 @@ def _come_in(request: Request, secret: str, where: str | None) -> Response:
 @router.get("/login")
 async def login_form(
     request: Request,
-    where: Annotated[str, Query(alias="next", max_length=500)] = "/",
+    where: Annotated[str, Query(alias="next", max_length=LONGEST)] = "/",
     language: str = "sv",
 ) -> Response:
     """The form; in the demo also one-click logins."""
@@ -82,7 +83,7 @@ async def log_in_to_demo(request: Request) -> Response:
 
 @router.get("/login/demo")
 async def follow_demo_link(
-    request: Request, token: Annotated[str, Query(max_length=80)], where: Annotated[str, Query(alias="next", max_length=500)] = "/"
+    request: Request, token: Annotated[str, Query(max_length=80)], where: Annotated[str, Query(alias="next", max_length=LONGEST)] = "/"
 ) -> Response:
     """The link that the demo prints."""
     return _come_in(request, await _sessions(request).log_in_demo(token, from_loopback(request.scope)), where)
@@ -100,8 +101,24 @@ async def log_out(request: Request) -> Response:
 
 @router.get("/profile", dependencies=[Needs(Act.READ_CATALOGUE)])
 async def profile(request: Request) -> Response:
-    """Language and keys."""
-    return render(request, "profile.html", locales=LOCALES)
+    """Language, keys, and of an account the password."""
+    return _profile(request)
+
+
+def _profile(request: Request, refusal: FollowUpError | None = None, status: int = 200) -> Response:
+    faults = [] if refusal is None else refusal.errors or (FieldError("", refusal.code, refusal.detail),)
+    return render(request, "profile.html", status, faults=faults)
+
+
+@router.post("/profile/password", dependencies=[Needs(Act.READ_CATALOGUE)])
+async def change_password(request: Request) -> Response:
+    """Another password for the reader's own account; wherever else it is logged in, that ends."""
+    given = await forms.fields(request)
+    try:
+        secret = await _sessions(request).change_password(_session(request).actor, given.get("old_password", ""), given.get("new_password", ""))
+    except (Invalid, RateLimited) as refusal:
+        return _profile(request, refusal, status=problems.kind_of(refusal).status)
+    return _come_in(request, secret, "/profile")
 
 
 @router.post("/profile", dependencies=[Needs(Act.READ_CATALOGUE)])

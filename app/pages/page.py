@@ -18,7 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from app.actor import Act
-from app.errors import FollowUpError, Invalid
+from app.errors import FollowUpError, Invalid, NotFound
 from app.followup import health
 from app.http import problems
 from app.http.call import of
@@ -127,6 +127,11 @@ class PageRoute(APIRoute):
                 return refused(request, refusal)
 
         return told
+
+
+async def missing(request: Request, error: Exception) -> Response:
+    """What is not there, or not to be read like this: a page for whoever has logged in, else a problem."""
+    return refused(request, NotFound()) if of(request.scope).session is not None else await problems.on_http(request, error)
 
 
 def refused(request: Request, refusal: FollowUpError) -> Response:

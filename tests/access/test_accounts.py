@@ -95,7 +95,9 @@ async def test_a_changed_password_ends_every_session_of_the_account_and_of_no_ot
     assert await door.sessions.found(other, loopback=False) is not None
 
 
-@pytest.mark.parametrize(("old", "new", "fields"), [("wrong", NEW, ["old"]), (None, NEW[:-1], ["new"]), ("wrong", "", ["old", "new"])])
+@pytest.mark.parametrize(
+    ("old", "new", "fields"), [("wrong", NEW, ["old_password"]), (None, NEW[:-1], ["new_password"]), ("wrong", "", ["old_password", "new_password"])]
+)
 async def test_a_password_is_not_changed_without_the_old_one_or_to_a_short_one(door: Door, old: str | None, new: str, fields: list[str]):
     with pytest.raises(Invalid) as refused:
         await changed(door, old or door.password, new)

@@ -9,12 +9,13 @@ import pytest
 from sqlalchemy import text
 
 from app.access.sessions import ABSOLUTE, IDLE, KEPT
-from app.actor import Role
+from app.actor import Actor, Role
 from app.errors import Invalid, RateLimited, Unauthenticated
 from tests.access.conftest import Door
 from tests.api.conftest import logged
 
 __all__ = ["logged"]
+NURSE = Actor("karin.n", Role.NURSE, frozenset({"lund"}))
 FIELDS = {"name": ["Test Testsson"], "reason": ["a", "b"], "empty": [""]}
 
 
@@ -246,11 +247,29 @@ async def test_a_kept_form_waits_for_half_an_hour(door: Door, later: timedelta, 
     assert (await door.sessions.kept_form("karin.n", form) is not None) == stands
 
 
-async def test_a_kept_form_is_sealed_and_is_removed_when_another_one_comes_too_late_for_it(door: Door):
+async def test_a_kept_form_is_sealed_and_is_removed_by_the_next_login_after_its_time(door: Door):
     await door.sessions.keep_form("karin.n", "/infusions/new", FIELDS)
     before = await door.everything_stored()
     assert "/infusions/new" in before
     assert "Testsson" not in before
     door.clock.by = KEPT + timedelta(seconds=1)
-    await door.sessions.keep_form("per.l", "/visits/1/book", FIELDS)
+    await door.log_in()
     assert "/infusions/new" not in await door.everything_stored()
+
+
+async def test_a_changed_password_ends_every_session_and_begins_a_new_one(door: Door):
+    before = [await door.log_in(), await door.log_in()]
+    secret = await door.sessions.change_password(NURSE, door.password, "twelve signs")
+    assert [await door.sessions.found(one, loopback=False) for one in before] == [None, None]
+    assert await door.sessions.found(secret, loopback=False) is not None
+    assert await door.log_in("twelve signs")
+
+
+async def test_guesses_at_the_old_password_count_as_at_the_login(door: Door):
+    for _ in range(5):
+        with pytest.raises(Invalid):
+            await door.sessions.change_password(NURSE, "wrong", "twelve signs")
+    with pytest.raises(RateLimited):
+        await door.sessions.change_password(NURSE, door.password, "twelve signs")
+    with pytest.raises(RateLimited):
+        await door.log_in()

@@ -81,3 +81,30 @@ async def test_the_language_is_chosen_in_the_profile(nurse: Ward):
     page = (await nurse.get("/")).text
     assert '<html lang="en">' in page
     assert "To do in Lund, Monday 23 November 2026 (w. 48)" in page
+
+
+async def test_the_password_is_changed_in_the_profile_and_the_browser_stays_logged_in(service: Service):
+    ward, password = Ward(service), await _account(service)
+    await ward.post("/login", username="karin.n", password=password)
+    refused = await ward.post("/profile/password", old_password="wrong", new_password="Sommar26")
+    assert refused.status_code == 422
+    assert "Det är inte ditt lösenord." in refused.text
+    assert "Ett lösenord har minst tolv tecken." in refused.text
+    assert "Sommar26" not in refused.text
+    told = await ward.post("/profile/password", old_password=password, new_password="twelve signs")
+    assert (told.status_code, told.headers["location"]) == (303, "/profile")
+    assert (await ward.get("/profile")).status_code == 200
+    assert (await Ward(service).post("/login", username="karin.n", password="twelve signs")).status_code == 303
+
+
+async def test_a_login_of_the_demo_has_no_password_to_change(nurse: Ward):
+    assert "Byt lösenord" not in (await nurse.get("/profile")).text
+    assert (await nurse.post("/profile/password", old_password="a", new_password="twelve signs")).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/no/such/page", "/visits/1/book", "/staticx"])
+async def test_an_address_without_a_page_is_told_in_words_to_whoever_has_logged_in(nurse: Ward, path: str):
+    told = await nurse.get(path)
+    assert told.status_code == 404
+    assert "Här finns inget som du får se." in told.text
+    assert "<html" in told.text
