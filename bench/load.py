@@ -24,12 +24,12 @@ class Answer:
         return ""
 
 
-def request(method: str, path: str, token: str = "", body: bytes = b"", **headers: str) -> bytes:
+def request(method: str, path: str, token: str = "", body: bytes = b"", media_type: str = "application/json", **headers: str) -> bytes:
     """The bytes of a request; `if_none_match` is the header If-None-Match."""
     lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1"]
     lines += [f"Authorization: Bearer {token}"] if token else []
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-    lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"] if body else []
+    lines += [f"Content-Type: {media_type}", f"Content-Length: {len(body)}"] if body else []
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 

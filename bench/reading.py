@@ -1,10 +1,16 @@
 """What is asked most: the due list of a centre, and the feed polled at its end. Whole routes on loopback, beside bare ones of the same process."""
 
-from app.access import tokens
+import gzip
+import secrets
+from urllib.parse import urlencode
+
+from app.access import accounts, tokens
+from app.access.accounts import NewAccount
 from app.access.tokens import NewToken
 from app.actor import Actor, Role
 from app.clock import Clock
 from app.db.transaction import begin
+from app.pages.due_list import MOST_ROWS, OPENS_WITHIN
 from bench import load
 from bench.databases import Makes, Place
 from bench.measure import Figure, Round, beside
@@ -25,6 +31,15 @@ async def token(place: Place, role: Role, centre: str | None) -> str:
     return made
 
 
+async def account(place: Place, centre: str) -> tuple[str, str]:
+    """A nurse's account of the database, as `follow-up user add` makes it: user name and password."""
+    db, username = place.open(), f"bench-{secrets.token_hex(4)}"
+    async with begin(db, OPERATOR, Clock(fixed=TODAY)) as tx:
+        password = await accounts.add(tx, NewAccount(username, "Bench", Role.NURSE, frozenset({centre})))
+    await db.close()
+    return username, password
+
+
 async def due_list(makes: Makes, servers: Servers, patients: int, *, requests: int, rounds: int) -> Figure:
     """Fifty visits of one centre, with authentication and access log, against the same rows as JSON made by the database."""
     place = await makes.place("postgresql", patients)
@@ -39,6 +54,24 @@ async def due_list(makes: Makes, servers: Servers, patients: int, *, requests: i
         assert answer.body.count(b'"window_end"') == rows, "both show the same rows"
     value, floor, ratio = await beside(_round(port, whole, requests, 200), _round(port, bare, requests, 200), rounds=rounds)
     return Figure("due list of 50, PostgreSQL", place.size, value * 1000, "ms", floor * 1000, ratio, least_ratio=0.4)
+
+
+async def first_page(makes: Makes, servers: Servers, patients: int, *, requests: int, rounds: int) -> Figure:
+    """The nurse's list of one centre as her browser gets it, compressed, against the JSON route with the same visits."""
+    place = await makes.place("postgresql", patients)
+    port = servers.port(place)
+    username, password = await account(place, CENTRES[0])
+    form = urlencode({"username": username, "password": password}).encode()
+    login = load.request("POST", "/login", body=form, media_type="application/x-www-form-urlencoded")
+    cookie = (await load.one(port, login)).header("set-cookie").partition(";")[0]
+    page = load.request("GET", "/", Cookie=cookie, Accept_Encoding="gzip")
+    states = f"state=planned,due,overdue&opens_to={TODAY + OPENS_WITHIN}&limit={MOST_ROWS}"
+    bare = load.request("GET", f"/api/v1/visits?{states}", await token(place, Role.NURSE, CENTRES[0]))
+    shown = gzip.decompress((await load.one(port, page)).body).count(b'<tbody role="rowgroup" id="v-')
+    told = (await load.one(port, bare)).body.count(b'"window_end"')
+    assert shown == told > 0, f"the page shows {shown} visits, the route {told}"
+    value, floor, ratio = await beside(_round(port, page, requests, 200), _round(port, bare, requests, 200), rounds=rounds)
+    return Figure(f"due list as a page, {shown} rows", place.size, value * 1000, "ms", floor * 1000, ratio, least_ratio=0.5)
 
 
 async def poll(makes: Makes, servers: Servers, patients: int, *, requests: int, rounds: int) -> Figure:
