@@ -9,6 +9,7 @@ ROOT = Path(__file__).parents[1]
 PROMISED = {
     "plan of one infusion",
     "due list of 50, PostgreSQL",
+    "due list as a page, PostgreSQL",
     "feed polled at its end, 304",
     "one infusion with its visits, PostgreSQL",
     "one infusion with its visits, SQLite",

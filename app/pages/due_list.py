@@ -49,6 +49,11 @@ class Filters:
         """The list's address with these filters, some of them changed; None leaves one out."""
         return address("/", {name: getattr(self, name) for name in self.__slots__} | other)
 
+    @property
+    def opens(self) -> str:
+        """The beginning of the address at which a row stands open; the visit's id follows."""
+        return f"{self.address()}{'&' if any(getattr(self, name) for name in self.__slots__) else '?'}row="
+
     def chosen(self) -> dict[str, str]:
         """The filters that narrow the list, but for the centre."""
         return {name: value for name in self.__slots__ if name != "centre" and (value := getattr(self, name))}
@@ -56,11 +61,13 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What of one centre's list is chosen: all rows that fit, those that are shown by group, and whether the list was cut."""
+    """What of one centre's list is chosen: all rows that fit, those that are shown by group, how many of each there are, and whether the list was
+    cut."""
 
     centre: Mapping[str, Any]
     items: list[Item]
     groups: Mapping[str, list[Item]]
+    counts: Mapping[str, int]
     is_cut: bool
 
 
@@ -108,7 +115,7 @@ async def _page(request: Request, tx: Transaction, chosen: Filters, form: Form |
         products=(await catalogue.products(tx))["items"],
         filters=chosen,
         groups=selected.groups,
-        counts=_counts(selected.items, tx),
+        counts=selected.counts,
         total=len(selected.items),
         is_cut=selected.is_cut,
         opening=await _next_opening(tx, selected.centre["code"]) if not selected.items else None,
@@ -130,9 +137,11 @@ async def select(tx: Transaction, chosen: Filters) -> Selection:
     )
     page = await lists.due(tx, wanted, Ask(MOST_ROWS, tx.today))
     items = [item for item in page.items if _is_wanted(item, chosen)]
-    grouped = {group: [item for item in items if group_of(item, tx) == group] for group in GROUPS}
+    grouped: dict[str, list[Item]] = {group: [] for group in GROUPS}
+    for item in items:
+        grouped[group_of(item, tx)].append(item)
     shown = {group: rows for group, rows in grouped.items() if rows and chosen.group in (None, group, "unbooked")}
-    return Selection(centre, items, shown, page.next is not None)
+    return Selection(centre, items, shown, _counts(items, len(grouped["decision"])), page.next is not None)
 
 
 def _is_wanted(item: Item, chosen: Filters) -> bool:
@@ -158,7 +167,7 @@ def group_of(item: Item, tx: Transaction) -> str:
     return {"overdue": "overdue", "due": "now", "planned": "opening"}.get(item["state"], "now")
 
 
-def _counts(items: list[Item], tx: Transaction) -> dict[str, int]:
+def _counts(items: list[Item], decisions: int) -> dict[str, int]:
     """How many of each; a row that sleeps still counts by its state."""
     states = [item["state"] for item in items]
     return {
@@ -166,7 +175,7 @@ def _counts(items: list[Item], tx: Transaction) -> dict[str, int]:
         "now": states.count("due"),
         "opening": states.count("planned"),
         "unbooked": sum(item["booked_on"] is None for item in items),
-        "decision": sum(group_of(item, tx) == "decision" for item in items),
+        "decision": decisions,
     }
 
 
