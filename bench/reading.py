@@ -71,7 +71,7 @@ async def first_page(makes: Makes, servers: Servers, patients: int, *, requests:
     told = (await load.one(port, bare)).body.count(b'"window_end"')
     assert shown == told > 0, f"the page shows {shown} visits, the route {told}"
     value, floor, ratio = await beside(_round(port, page, requests, 200), _round(port, bare, requests, 200), rounds=rounds)
-    return Figure(f"due list as a page, PostgreSQL", place.size, value * 1000, "ms", floor * 1000, ratio, least_ratio=0.5)
+    return Figure("due list as a page, PostgreSQL", place.size, value * 1000, "ms", floor * 1000, ratio, least_ratio=0.5)
 
 
 async def poll(makes: Makes, servers: Servers, patients: int, *, requests: int, rounds: int) -> Figure:
