@@ -215,7 +215,8 @@ def refuse_undeclared(app: FastAPI, *, open_paths: frozenset[str], number: int) 
             continue
         if len(marks) != 1:
             raise RuntimeError(f"{path} must declare one act by Needs(...), and declares {len(marks)}")
-        marks[0].parameters = frozenset(field.alias for field in found.dependant.query_params)
+        own = (found.dependant, *found.dependant.dependencies)
+        marks[0].parameters = frozenset(field.alias for needed in own for field in needed.query_params)
         table |= {(path, method): marks[0].act for method in found.methods or ()}
     if len(table) != number:
         raise RuntimeError(f"{len(table)} routes declare their act; {number} are expected")

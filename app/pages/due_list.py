@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from urllib.parse import parse_qsl
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from app.actor import Act
@@ -35,15 +35,14 @@ Word = Annotated[str | None, Query(max_length=64)]
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What the list is narrowed to, as it stands in the address. Empty means everything."""
+    """What the list is narrowed to, as it stands in the address. Empty means everything. A name is none: it would stay in the browser's history."""
 
-    centre: str | None = None
-    group: str | None = None
-    visit: str | None = None
-    product: str | None = None
-    booked: str | None = None
-    contact: str | None = None
-    name: str | None = None
+    centre: Word = None
+    group: Word = None
+    visit: Word = None
+    product: Word = None
+    booked: Word = None
+    contact: Word = None
 
     def address(self, **other: str | None) -> str:
         """The list's address with these filters, some of them changed; None leaves one out."""
@@ -57,6 +56,9 @@ class Filters:
     def chosen(self) -> dict[str, str]:
         """The filters that narrow the list, but for the centre."""
         return {name: value for name in self.__slots__ if name != "centre" and (value := getattr(self, name))}
+
+
+Chosen = Annotated[Filters, Depends()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +84,8 @@ class Form:
 
 
 @router.get("/", dependencies=[Needs(Act.READ_VISITS)])
-async def due_list(
-    request: Request,
-    centre: Word = None,
-    group: Word = None,
-    visit: Word = None,
-    product: Word = None,
-    booked: Word = None,
-    contact: Word = None,
-    name: Word = None,
-    form: Word = None,
-    row: UUID | None = None,
-) -> Response:
+async def due_list(request: Request, chosen: Chosen, form: Word = None, row: UUID | None = None) -> Response:
     """The list of one centre; with `row` and `form` one row stands open, and with script only that row is sent."""
-    chosen = Filters(centre, group, visit, product, booked, contact, name)
     async with reading(request) as read:
         opened = Form(row, form) if row and form else None
         if row is not None and is_fragment(request):
@@ -105,6 +95,7 @@ async def due_list(
 
 async def _page(request: Request, tx: Transaction, chosen: Filters, form: Form | None = None, status: int = 200) -> Response:
     selected = await select(tx, chosen)
+    shown = {item["id"] for rows in selected.groups.values() for item in rows}
     return render(
         request,
         "due_list.html",
@@ -120,6 +111,7 @@ async def _page(request: Request, tx: Transaction, chosen: Filters, form: Form |
         is_cut=selected.is_cut,
         opening=await _next_opening(tx, selected.centre["code"]) if not selected.items else None,
         form=form,
+        refused=form.refusal if form and form.visit not in shown else None,
         done=await _done_today(tx),
         propose=proposed,
     )
@@ -145,9 +137,6 @@ async def select(tx: Transaction, chosen: Filters) -> Selection:
 
 
 def _is_wanted(item: Item, chosen: Filters) -> bool:
-    name = (item["patient"]["name"] or "").casefold()
-    if chosen.name and not all(part in name for part in chosen.name.casefold().split()):
-        return False
     if chosen.visit and (item["code"] == "W4") != (chosen.visit == "response"):
         return False
     if chosen.group == "unbooked" and item["booked_on"] is not None:
@@ -300,7 +289,8 @@ async def log_contact(request: Request, visit_id: UUID) -> Response:
     given = await forms.fields(request)
 
     async def act(tx: Transaction) -> None:
-        told: dict[str, object] = {name: given[name] for name in ("channel", "outcome", "remind_on", "note") if name in given}
+        names = ("remind_on", "note") if given.get("outcome") == "postponed" else ("channel", "outcome", "remind_on", "note")
+        told: dict[str, object] = {name: given[name] for name in names if name in given}
         await visits.log_contact(tx, visit_id, forms.command(NewContact, told))
 
     return await _act(request, visit_id, "contact", given, act)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from app.actor import Act
 from app.http.deps import Needs, Transaction, reading
 from app.pages import words
-from app.pages.due_list import Filters, Item, Selection, Word, select
+from app.pages.due_list import Chosen, Filters, Item, Selection, select
 from app.pages.page import PageRoute, frame, language_of, render, translations
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -21,18 +21,8 @@ _RUNS = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for the beg
 
 @router.get("/due/print", dependencies=[Needs(Act.READ_VISITS)])
 @router.get("/due.csv", dependencies=[Needs(Act.READ_VISITS)])
-async def due(
-    request: Request,
-    centre: Word = None,
-    group: Word = None,
-    visit: Word = None,
-    product: Word = None,
-    booked: Word = None,
-    contact: Word = None,
-    name: Word = None,
-) -> Response:
+async def due(request: Request, chosen: Chosen) -> Response:
     """The list as the filters leave it, for paper or as a file."""
-    chosen = Filters(centre, group, visit, product, booked, contact, name)
     async with reading(request) as read:
         selected = await select(read.tx, chosen)
         answer = _file if request.url.path == "/due.csv" else _paper

@@ -46,6 +46,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "declined": N_("declines"),
         "elsewhere": N_("cared for elsewhere"),
         "deceased-reported": N_("deceased, as reported"),
+        "postponed": N_("no attempt: only remind again"),
     },
     "response": {
         "CR": N_("complete remission"),

@@ -1,5 +1,7 @@
 """The due list as a nurse works it off: with plain forms and with parts of the page, the same acts and the same rows after them."""
 
+import re
+
 import pytest
 
 from tests.pages.conftest import Ward, row_of
@@ -100,8 +102,30 @@ async def test_a_contact_without_an_outcome_names_the_field(nurse: Ward, due: di
 
 async def test_filters_stand_in_the_address_and_narrow_the_list(nurse: Ward, due: dict):
     assert f"v-{due['id']}" not in (await nurse.get("/", booked="yes")).text
-    assert f"v-{due['id']}" not in (await nurse.get("/", name="nobody")).text
-    assert f"v-{due['id']}" in (await nurse.get("/", booked="no", visit="yearly", name="test")).text
+    assert f"v-{due['id']}" not in (await nurse.get("/", visit="response")).text
+    assert f"v-{due['id']}" in (await nurse.get("/", booked="no", visit="yearly")).text
+
+
+async def test_no_name_stands_in_an_address(nurse: Ward, due: dict):
+    assert (await nurse.get("/", name="test")).status_code == 422
+    addresses = re.findall(r'(?:href|action|hx-get|hx-post)="([^"]*)"', (await nurse.get("/")).text)
+    assert len(addresses) > 10
+    assert [address for address in addresses if "test" in address.lower() or "name=" in address] == []
+
+
+async def test_a_visit_is_postponed_without_an_attempt(nurse: Ward, due: dict):
+    await nurse.post(f"/visits/{due['id']}/contacts", channel="phone", outcome="postponed", remind_on="2026-12-01")
+    (contact,) = (await nurse.service.get(f"/patients/{due['patient']['id']}/follow-up")).json()["contacts"]
+    assert (contact["channel"], contact["outcome"], contact["remind_on"]) == (None, None, "2026-12-01")
+    assert "igen 2026-12-01" in row_of((await nurse.get("/")).text, due["id"])
+
+
+async def test_a_refusal_of_a_row_that_is_not_on_the_list_any_more_is_told_above_it(nurse: Ward, due: dict):
+    other = await Ward(nurse.service).log_in("demo-coordinator-lund")
+    await other.post(f"/visits/{due['id']}/complete", version=due["version"], completed_on=DAY, response="CR")
+    told = await nurse.post(f"/visits/{due['id']}/book", version=due["version"], booked_on="2026-12-04")
+    assert told.status_code == 422
+    assert "Besöket finns inte längre i listan." in told.text
 
 
 async def test_others_changes_are_counted_and_ones_own_are_not(nurse: Ward, due: dict):

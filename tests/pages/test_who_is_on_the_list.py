@@ -4,7 +4,7 @@ import pytest
 
 from tests.pages.conftest import Ward
 
-OUTPUTS = ("/", "/due/print", "/due.csv", "/?name=test")
+OUTPUTS = ("/", "/due/print", "/due.csv", "/?visit=yearly")
 OFF = {
     "deceased": {"type": "deceased", "on": "2026-11-20"},
     "withdrawn": {"type": "withdrawn", "on": "2026-11-20"},
