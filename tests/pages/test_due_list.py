@@ -152,3 +152,23 @@ async def test_names_can_be_hidden_from_a_screen_that_others_see(nurse: Ward, du
     row = row_of((await nurse.get("/")).text, due["id"])
     assert "Testsson" not in row
     assert due["patient"]["masked_number"] not in row
+
+
+async def test_a_row_that_needs_a_decision_asks_for_one(nurse: Ward, scripted: Ward, due: dict):
+    for day, channel in (("2026-11-20", "phone"), ("2026-11-21", "phone"), ("2026-11-22", "letter")):
+        told = {"channel": channel, "outcome": "no-answer", "contacted_on": day}
+        assert (await nurse.service.post(f"/visits/{due['id']}/contacts", told)).status_code == 201
+    page = (await nurse.get("/")).text
+    assert "Behöver beslut (1)" in page
+    assert "Besluta…" in row_of(page, due["id"])
+    choices = row_of((await scripted.get("/", row=due["id"], form="decide")).text, due["id"])
+    assert f'href="/patients/{due["patient"]["id"]}?tell=lost-to-follow-up#type"' in choices
+    assert [text in choices for text in ("Tappad ur uppföljningen…", "Missat…", "Fortsätt söka…", "Avbryt")] == [True] * 4
+    assert 'value="lost-to-follow-up" selected' in (await nurse.get(f"/patients/{due['patient']['id']}", tell="lost-to-follow-up")).text
+
+
+async def test_a_death_that_was_reported_by_a_call_leads_to_its_record(nurse: Ward, due: dict):
+    await nurse.post(f"/visits/{due['id']}/contacts", channel="relative", outcome="deceased-reported")
+    choices = row_of((await nurse.get("/", row=due["id"], form="decide")).text, due["id"])
+    assert "?tell=deceased#type" in choices
+    assert "Tappad ur uppföljningen…" not in choices
