@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,14 @@ from tests.api.conftest import number_of
 from tests.processes import started
 
 DAY = "2026-11-23"
-PATIENTS = {"Anna Testsson": "2025-10-20", "Erik Provberg": "2025-09-10", "Per Åström": "2025-11-25", "Nils Hemlig": "2025-10-21"}
+PATIENTS = {
+    "Anna Testsson": "2025-10-20",
+    "Erik Provberg": "2025-09-10",
+    "Per Åström": "2025-11-25",
+    "Nils Hemlig": "2025-10-21",
+    "Karin Lind": "2025-10-23",
+}
+COORDINATOR = {"Authorization": "Bearer demo-coordinator-lund"}
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
 
@@ -37,19 +45,25 @@ def browser() -> Iterator[Browser]:
         made.close()
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The demo on its own day, with a handful of patients of Lund: one visit now, one overdue, one that opens soon, one protected identity."""
-    data = tmp_path_factory.mktemp("demo")
+@contextmanager
+def ward(data: Path) -> Iterator[str]:
+    """The demo on its own day, with a handful of patients of Lund: one visit overdue, the others now, one of them of a protected identity."""
     with started("demo", "--empty", "--today", "2026-11-01", "--port", 0, "--data", data, env=processes.environment(), cwd=data) as demo:
         found = demo.said("Follow-up, the demo: ").split()[-1]
-        with httpx.Client(base_url=f"{found}/api/v1", headers={"Authorization": "Bearer demo-coordinator-lund"}, timeout=60) as client:
+        with httpx.Client(base_url=f"{found}/api/v1", headers=COORDINATOR, timeout=60) as client:
             for n, (name, infused_on) in enumerate(PATIENTS.items()):
                 _record(client, name, infused_on, n)
             _protect(client)
             assert client.post("/demo/clock", json={"today": DAY}).status_code == 200
         yield found
         demo.stop()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A ward that all tests of a file share: each leaves it as it found it, or does not mind."""
+    with ward(tmp_path_factory.mktemp("demo")) as found:
+        yield found
 
 
 def _record(client: httpx.Client, name: str, infused_on: str, n: int) -> None:
@@ -80,6 +94,15 @@ def page(context: BrowserContext) -> Page:
     opened.get_by_role("button", name="Sjuksköterska, Lund").click()
     opened.wait_for_url("**/")
     return opened
+
+
+def tab_to(page: Page, selector: str) -> int:
+    """Goes there by the Tab key, and answers how often it was pressed."""
+    for n in range(1, 80):
+        page.keyboard.press("Tab")
+        if page.evaluate("wanted => document.activeElement.matches(wanted)", selector):
+            return n
+    raise AssertionError(f"{selector} is not reached by the Tab key")
 
 
 def faults(page: Page) -> list[str]:
