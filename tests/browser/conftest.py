@@ -66,6 +66,13 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield found
 
 
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[str]:
+    """A ward of the test's own, where nothing has been done yet."""
+    with ward(tmp_path) as found:
+        yield found
+
+
 def _record(client: httpx.Client, name: str, infused_on: str, n: int) -> None:
     number = {"system": "personnummer", "value": number_of(date(1960, 1, 1 + n), n)}
     patient = {"identifiers": [number], "name": name, "phone": f"070-174068{n}"}

@@ -1,14 +1,12 @@
 """One morning's work by mouse, by keys alone, and with script switched off: the same rows are in the database after each of the three."""
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
-import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.conftest import COORDINATOR, PATIENTS, tab_to, ward
+from tests.browser.conftest import COORDINATOR, PATIENTS, tab_to
 
 # Of each patient the visit of the first year as the morning leaves it, and what was noted of calls.
 OPEN = {"booked_on": None, "completed_on": None, "response": None, "missed_reason": None}
@@ -19,13 +17,6 @@ AFTERWARDS = {
     "Karin Lind": ({**OPEN, "state": "missed", "missed_reason": "moved abroad"}, []),
     "Per Åström": ({**OPEN, "state": "due"}, [("letter", "other-day", "2026-12-08")]),  # postponed: he is called again on a later day
 }
-
-
-@pytest.fixture
-def fresh(tmp_path: Path) -> Iterator[str]:
-    """A ward of the test's own, where nothing has been done yet."""
-    with ward(tmp_path) as address:
-        yield address
 
 
 def opened(browser: Browser, address: str, *, script: bool = True) -> Page:

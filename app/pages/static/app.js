@@ -2,7 +2,7 @@
 (() => {
   const list = () => document.querySelector("[data-list]");
   const rows = () => [...document.querySelectorAll("[data-list] tbody.visit")];
-  const keysOn = () => document.body.dataset.keys === "on";
+  const keysOn = document.body.dataset.keys === "on";
   let here = null;
   document.addEventListener("focusin", event => { here = event.target.closest("tbody.visit")?.id || here; });
   const current = () => document.activeElement?.closest("tbody.visit");
@@ -20,7 +20,7 @@
       if (cancel) { event.preventDefault(); cancel.click(); }
       return;
     }
-    if (typing || !keysOn()) return;
+    if (typing || !keysOn) return;
     if (event.key === "/") {
       event.preventDefault();
       document.getElementById("find")?.focus();
@@ -37,22 +37,22 @@
   });
 
   // After an action the focus goes to the row, after an error or an opened form to the field: never to Undo.
+  const field = where => where.querySelector("[data-form] :is([aria-invalid], input:not([type=hidden]), select)");
   let touched = null;
   for (const act of ["click", "submit"]) document.addEventListener(act, event => { touched = event.target.closest("tbody.visit")?.id || touched; });
   document.addEventListener("htmx:after:swap", () => {
     const row = touched && document.getElementById(touched);
     if (!row) return;
-    const field = row.querySelector("[aria-invalid], [data-form] input:not([type=hidden]), [data-form] select");
-    (field || row).focus();
+    (field(row) || row).focus();
     touched = null;
   });
 
   // One tab stop a row: the first row can be reached, the others by keys.
-  if (keysOn()) rows()[0]?.setAttribute("tabindex", 0);
+  if (keysOn) rows()[0]?.setAttribute("tabindex", 0);
 
   // A number that was opened is shown for a minute.
   const shown = document.querySelector("[data-shown-for]");
   if (shown) setTimeout(() => { shown.textContent = shown.dataset.masked; }, 1000 * Number(shown.dataset.shownFor));
-  document.querySelector("main [role=alert][tabindex]")?.focus();
+  (document.querySelector("main [role=alert][tabindex]") || field(document))?.focus();
   if (document.body.querySelector("[data-print]")) window.print();
 })();
