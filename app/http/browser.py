@@ -69,7 +69,7 @@ class Smaller(GZipMiddleware):
     """Pages are sent compressed; JSON answers go as they are, their tags stand for every byte."""
 
     def __init__(self, app: ASGIApp) -> None:
-        super().__init__(app, compresslevel=5)  # a list of 500 rows in a third of the time of level 9, and a tenth larger
+        super().__init__(app, compresslevel=6)  # a long list in half the time of level 9, and hardly larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not guarded(scope["path"]):

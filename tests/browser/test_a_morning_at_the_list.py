@@ -135,19 +135,31 @@ def test_two_tabs_on_one_row_and_the_later_one_is_told_what_holds(page: Page, co
 
 
 def test_enter_pressed_twice_books_once_and_the_filters_stay(page: Page) -> None:
-    page.goto("/?booked=no&name=anna")
+    page.goto("/?visit=yearly&booked=no")
     anna = page.locator("tbody.visit", has_text="Anna Testsson").first
     anna.get_by_role("link", name="Boka").click()
     page.get_by_label("Dag", exact=True).fill("2026-12-07")
     page.keyboard.press("Enter")
     page.keyboard.press("Enter")
     expect(anna).to_contain_text("2026-12-07")
-    expect(page).to_have_url(re.compile(r"booked=no&name=anna"))
+    expect(page).to_have_url(re.compile(r"visit=yearly&booked=no"))
     page.goto("/alerts")
     page.go_back()
-    expect(page).to_have_url(re.compile(r"booked=no&name=anna"))
+    expect(page).to_have_url(re.compile(r"visit=yearly&booked=no"))
     page.goto("/")
     page.locator(".done li", has_text="Anna Testsson").get_by_role("button", name="Ångra").click()
+
+
+def test_a_name_typed_beside_the_list_leaves_its_rows_and_stands_in_no_address(page: Page) -> None:
+    page.get_by_label("Namn").press_sequentially("ÅSTR")
+    expect(page.locator("tbody.visit:visible")).to_have_count(1)
+    expect(page.locator("tbody.visit:visible")).to_contain_text("Per Åström")
+    page.get_by_label("Namn").fill("")
+    expect(page.locator("tbody.visit", has_text="Anna Testsson").first).to_be_visible()
+    page.get_by_label("Namn").fill("Anna")
+    page.keyboard.press("Enter")  # and to find whoever is not on the list
+    expect(page.get_by_role("heading", name="Patienter")).to_be_visible()
+    assert "nna" not in page.url
 
 
 def test_a_call_to_be_made_again_is_noted_by_keys_and_its_row_waits(page: Page) -> None:

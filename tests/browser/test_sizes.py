@@ -1,7 +1,6 @@
 """How much is in view on the ward's screens, that nothing is lost on a phone and at 400 %, and what stands on paper."""
 
 import math
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect

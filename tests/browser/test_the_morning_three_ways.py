@@ -28,8 +28,8 @@ def opened(browser: Browser, address: str, *, script: bool = True) -> Page:
 
 
 def told(address: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """All visits and contacts as the API tells them, without ids and instants: of each patient the first year's visit with the contacts, and the other
-    visits."""
+    """All visits and contacts as the API tells them, without ids and instants: of each patient the first year's visit with the contacts, and the
+    other visits."""
     first, others = {}, {}
     with httpx.Client(base_url=f"{address}/api/v1", headers=COORDINATOR, timeout=60) as client:
         listed = client.get("/visits?state=planned,due,overdue,completed,missed,cancelled&limit=200").json()["items"]
