@@ -33,13 +33,9 @@
 
   // After an action the focus goes to the row, after an error or an opened form to the field: never to Undo.
   const field = where => where.querySelector("[data-form] :is([aria-invalid], input:not([type=hidden]), select)");
-  let touched = null;
-  for (const act of ["click", "submit"]) on(act, event => { touched = event.target.closest("tbody.visit")?.id || touched; });
-  on("htmx:after:swap", () => {
-    const row = touched && document.getElementById(touched);
-    if (!row) return;
-    (field(row) || row).focus();
-    touched = null;
+  on("htmx:after:swap", event => {
+    const row = document.getElementById(event.detail.ctx.target?.id);
+    if (row?.matches("tbody.visit")) (field(row) || row).focus();
   });
 
   // A name beside the list hides the other rows, and is sent nowhere.
