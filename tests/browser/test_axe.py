@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import product
+
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, ViewportSize, expect
 
