@@ -128,6 +128,8 @@ async def resolve(tx: Transaction, resolved: Sequence[tuple[AlertRow, str]]) -> 
 
 async def acknowledge(tx: Transaction, acknowledged: Sequence[AlertRow], *, by: str | None, reason: str) -> None:
     """Notes that somebody has taken alerts up, or (by None) that the patient is lost; a person's word is never replaced."""
+    if not acknowledged:
+        return
     open_to = alerts.state == "open" if by is None else (alerts.state != "resolved") & alerts.acknowledged_by.is_(None)
     values = {"state": "acknowledged", "acknowledged_at": tx.now, "acknowledged_by": by, "reason": reason}
     await _change(tx, "alert.acknowledged", acknowledged, update(tables.alerts).where(open_to).values(**values))
@@ -135,6 +137,8 @@ async def acknowledge(tx: Transaction, acknowledged: Sequence[AlertRow], *, by: 
 
 async def reopen(tx: Transaction, reopened: Sequence[AlertRow]) -> None:
     """Opens again what was acknowledged because the patient was lost (rule 8)."""
+    if not reopened:
+        return
     because_lost = (alerts.state == "acknowledged") & alerts.acknowledged_by.is_(None)
     values = {"state": "open", "acknowledged_at": None, "reason": None}
     await _change(tx, "alert.reopened", reopened, update(tables.alerts).where(because_lost).values(**values))
@@ -142,8 +146,6 @@ async def reopen(tx: Transaction, reopened: Sequence[AlertRow]) -> None:
 
 async def _change(tx: Transaction, told: str, rows: Sequence[AlertRow], statement: Update) -> None:
     """Tells the feed of the rows that really changed, in the order given."""
-    if not rows:
-        return
     ids = [row.id for row in rows]
     changed = statement.where(alerts.id.in_(ids)).values(version=alerts.version + 1).returning(*_ALERT)
     now = {row.id: AlertRow(*row) for row in await tx.all(changed)}

@@ -5,12 +5,13 @@ import sqlite3
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
 import orjson
 import structlog
-from sqlalchemy import event, exc, func, insert, select, text
+from sqlalchemy import Table, TextClause, event, exc, func, insert, select, text
 from sqlalchemy.engine import URL, Connection, ExceptionContext, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -43,8 +44,6 @@ _NETWORK: Final = {"application_name": "follow-up", "connect_timeout": 5, "tcp_u
 _PASSING_STATES: Final = frozenset({"25006", "25P03"})
 
 _LOG: Final = insert(tables.access_log)
-# PostgreSQL takes many rows fastest as one value: the driver would send a list of parameters as so many statements.
-_LOG_AS_ONE: Final = text("INSERT INTO access_log SELECT * FROM json_populate_recordset(NULL::access_log, CAST(:rows AS json))")
 _HEAD: Final = select(tables.feed_head.c.epoch, tables.feed_head.c.last_seq, tables.feed_head.c.last_at)
 
 
@@ -79,13 +78,38 @@ class Database:
             if self.dialect == "sqlite":
                 await connection.execute(_LOG, rows)
             else:
-                await connection.execute(_LOG_AS_ONE, {"rows": orjson.dumps(rows).decode()})
+                await connection.execute(insert_as_one(tables.access_log), as_one({tables.access_log: rows}))
 
     async def _look_at_head(self, waiting: Sequence[None]) -> tuple[int, int, datetime]:
         """Epoch, last number and last instant of the feed, for everybody who asked before the look."""
         async with self.read.connect() as connection:
             row = (await connection.execute(_HEAD)).one()
         return row.epoch, row.last_seq, row.last_at
+
+
+@cache
+def insert_as_one(*into: Table) -> TextClause:
+    """PostgreSQL takes many rows fastest as one value a table, and the rows of all tables as one statement: foreign keys are looked at when it
+    is over. The driver would send a list of parameters as so many statements."""
+    *others, last = [f"INSERT INTO {t} SELECT * FROM json_populate_recordset(NULL::{t}, CAST(:{t} AS json))" for t in into]  # noqa: S608
+    beside = ", ".join(f"beside_{n} AS ({one})" for n, one in enumerate(others))
+    return text(f"WITH {beside} {last}" if beside else last)
+
+
+def as_one(new: Mapping[Table, Sequence[Mapping[str, Any]]]) -> dict[str, str]:
+    """The parameters of `insert_as_one`: the rows of each table, by column key."""
+    return {table.name: orjson.dumps([_by_name(table, row) for row in rows], default=_hex).decode() for table, rows in new.items()}
+
+
+def _by_name(table: Table, row: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {f"{table.c[key].name}": value for key, value in row.items()} if table in _RENAMED else row
+
+
+_RENAMED: Final = frozenset(t for t in tables.metadata.tables.values() if any(c.key != c.name for c in t.columns))
+
+
+def _hex(value: bytes) -> str:
+    return f"\\x{value.hex()}"
 
 
 def normalise_url(url: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Select, bindparam, func, insert, select, update
+from sqlalchemy import Select, bindparam, func, select, update
 
 from app.db.scope import cut
 from app.db.tables import infusions, plans, products
@@ -65,7 +65,6 @@ class InfusionFilter:
 
 _OWN = [f.name for f in fields(InfusionRow)][:-3]
 _COLUMNS = (*[infusions.c[name] for name in _OWN], products.c.plan_class, products.c.infusions_per_course, products.c.protocol)
-_INSERT = insert(infusions)
 _REQUEST = select(infusions.c.id, infusions.c.version, infusions.c.patient_id, infusions.c.centre, infusions.c.request).where(
     infusions.c.source_system == bindparam("system"), infusions.c.source_id == bindparam("number")
 )
@@ -143,7 +142,7 @@ async def to_extend(tx: Transaction, today: date, limit: int) -> list[UUID]:
 async def add(tx: Transaction, infusion: InfusionRow, request: dict[str, Any] | None) -> None:
     """Stores a new infusion with the normalised request that a repeated one is compared with."""
     sealed = None if request is None else tx.keys.seal(request, f"infusion:{infusion.id}")
-    await tx.run(_INSERT, _values(infusion) | {"request": sealed, "changed_at": tx.now})
+    tx.add(infusions, [_values(infusion) | {"request": sealed, "changed_at": tx.now}])
 
 
 async def remember(tx: Transaction, infusion: UUID, request: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import bindparam, insert, literal, select, union_all, update
+from sqlalchemy import bindparam, literal, select, union_all, update
 
 from app.db.scope import cut
 from app.db.tables import infusions, patient_events, patient_identifiers, patients
@@ -57,7 +57,6 @@ _PATIENT = (
     patients.c.responsible_centre,
     patients.c.registered_at,
 )
-_INSERT, _INSERT_NUMBER = insert(patients), insert(patient_identifiers)
 _BY_NUMBER = select(patient_identifiers.c.patient_id).where(patient_identifiers.c.blind.in_(bindparam("blinds", expanding=True))).distinct()
 
 
@@ -116,28 +115,24 @@ async def lock_known(tx: Transaction, patient: UUID) -> PatientRow:
 
 async def add(tx: Transaction, patient: PatientRow) -> None:
     """Stores a new patient with the numbers in `person["identifiers"]`."""
-    await tx.run(
-        _INSERT,
-        {
-            "id": patient.id,
-            "version": patient.version,
-            "sealed": tx.keys.seal(patient.person, about(patient.id)),
-            "key_id": tx.keys.current,
-            "protected": patient.protected,
-            "status": patient.status,
-            "responsible_centre": patient.responsible_centre,
-            "registered_at": tx.now,
-            "changed_at": tx.now,
-        },
-    )
+    row = {
+        "id": patient.id,
+        "version": patient.version,
+        "sealed": tx.keys.seal(patient.person, about(patient.id)),
+        "key_id": tx.keys.current,
+        "protected": patient.protected,
+        "status": patient.status,
+        "responsible_centre": patient.responsible_centre,
+        "registered_at": tx.now,
+        "changed_at": tx.now,
+    }
+    tx.add(patients, [row])
     await add_numbers(tx, patient.id, [(i["system"], i["value"]) for i in patient.person["identifiers"]])
 
 
 async def add_numbers(tx: Transaction, patient: UUID, numbers: Sequence[tuple[str, str]]) -> None:
     """Makes the numbers findable."""
-    if numbers:
-        rows = [{"blind": tx.keys.blind(system, value), "patient_id": patient, "system": system} for system, value in numbers]
-        await tx.run(_INSERT_NUMBER, rows)
+    tx.add(patient_identifiers, [{"blind": tx.keys.blind(system, value), "patient_id": patient, "system": system} for system, value in numbers])
 
 
 async def change(tx: Transaction, patient: PatientRow) -> None:
@@ -182,21 +177,19 @@ async def event_by_source(tx: Transaction, system: str, number: str) -> EventRow
 
 async def add_event(tx: Transaction, event: EventRow) -> None:
     """Stores an event; it is never changed afterwards."""
-    await tx.run(
-        insert(patient_events),
-        {
-            "id": event.id,
-            "patient_id": event.patient_id,
-            "type": event.type,
-            "occurred_on": event.on,
-            "details": orjson.dumps(event.details).decode(),
-            "note": None if event.note is None else tx.keys.seal(event.note, f"event:{event.id}"),
-            "source_system": event.source_system,
-            "source_id": event.source_id,
-            "recorded_at": event.recorded_at,
-            "recorded_by": event.recorded_by,
-        },
-    )
+    row = {
+        "id": event.id,
+        "patient_id": event.patient_id,
+        "type": event.type,
+        "occurred_on": event.on,
+        "details": orjson.dumps(event.details).decode(),
+        "note": None if event.note is None else tx.keys.seal(event.note, f"event:{event.id}"),
+        "source_system": event.source_system,
+        "source_id": event.source_id,
+        "recorded_at": event.recorded_at,
+        "recorded_by": event.recorded_by,
+    }
+    tx.add(patient_events, [row])
 
 
 async def centres_of(tx: Transaction, patient: UUID) -> set[str]:

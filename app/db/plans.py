@@ -3,11 +3,11 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-import orjson
-from sqlalchemy import bindparam, insert, select, text, update
+from sqlalchemy import bindparam, select, update
 
 from app.db.tables import plans, visits
 from app.db.transaction import Transaction
@@ -24,14 +24,12 @@ _CHANGE_PLAN = (
     .values({name: bindparam(name) for name in [*PLAN_FIELDS[1:], "changed_at"]})
 )
 _DENORMAL = ["protocol_code", "protocol_version", "infusion_id", "treating_centre"]
+_OF_VISIT, _OF_PLAN = attrgetter(*VISIT_FIELDS), attrgetter(*_DENORMAL)
 _CHANGE_VISIT = (
     update(visits)
     .where(visits.c.id == bindparam("b_id"), visits.c.version == bindparam("b_version"))
     .values({name: bindparam(name) for name in [*VISIT_FIELDS[1:], *_DENORMAL, "changed_at"]})
 )
-_INSERT_PLAN, _INSERT_VISITS = insert(plans), insert(visits)
-# PostgreSQL takes many rows fastest as one value: the driver would send a list of parameters as so many statements.
-_INSERT_VISITS_AS_ONE = text("INSERT INTO visits SELECT * FROM json_populate_recordset(NULL::visits, CAST(:rows AS json))")
 _FLAG = update(visits).where(visits.c.id == bindparam("b_id")).values(alert_after=bindparam("alert_after"))
 
 
@@ -57,26 +55,20 @@ def _plan_values(plan: Plan) -> dict[str, Any]:
 
 
 def _visit_values(plan: Plan, visit: Visit) -> dict[str, Any]:
-    values = {name: getattr(visit, name) for name in VISIT_FIELDS} | {name: getattr(plan, name) for name in _DENORMAL}
+    values = dict(zip(VISIT_FIELDS + _DENORMAL, _OF_VISIT(visit) + _OF_PLAN(plan), strict=True))
     values["outcome"] = None if visit.outcome is None else visit.outcome.value
     return values
 
 
 async def add(tx: Transaction, patient: UUID, new: Sequence[Plan]) -> None:
     """Stores new plans, without their visits."""
-    if new:
-        await tx.run(_INSERT_PLAN, [_plan_values(plan) | {"patient_id": patient, "changed_at": tx.now} for plan in new])
+    tx.add(plans, [_plan_values(plan) | {"patient_id": patient, "changed_at": tx.now} for plan in new])
 
 
 async def add_visits(tx: Transaction, patient: UUID, new: Sequence[tuple[Plan, Visit]]) -> None:
-    """Stores new visits of stored plans, by one statement."""
-    if new:
-        common = {"patient_id": patient, "changed_at": tx.now}
-        rows = [_visit_values(plan, visit) | common | {"plan_id": plan.id, "purpose": plan.purpose} for plan, visit in new]
-        if tx.db.dialect == "sqlite":
-            await tx.run(_INSERT_VISITS, rows)
-        else:
-            await tx.run(_INSERT_VISITS_AS_ONE, {"rows": orjson.dumps(rows).decode()})
+    """Stores new visits of stored plans."""
+    common = {"patient_id": patient, "changed_at": tx.now}
+    tx.add(visits, [_visit_values(plan, visit) | common | {"plan_id": plan.id, "purpose": plan.purpose} for plan, visit in new])
 
 
 async def change(tx: Transaction, changed: Sequence[Plan]) -> None:

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Executable, Interval, Row, bindparam, func, insert, literal, update
+from sqlalchemy import Executable, Interval, Row, Table, bindparam, func, insert, literal, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,7 +18,7 @@ from app.actor import Actor
 from app.clock import Clock
 from app.db import tables
 from app.db.columns import Instant, new_id, whole_ms
-from app.db.engine import Database, unavailable
+from app.db.engine import Database, as_one, insert_as_one, unavailable
 
 AnyRow = Row[*tuple[Any, ...]]
 Params = Mapping[str, Any] | Sequence[Mapping[str, Any]]
@@ -74,6 +74,7 @@ class Transaction:
         self.head: Head | None = None  # after the end of a transaction that wrote
         self._stack = stack
         self._conn = writing_on
+        self._new: dict[Table, list[Mapping[str, Any]]] = {}
         self._history: list[dict[str, Any]] = []
         self._events: list[AlertEvent] = []
         self._numbered: list[Numbered] = []
@@ -106,16 +107,40 @@ class Transaction:
         self.dirty |= count != 0
         return count
 
-    @property
-    def conn(self) -> AsyncConnection:
-        """The connection, for a savepoint (`conn.begin_nested()`); a reading transaction has it from its first statement on."""
-        if self._conn is None:
-            raise RuntimeError("this reading transaction has no connection yet")
-        return self._conn
+    def add(self, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
+        """New rows of a table, by column key. They are stored before the next statement or at the end: many tables then cost one statement."""
+        if not self.writing:
+            raise RuntimeError("a reading transaction does not write")
+        self._new.setdefault(table, []).extend(rows)
+
+    async def _store_new(self) -> None:
+        new = {table: rows for table in _PARENTS_FIRST if (rows := self._new.get(table))}
+        self._new = {}
+        assert self._conn is not None, "a writing transaction has its connection from its beginning"
+        if new and self.db.dialect == "postgresql":
+            await self._conn.execute(insert_as_one(*new), as_one(new))
+        else:
+            for table, rows in new.items():
+                await self._conn.execute(_ADD[table], rows[0] if len(rows) == 1 else rows)
+        self.dirty |= not new.keys() <= {tables.access_log}
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """A part of a writing transaction that an exception undoes alone."""
+        await self._store_new()
+        assert self._conn is not None, "a writing transaction has its connection from its beginning"
+        try:
+            async with self._conn.begin_nested():
+                yield
+                await self._store_new()
+        finally:
+            self._new = {}
 
     async def _execute(self, statement: Executable, params: Params | None) -> CursorResult[*tuple[Any, ...]]:
         if statement.is_dml and not self.writing:
             raise RuntimeError("a reading transaction does not write")
+        if self._new:
+            await self._store_new()
         if self._conn is None:  # a read that is answered from what is shared (the head row) needs no connection
             self._conn = await self._stack.enter_async_context(self.db.read.connect())
         if isinstance(params, Sequence) and len(params) == 1:
@@ -183,9 +208,9 @@ class Transaction:
 
     async def finish(self) -> None:
         """All but COMMIT of a writing transaction's end. An act that wrote nothing leaves the head row where it is."""
-        await self.run(_ADD_HISTORY, self._history)
-        if seen := self.access_rows():
-            await self._execute(_ADD_ACCESS, seen)
+        self.add(tables.history, self._history)
+        self.add(tables.access_log, self.access_rows())
+        await self._store_new()
         events = len(self._events) + sum(n.count for n in self._numbered)
         if not (self.dirty or events):
             return
@@ -195,7 +220,7 @@ class Transaction:
         seq = self.head.last_seq - events + 1
         if self._events:
             rows = [_event_row(event, seq + n, self.head.last_at) for n, event in enumerate(self._events)]
-            await self._execute(_ADD_EVENTS, rows)
+            await self._execute(_ADD[tables.events], rows)
             seq += len(rows)
         for numbered in self._numbered:
             made = await self._execute(numbered.statement, {**numbered.params, "first_seq": seq, "at": self.head.last_at})
@@ -227,7 +252,8 @@ def _raise_head(next_at: Any) -> Executable:
     return moved.returning(head.epoch, head.last_seq, head.last_at)
 
 
-_ADD_HISTORY, _ADD_ACCESS, _ADD_EVENTS = insert(tables.history), insert(tables.access_log), insert(tables.events)
+_PARENTS_FIRST = (*(t for t in tables.metadata.sorted_tables if t not in (tables.history, tables.access_log)), tables.history, tables.access_log)
+_ADD: Mapping[Table, Executable] = {table: insert(table) for table in _PARENTS_FIRST}
 _NOW = bindparam("now", type_=Instant())
 _LAST = tables.feed_head.c.last_at
 _RAISE_HEAD: Mapping[str, Executable] = {

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Executable, Select, and_, exists, func, insert, literal_column, or_, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Executable, Select, and_, exists, func, literal_column, or_, select, tuple_, union_all
 
 from app.db.patients import PatientRow, about
 from app.db.plans import VISIT_FIELDS, to_visit
@@ -252,4 +252,4 @@ async def add_contact(tx: Transaction, contact: ContactRow) -> None:
     """Stores a contact; it is never changed afterwards."""
     values = {name: getattr(contact, name) for name in ContactRow.__slots__}
     values["note"] = None if contact.note is None else tx.keys.seal(contact.note, f"contact:{contact.id}")
-    await tx.run(insert(contacts), values)
+    tx.add(contacts, [values])

@@ -88,7 +88,7 @@ async def _dry(db: Database, actor: Actor, clock: Clock, rows: Sequence[Row]) ->
         async with transaction.begin(db, actor, clock) as tx:
             for row in rows:
                 try:
-                    async with tx.conn.begin_nested():
+                    async with tx.savepoint():
                         items.append(_verdict(row, await _record(tx, row)) | {"infusion_id": None})
                 except FollowUpError as error:
                     items.append(_rejected(row, error))

@@ -35,7 +35,6 @@ async def settle(tx: Transaction, act: str, before: Chart | None, decided: Chart
         before = Chart(decided.patient)
     chart = await _infusions(tx, act, before, decided, request)
     chart = await _events(tx, before, chart)
-    chart = replace(chart, plans=tuple(_identified(plan) for plan in chart.plans))
     chart, work = await _watched_chart(tx, before, chart)
     await db_alerts.resolve(tx, work.resolve)
     await db_alerts.acknowledge(tx, work.acknowledge, by=None, reason=BECAUSE_LOST)
@@ -78,11 +77,6 @@ async def _events(tx: Transaction, before: Chart, chart: Chart) -> Chart:
         await db_patients.add_event(tx, event)
         tx.changed("event", event.id, event.type, None, {"on": event.on, "note": event.note, **event.details}, patient=event.patient_id)
     return chart
-
-
-def _identified(plan: Plan) -> Plan:
-    visits = tuple(visit if visit.id else replace(visit, id=new_id()) for visit in plan.visits)
-    return replace(plan, id=plan.id or new_id(), visits=visits)
 
 
 async def _plans(tx: Transaction, act: str, before: Chart, chart: Chart) -> Chart:
@@ -138,34 +132,40 @@ class _AlertWork:
 
 
 async def _watched_chart(tx: Transaction, before: Chart, chart: Chart) -> tuple[Chart, _AlertWork]:
-    """Sets `alert_after` of every visit, and tells what brings the alerts in line in the transaction that closes or moves it (rules 8 to 10)."""
+    """Gives new plans and visits their ids, sets `alert_after` of every visit, and tells what brings the alerts in line in the transaction that
+    closes or moves it (rules 8 to 10)."""
     unresolved = {a.visit_id: a for a in await db_alerts.unresolved_of(tx, chart.patient.id)} if before.plans else {}
     work = _AlertWork([], [], [], [])
     plans = tuple(
-        replace(plan, visits=tuple(_watched(work, chart, plan, visit, unresolved, tx.today) for visit in plan.visits)) for plan in chart.plans
+        replace(plan, id=plan.id or new_id(), visits=tuple(_watched(work, chart, plan, visit, unresolved, tx.today) for visit in plan.visits))
+        for plan in chart.plans
     )
     return replace(chart, plans=plans), work
 
 
 def _watched(work: _AlertWork, chart: Chart, plan: Plan, visit: Visit, unresolved: Mapping[UUID, AlertRow], today: date) -> Visit:
-    assert visit.id is not None, "settle gives ids before it looks at alerts"
-    alert = unresolved.get(visit.id)
+    stored = visit.id or new_id()
+    alert_after = _alert_after(work, chart, plan, visit, stored, unresolved.get(stored), today)
+    return replace(visit, id=stored, alert_after=alert_after) if (visit.id, visit.alert_after) != (stored, alert_after) else visit
+
+
+def _alert_after(work: _AlertWork, chart: Chart, plan: Plan, visit: Visit, stored: UUID, alert: AlertRow | None, today: date) -> date | None:
     status = chart.patient.status
     if alert is not None and (ended := _ended(alert, visit, status)):
         work.resolve.append((alert, ended))
         alert = None
     if not visit.is_open or status not in ALERTED:
-        return replace(visit, alert_after=None)
+        return None
     if alert is not None:
         if status == LOST and alert.state == "open":
             work.acknowledge.append(alert)
         elif status != LOST and alert.state == "acknowledged" and alert.acknowledged_by is None:
             work.reopen.append(alert)
-        return replace(visit, alert_after=None)
+        return None
     if visit.window_end >= today:
-        return replace(visit, alert_after=visit.window_end)
-    work.raise_.append(NewAlert(visit.id, chart.patient.id, visit.centre, visit.code, plan.purpose, visit.window_end, acknowledged=status == LOST))
-    return replace(visit, alert_after=None)
+        return visit.window_end
+    work.raise_.append(NewAlert(stored, chart.patient.id, visit.centre, visit.code, plan.purpose, visit.window_end, acknowledged=status == LOST))
+    return None
 
 
 def _ended(alert: AlertRow, visit: Visit, status: str) -> str | None:

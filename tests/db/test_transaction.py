@@ -1,7 +1,7 @@
 import asyncio
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, timedelta
 from typing import Any
 
@@ -10,10 +10,11 @@ from sqlalchemy import event, exc, insert, select, text, update
 
 from app.actor import Actor
 from app.clock import Clock
-from app.db import feed, tables
+from app.db import feed, patients, tables
 from app.db.columns import new_id
 from app.db.engine import Database
-from app.db.transaction import begin
+from app.db.patients import PatientRow
+from app.db.transaction import Transaction, begin
 from app.errors import Unavailable
 from tests.db.conftest import KEYS
 from tests.db.rows import NOON, StillClock, a_patient, an_event, counted, nurse
@@ -25,8 +26,8 @@ def watched(database: Database) -> Iterator[list[str]]:
     told: list[str] = []
 
     def statement(conn: Any, cursor: Any, sql: str, params: Any, context: Any, many: bool) -> None:
-        if found := re.match(r"(INSERT INTO|UPDATE|DELETE FROM|BEGIN \w+) ?(\w*)", sql):
-            told.append(f"{found[1].split()[0].lower()} {found[2]}".strip())
+        for what, table in re.findall(r"(?<!FOR )(INSERT INTO|UPDATE|DELETE FROM|BEGIN \w+) ?(\w*)", sql):
+            told.append(f"{what.split()[0].lower()} {table}".strip())
 
     def commit(conn: Any) -> None:
         told.append("COMMIT")
@@ -59,6 +60,37 @@ async def test_history_access_log_head_row_and_events_follow_each_other_and_the_
     assert [word for word in told if word != "begin"] == [
         *("insert patients", "insert history", "insert access_log", "update feed_head", "insert events", "COMMIT")
     ]
+
+
+def a_row(tx: Transaction) -> PatientRow:
+    return PatientRow(new_id(), 1, {"identifiers": []}, False, "in-follow-up", "lund", tx.now)
+
+
+async def test_new_rows_are_there_for_the_next_statement_parents_before_children(database: Database, operator: Actor) -> None:
+    async with begin(database, operator, Clock()) as tx:
+        patient = a_row(tx)
+        await patients.add_numbers(tx, patient.id, [("personnummer", "198112289874")])
+        await patients.add(tx, patient)
+        assert await patients.by_number(tx, [("personnummer", "198112289874")]) == [patient.id]
+        assert await patients.get(tx, patient.id) == patient
+
+
+async def test_a_savepoint_that_fails_takes_its_own_new_rows_along_and_no_others(database: Database, operator: Actor) -> None:
+    async with begin(database, operator, Clock()) as tx:
+        rows = [a_row(tx), a_row(tx), a_row(tx)]
+        for patient in rows:
+            with suppress(LookupError):
+                async with tx.savepoint():
+                    await patients.add(tx, patient)
+                    if patient is rows[1]:
+                        raise LookupError
+        assert await patients.many(tx, [row.id for row in rows]) == {row.id: row for row in (rows[0], rows[2])}
+
+
+async def test_a_reading_transaction_takes_no_new_rows(database: Database, operator: Actor) -> None:
+    with pytest.raises(RuntimeError):
+        async with begin(database, operator, Clock(), writing=False) as tx:
+            await patients.add(tx, a_row(tx))
 
 
 async def test_what_was_told_stands_in_the_rows(database: Database, operator: Actor) -> None:
