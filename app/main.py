@@ -20,6 +20,7 @@ from app.http import log
 from app.http.browser import Smaller, WhoBrowses
 from app.http.deps import refuse_undeclared
 from app.http.middleware import Limits, Outermost, StrictJson, WhoCalls
+from app.http.polled import HeldFeed
 from app.http.problems import HANDLERS
 from app.pages import alerts as alerts_page
 from app.pages import assets, due_list, due_print, infusion, kept, login, patient
@@ -35,6 +36,7 @@ PAGES: Final = (due_list, due_print, patients_page, patient, infusion, alerts_pa
 # Of the API and of pages, each also in the demo.
 API, API_OF_THE_DEMO, OF_PAGES, OF_PAGES_OF_THE_DEMO = 33, 2, 25, 2
 OPEN: Final = operations.PATHS | login.OPEN
+FEED: Final = "/api/v1/alerts/events"
 # What open pages ask for every minute.
 BY_THEMSELVES: Final = frozenset({"/due/changes"})
 
@@ -64,12 +66,14 @@ def create_app(house: House) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         lifespan=_lifespan,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # by our own log lines and figures only
         generate_unique_id_function=lambda route: route.name,
         exception_handlers=HANDLERS | dict.fromkeys((404, 405), missing),
         middleware=[
             Middleware(Outermost, registry=registry, open_headers=operations.HEADERS),
             Middleware(Limits),
             Middleware(WhoCalls, authenticate=tokens.actor, per_second=house.settings.rate_per_second),
+            Middleware(HeldFeed, path=FEED),
             Middleware(WhoBrowses, sessions=sessions, open_paths=OPEN, by_themselves=BY_THEMSELVES),
             Middleware(StrictJson),
             Middleware(Smaller),

@@ -11,15 +11,15 @@ from app.api import answers, parameters
 from app.followup import alerts
 from app.followup.commands import Ask, Page, Reason
 from app.http.conditional import changed
-from app.http.deps import FeedRoute, Needs, ReadDep, Transaction, TxDep
+from app.http.deps import Needs, ReadDep, Transaction, TxDep
 from app.http.paging import Count, Cursor, Limit
 
-router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"], route_class=FeedRoute)
+router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])
 
 After = Annotated[str, Query(max_length=100, description="`next_cursor` of the page before, `feed_cursor` of a snapshot, or `0`")]
 
 
-# Routes are looked through in this order: what systems poll comes first.
+# Routes are looked through in this order: what systems poll comes first. What they hold already is answered before (app.http.polled).
 @router.get("/events", dependencies=[Needs(Act.READ_ALERTS)], responses=answers.told(answers.Feed, *answers.LISTED, 410))
 async def poll_alerts(
     read: ReadDep,

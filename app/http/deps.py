@@ -1,6 +1,6 @@
 """What a route asks for: a transaction of the actor that the middleware found, a reading with conditional answers, the mark of its act."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
@@ -174,28 +174,6 @@ class _Mark:
 def Needs(act: Act) -> params.Depends:  # noqa: N802 - reads as a word in the list of a route's dependencies
     """The mark of a route: who may. The act of `followup` asks once more, for commands and the worker pass no route."""
     return params.Depends(_Mark(act))
-
-
-class FeedRoute(APIRoute):
-    """A route of what is polled: what the caller holds is 304 before anything more of the request is read. The tag carries role, centres and the
-    whole address, so this very question has been found good before; whether the caller still may is asked all the same."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's own handler behind the look at the tag."""
-        whole = super().get_route_handler()
-        acts = [needed.dependency.act for needed in self.dependencies if isinstance(needed.dependency, _Mark)]
-
-        async def unless_held(request: Request) -> Response:
-            if request.method == "GET" and header(request.scope, b"if-none-match") is not None:
-                for act in acts:
-                    actor_of(request.scope).must(act)
-                async with reading(request) as read:
-                    held = await read.feed_held()
-                if held is not None:
-                    return held
-            return await whole(request)
-
-        return unless_held
 
 
 def refuse_undeclared(app: FastAPI, *, open_paths: frozenset[str], number: int) -> dict[tuple[str, str], Act]:
