@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Executable, Select, and_, exists, func, literal_column, or_, select, tuple_, union_all
@@ -40,8 +40,7 @@ class DueFilter:
     patient: UUID | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ListedVisit:
+class ListedVisit(NamedTuple):
     """A visit with what its row tells of plan and patient. `after_a_lapse`: the window before it was missed or is overdue."""
 
     visit: Visit
