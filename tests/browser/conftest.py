@@ -47,8 +47,8 @@ def browser() -> Iterator[Browser]:
 
 @contextmanager
 def ward(data: Path, **also: str) -> Iterator[str]:
-    """The demo on its own day, with a handful of patients of Lund: one visit overdue, the others now, one of them of a protected identity.
-    `also`: further patients by name, with the day of the infusion."""
+    """The demo on its own day, with a handful of patients of Lund: one visit overdue, the others now, one of them of a protected identity. `also`:
+    further patients by name, with the day of the infusion."""
     with started("demo", "--empty", "--today", "2026-11-01", "--port", 0, "--data", data, env=processes.environment(), cwd=data) as demo:
         found = demo.said("Follow-up, the demo: ").split()[-1]
         with httpx.Client(base_url=f"{found}/api/v1", headers=COORDINATOR, timeout=60) as client:

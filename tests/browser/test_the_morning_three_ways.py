@@ -197,6 +197,7 @@ def test_a_morning_by_keys_alone(browser: Browser, fresh: str) -> None:
     keys(page, "Enter")
     expect(row(page, "Per Åström")).to_contain_text("igen 2026-12-08")
     check(fresh, before)
+    kept_by_the_browser(page)
 
 
 def kept_by_the_browser(page: Page) -> None:
