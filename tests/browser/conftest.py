@@ -60,10 +60,16 @@ def ward(data: Path, **also: str) -> Iterator[str]:
         demo.stop()
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A ward that all tests of a file share: each leaves it as it found it, or does not mind."""
-    with ward(tmp_path_factory.mktemp("demo")) as found:
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the shared ward keeps its database."""
+    return tmp_path_factory.mktemp("demo")
+
+
+@pytest.fixture(scope="session")
+def address(data: Path) -> Iterator[str]:
+    """A ward for all tests that leave the list as they found it; a file whose tests do not has one of its own."""
+    with ward(data) as found:
         yield found
 
 

@@ -1,8 +1,29 @@
-"""A nurse opens the list, books, marks as done, notes a call and takes back: by mouse and by keys alone."""
+"""A nurse opens the list, books, notes a call, records an infusion and logs out; and what a page without script does."""
 
-import re
+from collections.abc import Iterator
 
-from playwright.sync_api import BrowserContext, Page, expect
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import ward
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A ward of this file's own: its tests leave bookings and calls behind."""
+    with ward(tmp_path_factory.mktemp("demo")) as found:
+        yield found
+
+
+@pytest.fixture
+def plain(browser: Browser, address: str) -> Iterator[Page]:
+    """The nurse's list with script switched off, after the first click, which is the login."""
+    context = browser.new_context(base_url=address, viewport={"width": 1366, "height": 768}, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/login")
+    page.get_by_role("button", name="Sjuksköterska, Lund").click()
+    yield page
+    context.close()
 
 
 def test_the_list_shows_each_group_with_its_visits(page: Page) -> None:
@@ -24,22 +45,6 @@ def test_a_booking_is_saved_by_mouse_and_the_focus_goes_to_the_row(page: Page) -
     page.reload()
     page.locator(".done").get_by_role("button", name="Ångra").first.click()
     expect(page.locator("tbody.visit", has_text="Anna Testsson").first).to_contain_text("ej bokad")
-
-
-def test_a_visit_is_done_and_undone_by_keys_alone(page: Page) -> None:
-    page.locator("tbody.visit").first.focus()
-    page.keyboard.press("j")
-    name = page.evaluate("document.activeElement.querySelector('th').innerText")
-    page.keyboard.press("d")
-    expect(page.get_by_label("Dag", exact=True)).to_be_focused()
-    page.keyboard.press("Enter")
-    seen = page.locator("tbody.visit", has_text=name.split("\n")[0][:8]).first
-    expect(seen).to_contain_text("Klar 2026-11-23")
-    expect(seen).to_be_focused()
-    page.keyboard.press("Enter")  # once more changes nothing: the focus is not on Undo
-    expect(seen).to_contain_text("Klar 2026-11-23")
-    page.keyboard.press("u")
-    expect(seen).not_to_contain_text("Klar 2026-11-23")
 
 
 def test_escape_closes_the_form_and_goes_back_to_the_row(page: Page) -> None:
@@ -84,37 +89,6 @@ def test_a_plan_is_shown_before_anything_is_saved_and_saved_once_by_a_double_cli
     expect(page.locator(".years .infusion")).to_have_count(1)
 
 
-def test_two_tabs_on_one_row_and_the_later_one_is_told_what_holds(page: Page, context: BrowserContext) -> None:
-    other = context.new_page()
-    other.goto("/")
-    for tab in (page, other):
-        tab.locator("tbody.visit", has_text="Per Åström").first.get_by_role("link", name="Boka").click()
-        tab.get_by_label("Dag", exact=True).wait_for()
-    for tab, day in ((page, "2026-12-03"), (other, "2026-12-04")):
-        tab.get_by_label("Dag", exact=True).fill(day)
-        tab.get_by_role("button", name="Spara").click()
-    expect(other.locator("tr.form")).to_contain_text("Din ändring sparades inte")
-    expect(other.locator("tbody.visit", has_text="Per Åström").first).to_contain_text("2026-12-03")
-    page.reload()
-    page.locator(".done li", has_text="Per Åström").get_by_role("button", name="Ångra").click()
-
-
-def test_enter_pressed_twice_books_once_and_the_filters_stay(page: Page) -> None:
-    page.goto("/?visit=yearly&booked=no")
-    anna = page.locator("tbody.visit", has_text="Anna Testsson").first
-    anna.get_by_role("link", name="Boka").click()
-    page.get_by_label("Dag", exact=True).fill("2026-12-07")
-    page.keyboard.press("Enter")
-    page.keyboard.press("Enter")
-    expect(anna).to_contain_text("2026-12-07")
-    expect(page).to_have_url(re.compile(r"visit=yearly&booked=no"))
-    page.goto("/alerts")
-    page.go_back()
-    expect(page).to_have_url(re.compile(r"visit=yearly&booked=no"))
-    page.goto("/")
-    page.locator(".done li", has_text="Anna Testsson").get_by_role("button", name="Ångra").click()
-
-
 def test_a_name_typed_beside_the_list_leaves_its_rows_and_stands_in_no_address(page: Page) -> None:
     page.get_by_label("Namn").press_sequentially("ÅSTR")
     expect(page.locator("tbody.visit:visible")).to_have_count(1)
@@ -136,3 +110,20 @@ def test_a_call_to_be_made_again_is_noted_by_keys_and_its_row_waits(page: Page) 
     expect(anna).to_contain_text("igen 2026-11-30")
     page.reload()
     expect(page.locator(".group.asleep")).to_contain_text("Väntar till senare dag")
+
+
+def test_from_login_to_the_first_overdue_visit_done_in_three_clicks_and_undone_with_one(plain: Page) -> None:
+    erik = plain.locator("tbody.visit.overdue", has_text="Erik Provberg")
+    erik.get_by_role("link", name="Klar…").click()
+    plain.get_by_role("button", name="Spara").click()
+    expect(erik).to_have_count(0)
+    plain.locator(".done li", has_text="Erik Provberg").get_by_role("button", name="Ångra").click()
+    expect(plain.locator("tbody.visit.overdue", has_text="Erik Provberg")).to_have_count(1)
+
+
+def test_a_refused_form_stands_open_with_what_was_written(plain: Page) -> None:
+    plain.locator("tbody.visit", has_text="Anna Testsson").first.get_by_role("link", name="Klar…").click()
+    plain.get_by_label("Dag", exact=True).fill("2027-01-01")
+    plain.get_by_role("button", name="Spara").click()
+    expect(plain.get_by_text("Dagen ligger i framtiden")).to_be_visible()
+    expect(plain.get_by_label("Dag", exact=True)).to_have_value("2027-01-01")

@@ -50,12 +50,14 @@ def test_from_the_list_to_the_first_overdue_visit_done_in_three_keys_and_undone_
     expect(erik).to_be_focused()
 
 
-def test_from_the_login_to_the_first_overdue_visit_done_in_five_keys_beside_name_and_password(browser: Browser, fresh: str, tmp_path: Path) -> None:
-    where = processes.environment(database_url=f"sqlite:///{tmp_path}/follow-up.db", key_file=tmp_path / "follow-up.keys")
+def test_from_the_login_to_the_first_overdue_visit_done_in_five_keys_beside_name_and_password(
+    browser: Browser, address: str, data: Path, tmp_path: Path
+) -> None:
+    where = processes.environment(database_url=f"sqlite:///{data}/follow-up.db", key_file=data / "follow-up.keys")
     forks = processes.Forks(tmp_path)
     made = forks.run("user", "add", "karin.n", "--name", "Karin N", "--role", "nurse", "--centre", "lund", env=where, cwd=tmp_path)
     forks.close()
-    page = browser.new_context(base_url=fresh, locale="sv-SE").new_page()
+    page = browser.new_context(base_url=address, locale="sv-SE").new_page()
     page.goto("/login")
     tab_to(page, "#username")
     page.keyboard.type("karin.n")
@@ -67,7 +69,11 @@ def test_from_the_login_to_the_first_overdue_visit_done_in_five_keys_beside_name
     page.keyboard.press("d")  # 4
     expect(page.locator("tr.form").get_by_label("Dag")).to_be_focused()
     page.keyboard.press("Enter")  # 5
-    expect(page.locator("tbody.visit", has_text="Erik Provberg")).to_contain_text("Klar 2026-11-23")
+    erik = page.locator("tbody.visit", has_text="Erik Provberg")
+    expect(erik).to_contain_text("Klar 2026-11-23")
+    expect(erik).to_be_focused()
+    page.keyboard.press("u")
+    expect(erik).to_contain_text("Försenad")
 
 
 def test_letters_do_nothing_outside_the_list_and_nothing_at_all_when_switched_off(page: Page) -> None:

@@ -82,8 +82,8 @@ def test_a_double_click_is_done_once(either: Page, visit: Visit) -> None:
     _take_back(either, "Anna Testsson")
 
 
-@pytest.mark.parametrize("name", ["Karin Lind", "Per Åström"])
-def test_a_second_click_after_the_answer_hits_no_undo(either: Page, visit: Visit, name: str) -> None:
+def test_a_second_click_after_the_answer_hits_no_undo(either: Page, visit: Visit) -> None:
+    name = "Per Åström"  # the last row
     before = visit(name)
     _open(either, "Anna Testsson").click()  # so that below the list there is something to undo
     expect(either.locator("tr.form")).to_have_count(0)
