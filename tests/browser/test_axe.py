@@ -227,11 +227,13 @@ def test_each_state_has_no_fault_that_axe_knows_in_one_of_the_looks(context: Bro
 @pytest.mark.parametrize("language", ["sv", "en"])
 @pytest.mark.parametrize("state", STATES)
 def test_each_state_has_no_fault_that_axe_knows_in_any_look(context: BrowserContext, state: str, language: str) -> None:
+    """Half of the looks in each language, so that each pair of scheme, colours, size and language is seen."""
     page = context.new_page()
     page.add_init_script("window.print = () => {}")
     _open(page, state, language)
     found = {}
-    for look in LOOKS:
-        _look(page, *look)
-        found[str(look)] = faults(page)
+    for n, look in enumerate(LOOKS):
+        if (n.bit_count() % 2 == 0) == (language == "sv"):
+            _look(page, *look)
+            found[str(look)] = faults(page)
     assert {look: told for look, told in found.items() if told} == {}
