@@ -1,6 +1,6 @@
 """One patient: what comes next, fifteen years in one picture and in its table, contacts, events, changes, and who has read."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Annotated, Any
@@ -21,7 +21,8 @@ from app.pages.pictures import Lane, Told, years
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 LATEST = 20
-OPEN = ("planned", "due", "overdue")
+OPEN, OVER = ("planned", "due", "overdue"), ("completed", "missed")
+Item = Mapping[str, Any]
 # What a ward may tell of a patient, in the order of the form's list.
 EVENTS = tuple(words.WORDS["event"])
 
@@ -59,7 +60,7 @@ async def _page(request: Request, tx: Transaction, patient_id: UUID, shown: Show
         age=_age(found["patient"]["birth_date"], tx.today),
         centres=centres,
         treated=sorted({centres[infusion["centre"]] for infusion in found["infusions"]} - {centres[found["responsible_centre"]]}),
-        numbers={infusion["id"]: n for n, infusion in enumerate(found["infusions"], 1)},
+        numbers={infusion["id"]: infusion["infusion_number"] or "–" for infusion in found["infusions"]},
         picture=_picture(request, found, tx.today),
         visits=found["visits"] if whole else _near(found["visits"], tx.today),
         total=len(found["visits"]),
@@ -78,35 +79,62 @@ def _age(born: str | None, today: date) -> int | None:
     return today.year - day.year - ((today.month, today.day) < (day.month, day.day))
 
 
-def _near(visits: list[Mapping[str, Any]], today: date) -> list[Mapping[str, Any]]:
-    """What is over, the last ten, and what is open until two years ahead."""
-    over = [visit for visit in visits if visit["state"] not in OPEN]
+def _near(visits: list[Item], today: date) -> list[Item]:
+    """What was done or missed, the last ten, and what is open until two years ahead; everything where that is nothing."""
+    over = [visit for visit in visits if visit["state"] in OVER]
     ahead = [visit for visit in visits if visit["state"] in OPEN and visit["window_start"] <= today + timedelta(days=730)]
-    return sorted(over[-10:] + ahead, key=lambda visit: (visit["window_end"], visit["id"]))
+    return sorted(over[-10:] + ahead, key=lambda visit: (visit["window_end"], visit["id"])) or visits
 
 
-def _picture(request: Request, found: Mapping[str, Any], today: date) -> Any:
+def _picture(request: Request, found: Item, today: date) -> Any:
     language = language_of(request)
     say = translations(language).gettext
-    infused = {infusion["id"]: (n, infusion["infused_on"]) for n, infusion in enumerate(found["infusions"], 1)}
-    lanes = []
-    for plan in found["plans"]:
-        number, infused_on = infused[plan["anchor_infusion_id"]]
-        visits = [visit for visit in found["visits"] if visit["plan_id"] == plan["id"]]
-        if visits:
-            lanes.append(Lane(f"{number} · {plan['protocol']['code']}"[:18], infused_on, visits))
 
-    def told(visit: Mapping[str, Any]) -> str:
+    def told(visit: Item) -> str:
         state = say(words.word("state", visit["state"]))
         return f"{visit['label'][language]}: {state}, {visit['window_start']} – {visit['window_end']}"
 
-    text = Told(
-        say(words.PICTURE["title"]),
-        say(words.PICTURE["description"]),
-        f"{say(words.PICTURE['today'])} {days.weeks(today, today, today)}",
-        told,
-    )
-    return years(lanes, [(event["on"], say(words.word("event", event["type"]))) for event in found["events"]], today, text)
+    lanes = [_lane(plan, visits, found, say) for plan in found["plans"] if (visits := _remaining(plan, found["visits"]))]
+    drawn = {plan["anchor_infusion_id"] for plan in found["plans"] if _remaining(plan, found["visits"])}
+    happened = [(event["on"], say(words.word("event", event["type"]))) for event in found["events"]]
+    happened += [(i["infused_on"], _name(i, say)) for i in found["infusions"] if i["id"] not in drawn and not i["voided"]]
+    today_is = f"{say(words.PICTURE['today'])} {days.weeks(today, today, today)}"
+    return years(lanes, happened, today, Told(say(words.PICTURE["title"]), say(words.PICTURE["description"]), today_is, told))
+
+
+def _remaining(plan: Item, visits: list[Item]) -> list[Item]:
+    """The visits of a plan, or nothing when it was entered in error and nobody has done anything with it."""
+    own = [visit for visit in visits if visit["plan_id"] == plan["id"]]
+    return own if any(visit["cancel_reason"] != "entered-in-error" for visit in own) else []
+
+
+def _name(infusion: Item, say: Callable[[str], str]) -> str:
+    """`Infusion 2`; one that was entered in error has no number."""
+    return f"{say('Infusion')} {infusion['infusion_number'] or '–'}"
+
+
+def _lane(plan: Item, visits: list[Item], found: Item, say: Callable[[str], str]) -> Lane:
+    """One plan in the picture. What events cancelled at its end is not drawn visit by visit: the line breaks off there."""
+    infusion = next(i for i in found["infusions"] if i["id"] == plan["anchor_infusion_id"])
+    alone = len({plan["protocol"]["code"] for plan in found["plans"]}) == 1
+    name = _name(infusion, say) if alone else f"{_name(infusion, say)} · {say(words.word('protocol', plan['protocol']['code']))}"
+    kept = max([n for n, visit in enumerate(visits, 1) if visit["cancel_reason"] in (None, "not-required")], default=0)
+    last = max(visit["window_end"] for visit in visits)
+    if kept == len(visits):
+        return Lane(name, infusion["infused_on"], visits, last)
+    reason = visits[kept]["cancel_reason"]
+    ended = _ended_on(plan, reason, found) or visits[kept]["window_start"]
+    return Lane(name, infusion["infused_on"], visits[:kept], last, (ended, say(words.word("reason", reason))))
+
+
+def _ended_on(plan: Item, reason: str, found: Item) -> date | None:
+    """The local day of what ended a plan, where the reader may see it: the infusion whose plan replaced it, or the event."""
+    if reason != "superseded":
+        return max((event["on"] for event in found["events"] if event["type"] == reason), default=None)
+    infused = {infusion["id"]: infusion["infused_on"] for infusion in found["infusions"] if not infusion["voided"]}
+    same = [p["anchor_infusion_id"] for p in found["plans"] if (p["class"], p["purpose"]) == (plan["class"], plan["purpose"])]
+    after = [infused[one] for one in same if one in infused and infused[one] > infused.get(plan["anchor_infusion_id"], date.max)]
+    return min(after, default=None)
 
 
 # ---- What a reason opens ------------------------------------------------------------------------------------------------

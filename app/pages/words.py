@@ -114,6 +114,14 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "bad_date": N_("The number's first figures are no day of birth."),
         "bad_check_digit": N_("The number's check digit is wrong; compare it with the referral."),
     },
+    # What tells a patient's plans apart; another protocol is called by its code.
+    "protocol": {
+        "ltfu-15y": N_("follow-up"),
+        "ltfu-15y-d28": N_("follow-up"),
+        "ltfu-15y-plus": N_("follow-up"),
+        "se-childhood-transition": N_("to adult care"),
+        "cibmtr-15y": N_("CIBMTR report"),
+    },
     "event": {
         "deceased": N_("Deceased"),
         "withdrawn": N_("Withdrawn from care"),

@@ -65,7 +65,7 @@ async def test_a_death_is_told_in_the_form_and_closes_what_is_open(nurse: Ward, 
     assert (told.status_code, told.headers["location"]) == (303, path)
     page = (await nurse.get(path)).text
     assert "avliden" in page
-    assert "Avliden ↓" in page
+    assert ">Avliden</text>" in page
 
 
 async def test_a_refused_event_keeps_what_was_written_and_names_the_field(nurse: Ward, anna: dict):
