@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
+from app import identifiers
 from app.actor import Act
 from app.db import locks
 from app.db import patients as db_patients
@@ -19,6 +20,7 @@ from app.followup.chart import Chart
 from app.followup.commands import Command, Flag, Kept, LocalDate, Note, Reason, Slug, Source, Text
 from app.followup.persons import NewIdentifier
 from app.followup.settle import settle
+from app.identifiers import Identifier
 from app.planning import refusals
 from app.planning.facts import EventType, life
 from app.planning.refusals import Attempt
@@ -118,7 +120,8 @@ async def reveal(tx: Transaction, patient: UUID, why: Reason) -> JSON:
     if row is None:
         raise NotFound("There is no such patient among those that you may see.")
     tx.saw("patient's number", [row.id], why.reason)
-    return {"name": row.person["name"], "birth_date": row.person["birth_date"], "numbers": [i["value"] for i in row.person["identifiers"]]}
+    numbers = [identifiers.full(Identifier(i["system"], i["value"])) for i in row.person["identifiers"]]
+    return {"name": row.person["name"], "birth_date": row.person["birth_date"], "numbers": numbers}
 
 
 async def search(tx: Transaction, wanted: Search) -> JSON:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -10,13 +10,12 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from app.actor import Act
-from app.clock import ZONE
 from app.errors import FieldError, FollowUpError, NotFound
 from app.followup import alerts, catalogue, health
 from app.followup.commands import Reason
 from app.http import problems
 from app.http.deps import Needs, Transaction, reading, writing
-from app.pages import forms
+from app.pages import days, forms
 from app.pages.page import PageRoute, address, back_to, frame, is_fragment, render
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -48,7 +47,7 @@ class Refused:
     @property
     def faults(self) -> Sequence[FieldError]:
         """Each with its code, for the words of the page."""
-        return self.refusal.errors or (FieldError("", self.refusal.code, self.refusal.detail),)
+        return forms.faults(self.refusal)
 
 
 @router.get("/alerts", dependencies=[Needs(Act.READ_ALERTS)])
@@ -82,7 +81,7 @@ async def acknowledge(request: Request, alert_id: UUID) -> Response:
 async def _row(request: Request, tx: Transaction, chosen: Filters, refused: Refused | None = None, alert: UUID | None = None) -> Response:
     asked = refused.alert if refused else alert
     assert asked is not None, "a row is that of an alert"
-    facts = await frame(request, tx) | {"item": await alerts.get(tx, asked), "filters": chosen, "refused": refused, "day_of": _day_of}
+    facts = await frame(request, tx) | {"item": await alerts.get(tx, asked), "filters": chosen, "refused": refused, "day_of": days.local_day}
     return render(request, "alert_row.html", problems.kind_of(refused.refusal).status if refused else 200, **facts)
 
 
@@ -102,10 +101,5 @@ async def _page(request: Request, tx: Transaction, chosen: Filters, refused: Ref
         worker=worker,
         next_sweep=worker.last_sweep_at + interval if worker.last_sweep_at else None,
         late_after=2 * request.app.state.sweep_minutes,
-        day_of=_day_of,
+        day_of=days.local_day,
     )
-
-
-def _day_of(instant: datetime) -> date:
-    """The local day of an instant in UTC."""
-    return instant.astimezone(ZONE).date()

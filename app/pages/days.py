@@ -32,6 +32,11 @@ def clock(instant: datetime) -> str:
     return instant.astimezone(ZONE).strftime("%H.%M")
 
 
+def local_day(instant: datetime) -> date:
+    """The local day of an instant in UTC."""
+    return instant.astimezone(ZONE).date()
+
+
 def months_and_days(days: int) -> tuple[int, int]:
     """A number of days as (whole months, 0) when it is more than 90, else (0, days)."""
     return (days * 12 // 365, 0) if days > MONTHS_FROM_DAYS else (0, days)

@@ -1,13 +1,13 @@
 """Forms become commands: fields as browsers send them in, the models of `followup` out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData
 from starlette.requests import Request
 
-from app.errors import FieldError, Invalid
+from app.errors import FieldError, FollowUpError, Invalid
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -25,6 +25,11 @@ def command(model: type[Model], given: Mapping[str, object]) -> Model:
     except ValidationError as fault:
         errors = [FieldError(".".join(map(str, e["loc"])), _code(e["type"]), e["msg"]) for e in fault.errors(include_input=False, include_url=False)]
         raise Invalid("Some fields cannot be read; each is named.", errors=errors) from None
+
+
+def faults(refusal: FollowUpError) -> Sequence[FieldError]:
+    """What a refusal finds fault with, each with its code, for the words of the page; one of no field has an empty name."""
+    return refusal.errors or (FieldError("", refusal.code, refusal.detail),)
 
 
 def _code(kind: str) -> str:

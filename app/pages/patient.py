@@ -1,8 +1,9 @@
 """One patient: what comes next, fifteen years in one picture and in its table, contacts, events, changes, and who has read."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from itertools import groupby
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,17 +11,18 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from app.actor import Act
-from app.errors import FollowUpError
+from app.errors import FieldError, FollowUpError
 from app.followup import audit, catalogue, patients, status
 from app.followup.commands import Ask, Reason
 from app.followup.patients import NewEvent
 from app.http.deps import Needs, Transaction, reading, writing
 from app.pages import days, forms, words
+from app.pages.due_list import OPENS_WITHIN
 from app.pages.page import PageRoute, back_to, frame, language_of, render, translations
-from app.pages.pictures import Lane, Told, years
+from app.pages.pictures import MARKS, Lane, Told, years
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
-LATEST = 20
+LATEST, ROWS = 20, 200  # so many acts are told, out of so many changes: a death closes sixteen visits
 OPEN, OVER = ("planned", "due", "overdue"), ("completed", "missed")
 Item = Mapping[str, Any]
 # What a ward may tell of a patient, in the order of the form's list.
@@ -35,6 +37,11 @@ class Shown:
     refusal: FollowUpError | None = None
     asked: str = ""
     revealed: Mapping[str, Any] | None = None
+
+    @property
+    def faults(self) -> Sequence[FieldError]:
+        """What was refused."""
+        return forms.faults(self.refusal) if self.refusal else ()
 
 
 @router.get("/patients/{patient_id}", dependencies=[Needs(Act.READ_PATIENTS)])
@@ -66,9 +73,44 @@ async def _page(request: Request, tx: Transaction, patient_id: UUID, shown: Show
         total=len(found["visits"]),
         attempts={visit["id"]: attempts.count(visit["id"]) for visit in found["visits"]},
         shown=shown,
-        events=EVENTS,
-        changes=(await audit.changes(tx, patient_id, Ask(LATEST, tx.today))).items if tx.actor.may(Act.READ_HISTORY) else None,
+        is_whole=_is_own(tx, found["responsible_centre"]),
+        listed_from=_listed_from(tx, found),
+        kinds=[(kind, kind) for kind in _events(tx, found["status"])],
+        labels_of={str(visit["id"]): visit["label"] for visit in found["visits"]},
+        local_day=days.local_day,
+        marks=MARKS,
+        changes=_acts((await audit.changes(tx, patient_id, Ask(ROWS, tx.today))).items) if tx.actor.may(Act.READ_HISTORY) else None,
     )
+
+
+def _is_own(tx: Transaction, centre: str) -> bool:
+    return tx.actor.centres is None or centre in tx.actor.centres
+
+
+def _listed_from(tx: Transaction, found: Item) -> date | None:
+    """From which local day on the next visit stands on the reader's list, where its forms are; None when it never will: the patient is not in
+    follow-up, or another centre's."""
+    visit = found["next_visit"]
+    if visit is None or found["status"] != "in-follow-up" or not _is_own(tx, visit["centre"]):
+        return None
+    opens: date = visit["window_start"]
+    return opens - OPENS_WITHIN
+
+
+def _events(tx: Transaction, status: str) -> list[str]:
+    """What the reader may tell: to transfer, and to take back a death, is not everybody's."""
+    may = tx.actor.may(Act.TRANSFER_PATIENT)
+    return [kind for kind in EVENTS if may or not (kind == "transferred" or (kind == "reinstated" and status == "deceased"))]
+
+
+def _acts(changes: Sequence[Item]) -> Sequence[Item]:
+    """Changes as people know them: what one act changed together, with its visits (ids) apart from the other kinds of things."""
+    acts = []
+    for (at, actor, act), rows in groupby(changes, key=lambda row: (row["at"], row["actor"], row["act"])):
+        touched = [(row["kind"], row["object_id"]) for row in rows]
+        kinds = list(dict.fromkeys(kind for kind, _ in touched if kind != "visit"))
+        acts.append({"at": at, "actor": actor, "act": act, "kinds": kinds, "visits": [one for kind, one in touched if kind == "visit"]})
+    return acts[:LATEST]
 
 
 def _age(born: str | None, today: date) -> int | None:

@@ -46,3 +46,9 @@ def test_up_to_ninety_days_are_days_and_more_are_months(number: int, told: tuple
 def test_a_day_in_full_is_in_the_readers_language():
     assert days.long_day(date(2026, 11, 23), "sv") == "måndag 23 november 2026"
     assert days.long_day(date(2026, 11, 23), "en_GB") == "Monday 23 November 2026"
+
+
+def test_the_local_day_of_an_instant_goes_with_its_local_clock():
+    late = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
+    assert (days.local_day(late), days.clock(late)) == (date(2026, 11, 23), "00.30")
+    assert days.local_day(datetime(2026, 7, 31, 21, 59, tzinfo=UTC)) == date(2026, 7, 31)

@@ -45,9 +45,8 @@
   // The first row is a tab stop, the others are reached by keys.
   if (keysOn) rows()[0]?.setAttribute("tabindex", 0);
 
-  // A number that was opened is shown for a minute.
-  const shown = one("[data-shown-for]");
-  if (shown) setTimeout(() => { shown.textContent = shown.dataset.masked; }, 1000 * Number(shown.dataset.shownFor));
+  // What was opened for a reason is shown for a minute.
+  for (const shown of document.querySelectorAll("[data-shown-for]")) setTimeout(() => { shown.textContent = shown.dataset.masked; }, 60_000);
   (one("main [role=alert][tabindex]") || field(document))?.focus();
   if (one("[data-print]")) window.print();
 })();
