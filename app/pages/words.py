@@ -143,6 +143,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "network": N_("network"),
         "auditor": N_("auditor"),
         "admin": N_("administrator"),
+        "integration": N_("system"),
+        "operator": N_("operator"),
     },
     "done": {
         "booked": N_("booking changed"),
@@ -188,6 +190,28 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "second-malignancy": N_("second malignancy"),
         "transferred": N_("transferred"),
         "reinstated": N_("taken up again"),
+    },
+    # What a line of the access log says was shown.
+    "what": {
+        "access log": N_("who has read"),
+        "alert": N_("an alert"),
+        "alert feed": N_("the alert feed"),
+        "alerts": N_("alerts"),
+        "due list": N_("the list of what is to be done"),
+        "due list exported": N_("the list as CSV"),
+        "due list printed": N_("the list on paper"),
+        "follow-up": N_("the patient's page"),
+        "history": N_("changes"),
+        "infusion": N_("the infusion"),
+        "infusion preview": N_("the plan of an infusion before it was saved"),
+        "infusion preview: known elsewhere": N_("that the person is known in the service"),
+        "infusions": N_("infusions"),
+        "patient": N_("the patient"),
+        "patient event": N_("an event"),
+        "patient search": N_("a search"),
+        "patient's number": N_("the number in full"),
+        "plans": N_("plans"),
+        "visit": N_("visit"),
     },
     # What an error's code says to whoever reads the page: why, and what to do next.
     "error": {

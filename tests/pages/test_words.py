@@ -69,6 +69,14 @@ def test_every_fault_of_a_form_has_a_word() -> None:
     assert codes - OF_NO_FORM - set(words.WORDS["error"]) == set()
 
 
+def test_everything_that_is_logged_as_read_has_a_word_and_nothing_else() -> None:
+    seen: set[str] = set()
+    for call in _calls("app/followup/*.py", "app/pages/*.py"):
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "saw":
+            seen |= set(_texts(call.args[:1]))
+    assert seen == set(words.WORDS["what"])
+
+
 def test_every_act_of_the_history_has_a_word() -> None:
     acts: set[str] = {kind.value for kind in EventType if kind is not EventType.CONSENT}
     for call in _calls("app/followup/*.py"):
