@@ -46,7 +46,7 @@
   if (keysOn) rows()[0]?.setAttribute("tabindex", 0);
 
   // What was opened for a reason is shown for a minute.
-  for (const shown of document.querySelectorAll("[data-shown-for]")) setTimeout(() => { shown.textContent = shown.dataset.masked; }, 60_000);
+  for (const shown of document.querySelectorAll("[data-shown-for]")) setTimeout(() => { shown.textContent = shown.dataset.masked; }, 1000 * shown.dataset.shownFor);
   (one("main [role=alert][tabindex]") || field(document))?.focus();
   if (one("[data-print]")) window.print();
 })();
