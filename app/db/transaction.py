@@ -1,6 +1,7 @@
 """A transaction: one actor, one day, one instant. Nobody else commits.
 
 The end of a writing one, in this order: history; access log; head row (the last lock); under it the events get their numbers; COMMIT.
+History and access log go with whatever new rows still wait; on PostgreSQL they are all one statement.
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
