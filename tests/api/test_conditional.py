@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from datetime import date
 
+import orjson
 import pytest
 
 from app.errors import Malformed
 from app.http.conditional import NO_VERSION, held, if_match
-from tests.api.conftest import Service, infusion
+from tests.api.conftest import NURSE, Service, infusion
 
 ONE = ["/infusions/{infusion}", "/patients/{patient}", "/patients/{patient}/follow-up", "/patients/{patient}/plans", "/visits/{visit}"]
 LISTS = ["/infusions", "/visits", "/visits?state=planned&limit=2", "/alerts", "/centres", "/products", "/protocols", "/patients/{patient}/history"]
@@ -29,6 +30,21 @@ async def test_what_has_not_changed_is_304_without_a_body(service: Service, path
     assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", etag)
     assert again.headers["cache-control"] == "private, no-cache"
     assert "content-length" not in again.headers
+
+
+@pytest.mark.usefixtures("logged")
+async def test_a_poll_that_is_answered_before_its_route_is_authenticated_judged_logged_and_counted_like_any_call(
+    service: Service, capsys: pytest.CaptureFixture[str]
+):
+    tag = {"If-None-Match": (await service.get("/alerts/events")).headers["etag"]}
+    capsys.readouterr()
+    answers = [await service.get("/alerts/events", headers=tag, token=token) for token in (NURSE, "demo-auditor", "fu_no_token")]
+    assert [answer.status_code for answer in answers] == [304, 403, 401]
+    assert "x-request-id" in answers[0].headers
+    told = orjson.loads(capsys.readouterr().err.splitlines()[0])
+    assert (told["event"], told["route"], told["status"], told["actor"]) == ("request.done", "/api/v1/alerts/events", 304, NURSE)
+    counted = (await service.call("GET", "/metrics", api="", token=None)).text
+    assert 'follow_up_request_seconds_count{method="GET",route="/api/v1/alerts/events",status="304"} 1.0' in counted
 
 
 async def test_the_access_log_grows_by_reading_and_so_has_no_tag(service: Service):
