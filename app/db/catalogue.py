@@ -47,16 +47,7 @@ async def products(tx: Transaction) -> Sequence[dict[str, Any]]:
 
 
 async def protocols(tx: Transaction) -> Mapping[str, Protocol]:
-    """The newest version of each protocol under its code, and every version under `code@version`. What a migration has added is seen a second
-    later, and by a transaction that has written at once."""
-    until, known = tx.db.known_protocols
-    if until < monotonic() or tx.dirty:
-        known = await _protocols(tx)
-        tx.db.known_protocols = monotonic() + KEPT_SECONDS, known
-    return known
-
-
-async def _protocols(tx: Transaction) -> Mapping[str, Protocol]:
+    """The newest version of each protocol under its code, and every version under `code@version`."""
     versions = [tuple(row) for row in await tx.all(_VERSIONS)]
     parsed = tx.db.protocols
     if not parsed.keys() >= set(versions):

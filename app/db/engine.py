@@ -62,7 +62,6 @@ class Database:
         self.look_at_head = Together(self._look_at_head)
         self.protocols: dict[tuple[str, int, datetime], Protocol] = {}  # parsed, by code, version and when it was loaded
         self.versions: dict[str, Protocol] = {}  # those last read, by `code@version`
-        self.known_protocols: tuple[float, Mapping[str, Protocol]] = (0.0, {})  # the newest by code and all versions, and until when they serve
         self.catalogue: dict[str, tuple[float, dict[str, dict[str, Any]]]] = {}  # rows by table and code, and until when they serve
 
     async def close(self) -> None:
