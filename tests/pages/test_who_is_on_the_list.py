@@ -1,7 +1,10 @@
-"""Who must not be on a list is on none: screen, paper, file, each for whatever takes somebody off it."""
+"""Who must not be on a list is on none: screen, paper, file, each for whatever takes somebody off it, alone and all in one ward."""
+
+from random import Random
 
 import pytest
 
+from tests.api.conftest import infusion
 from tests.pages.conftest import Ward
 
 OUTPUTS = ("/", "/due/print", "/due.csv", "/?visit=yearly")
@@ -63,3 +66,34 @@ async def test_a_protected_identity_has_no_name_number_or_phone_on_any(coordinat
     page = (await coordinator.get(output)).text
     assert "Testsson" not in page
     assert masked not in page
+
+
+NAMES = ("Alma", "Bertil", "Cilla", "David", "Ebba", "Folke", "Greta", "Hilding", "Inez", "Josef")
+
+
+async def _with_a_fate(coordinator: Ward, name: str, fate: str) -> None:
+    """Somebody due, and what became of them."""
+    body = infusion(infused_on="2025-10-20", discharged_on="2025-11-03")
+    body["patient"]["name"] = f"{name} Testsson"
+    stored = (await coordinator.service.post("/infusions", body)).json()
+    path, first = f"/patients/{stored['patient_id']}", {"If-Match": '"1"'}
+    if fate in OFF:
+        told = await coordinator.post(f"{path}/events", **OFF[fate])
+        assert told.status_code == 303
+    elif fate == "protected":
+        assert (await coordinator.service.patch(path, {"protected": True}, headers=first)).status_code == 200
+    elif fate == "voided":
+        told = await coordinator.service.post(f"/infusions/{stored['id']}/void", {"reason": "twice"}, token="demo-coordinator-lund", headers=first)
+        assert told.status_code == 200
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_in_any_ward_who_stays_is_on_each_and_nobody_else_on_any(coordinator: Ward, seed: int):
+    fates = dict(zip(NAMES, Random(seed).choices(["stays", "protected", "voided", *OFF], k=len(NAMES)), strict=True))
+    for name, fate in fates.items():
+        await _with_a_fate(coordinator, name, fate)
+    for output in OUTPUTS:
+        text = (await coordinator.get(output)).text
+        assert {name for name in NAMES if name in text} == {name for name, fate in fates.items() if fate == "stays"}, output
+    rows = (await coordinator.get("/")).text.count('<tbody role="rowgroup" id="v-')
+    assert rows == sum(fate in ("stays", "protected") for fate in fates.values())
