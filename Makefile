@@ -26,10 +26,10 @@ test: $(STAMP)  ## all tests but the heavy ones, on SQLite and PostgreSQL, in ra
 fast: $(STAMP)  ## the rules and the house, in seconds
 	@$(RUN)/python -m pytest -n $(WORKERS) -m "not proof and not reach" tests/planning tests/house $(PYTEST_ARGS)
 
-proof: $(STAMP)  ## the heavy tests: many seeds, kills, fuzzing
+proof: $(STAMP)  ## the heavy tests: many seeds, planted faults, kills, fuzzing
 	@$(RUN)/python -m pytest -n $(WORKERS) -m proof $(PYTEST_ARGS)
 
-reach: $(STAMP)  ## shows that random lives find a fault in every rule: each rule made wrong in turn; some minutes
+reach: $(STAMP)  ## shows that random lives reach every rule of the plain model: each made wrong in turn; two minutes
 	@$(RUN)/python -m pytest -n $(WORKERS) -m reach $(PYTEST_ARGS)
 
 lint: $(STAMP)  ## form, types, import rules, dependencies

@@ -52,7 +52,7 @@ FAULTS: list[Fault] = [
 ]
 
 
-@pytest.mark.reach
+@pytest.mark.proof
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.rule)
 async def test_a_planted_fault_is_found(fault: Fault, open_service: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     plant(fault, monkeypatch)
