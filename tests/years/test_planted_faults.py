@@ -42,13 +42,13 @@ FAULTS: list[Fault] = [
     Fault("a moved visit's alert is resolved", f"{SETTLE}:_ended", 'return "replanned"', "return None"),
     Fault(
         "what becomes overdue by a change is raised at once",
-        f"{SETTLE}:_watched",
+        f"{SETTLE}:_alert_after",
         "if visit.window_end >= today:",
         "if visit.window_end >= today or visit.is_open:",
     ),
-    Fault("a lost patient's alert waits", f"{SETTLE}:_watched", "if status == LOST and", "if False and"),
-    Fault("a found patient's alert opens", f"{SETTLE}:_watched", "elif status != LOST and", "elif False and"),
-    Fault("followed elsewhere has no alerts", f"{SETTLE}:_watched", "status not in ALERTED", "False"),
+    Fault("a lost patient's alert waits", f"{SETTLE}:_alert_after", "if status == LOST and", "if False and"),
+    Fault("a found patient's alert opens", f"{SETTLE}:_alert_after", "elif status != LOST and", "elif False and"),
+    Fault("followed elsewhere has no alerts", f"{SETTLE}:_alert_after", "status not in ALERTED", "False"),
 ]
 
 
