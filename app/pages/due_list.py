@@ -3,11 +3,14 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 from uuid import UUID
 
+import orjson
 from fastapi import APIRouter, Depends, Query, Request
+from markupsafe import Markup
 from starlette.responses import Response
 
 from app.actor import Act
@@ -19,7 +22,7 @@ from app.followup.lists import DueFilter
 from app.followup.visits import Booking, Completion, NewContact, NotRequired
 from app.http.deps import Needs, Transaction, reading, writing
 from app.pages import forms
-from app.pages.page import PageRoute, address, back_to, frame, is_fragment, render
+from app.pages.page import PageRoute, address, back_to, frame, in_weeks, is_fragment, language_of, macro, render, session_of
 from app.planning.reminders import proposed, sleeps
 from app.planning.visits import VisitState
 
@@ -28,6 +31,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 GROUPS = ("decision", "overdue", "now", "opening", "asleep")
 OPENS_WITHIN = timedelta(days=30)
 MOST_ROWS = 500
+ROWS_KEPT = 2_000  # some 4 kB each, with their facts
 EVERY_STATUS = ("in-follow-up", "deceased", "withdrawn", "lost", "followed-elsewhere", "plan-ended")
 Item = Mapping[str, Any]
 Word = Annotated[str | None, Query(max_length=64)]
@@ -95,6 +99,7 @@ async def due_list(request: Request, chosen: Chosen, form: Word = None, row: UUI
 
 async def _page(request: Request, tx: Transaction, chosen: Filters, form: Form | None = None, status: int = 200) -> Response:
     selected = await select(tx, chosen)
+    language, session = language_of(request), session_of(request)
     shown = {item["id"] for rows in selected.groups.values() for item in rows}
     return render(
         request,
@@ -114,6 +119,7 @@ async def _page(request: Request, tx: Transaction, chosen: Filters, form: Form |
         refused=form.refusal if form and form.visit not in shown else None,
         done=await _done_today(tx),
         propose=proposed,
+        closed=lambda item: _closed(_Closed(orjson.dumps(item), language, session.hide_names, tx.today, chosen, item)),
     )
 
 
@@ -201,7 +207,26 @@ async def _done_today(tx: Transaction) -> list[dict[str, Any]]:
     return list(done.values())
 
 
-# ---- One row ------------------------------------------------------------------------------------------------------------
+# ---- Rows ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Closed:
+    """All that a row without a form is made of, its facts as text too: a row that was made of the same is the same, and is not made again."""
+
+    text: bytes
+    language: str
+    hide_names: bool
+    today: date
+    filters: Filters
+    item: Item = field(compare=False)
+
+
+@lru_cache(maxsize=ROWS_KEPT)
+def _closed(row: _Closed) -> Markup:
+    weeks = in_weeks(row.today)
+    made = macro("rows.html", "row", row.language)
+    return made(row.item, row.filters, None, row, None, row.language, row.today, weeks["week"], weeks["weeks"], proposed, None)
 
 
 async def _row(

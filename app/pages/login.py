@@ -5,16 +5,15 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from app.access.sessions import Session, Sessions
+from app.access.sessions import Sessions
 from app.actor import Act
 from app.errors import FieldError, FollowUpError, Invalid, RateLimited, Unauthenticated
 from app.http import problems
 from app.http.browser import LONGEST, keep, secret_of
-from app.http.call import of
 from app.http.deps import Needs
 from app.http.middleware import from_loopback
 from app.pages import forms
-from app.pages.page import LOCALES, PageRoute, back_to, render
+from app.pages.page import LOCALES, PageRoute, back_to, render, session_of
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 OPEN = frozenset({"/login", "/login/demo", "/static/{name}"})
@@ -23,13 +22,6 @@ DEMO = ("demo-nurse-lund", "demo-clinician-lund", "demo-coordinator-lund", "demo
 
 def _sessions(request: Request) -> Sessions:
     found: Sessions = request.app.state.sessions
-    return found
-
-
-def _session(request: Request) -> Session:
-    found = of(request.scope).session
-    if found is None:
-        raise Unauthenticated
     return found
 
 
@@ -115,7 +107,7 @@ async def change_password(request: Request) -> Response:
     """Another password for the reader's own account; wherever else it is logged in, that ends."""
     given = await forms.fields(request)
     try:
-        secret = await _sessions(request).change_password(_session(request).actor, given.get("old_password", ""), given.get("new_password", ""))
+        secret = await _sessions(request).change_password(session_of(request).actor, given.get("old_password", ""), given.get("new_password", ""))
     except (Invalid, RateLimited) as refusal:
         return _profile(request, refusal, status=problems.kind_of(refusal).status)
     return _come_in(request, secret, "/profile")
@@ -124,7 +116,7 @@ async def change_password(request: Request) -> Response:
 @router.post("/profile", dependencies=[Needs(Act.READ_CATALOGUE)])
 async def change_profile(request: Request) -> Response:
     """Keeps language and keys for this and later sessions."""
-    given, session = await forms.fields(request), _session(request)
+    given, session = await forms.fields(request), session_of(request)
     language = given.get("language")
     await _sessions(request).choose(
         session,
@@ -138,6 +130,6 @@ async def change_profile(request: Request) -> Response:
 @router.post("/profile/names", dependencies=[Needs(Act.READ_CATALOGUE)])
 async def hide_names(request: Request) -> Response:
     """Hides or shows names for this session, on screens that others see."""
-    given, session = await forms.fields(request), _session(request)
+    given, session = await forms.fields(request), session_of(request)
     await _sessions(request).choose(session, language=session.language, hide_names=not session.hide_names, single_keys=session.single_keys)
     return back_to(_inside(given.get("back")))

@@ -15,10 +15,12 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from app.access.sessions import Session
 from app.actor import Act
-from app.errors import FollowUpError, Invalid, NotFound
+from app.errors import FollowUpError, Invalid, NotFound, Unauthenticated
 from app.followup import health
 from app.http import problems
 from app.http.call import of
@@ -62,6 +64,14 @@ def translations(language: str) -> Translations:
     return Translations(binary)
 
 
+def session_of(request: Request) -> Session:
+    """Whose browser asks. Raises Unauthenticated."""
+    session = of(request.scope).session
+    if session is None:
+        raise Unauthenticated
+    return session
+
+
 def language_of(request: Request) -> str:
     """`sv` or `en`: the session's, else what the address asks for, else Swedish."""
     session = of(request.scope).session
@@ -95,9 +105,18 @@ async def frame(request: Request, tx: Transaction) -> dict[str, Any]:
         "tomorrow": today + timedelta(days=1),
         "late": late,
         "actor": tx.actor,
-        "week": lambda day: days.weeks(day, day, today),
-        "weeks": lambda start, end: days.weeks(start, end, today),
-    }
+    } | in_weeks(today)
+
+
+def in_weeks(today: date) -> dict[str, Callable[..., str]]:
+    """How templates tell weeks: of one local day, and of two with all between."""
+    return {"week": lambda day: days.weeks(day, day, today), "weeks": lambda start, end: days.weeks(start, end, today)}
+
+
+def macro(template: str, name: str, language: str) -> Callable[..., Markup]:
+    """A macro of a template, for what is made outside a page."""
+    found: Callable[..., Markup] = getattr(_environment(language).get_template(template).module, name)
+    return found
 
 
 def address(path: str, query: Mapping[str, str | None]) -> str:

@@ -172,3 +172,16 @@ async def test_a_death_that_was_reported_by_a_call_leads_to_its_record(nurse: Wa
     choices = row_of((await nurse.get("/", row=due["id"], form="decide")).text, due["id"])
     assert "?tell=deceased#type" in choices
     assert "Tappad ur uppföljningen…" not in choices
+
+
+async def test_a_row_is_made_for_its_reader_its_filters_and_its_facts_only(nurse: Ward, due: dict):
+    other = await Ward(nurse.service).log_in("demo-coordinator-lund")
+    await other.post("/profile", language="en")
+    await other.post("/profile/names", back="/")
+    for _ in range(2):  # what was made for one stands when the other asks again
+        mine, theirs = row_of((await nurse.get("/")).text, due["id"]), row_of((await other.get("/")).text, due["id"])
+        assert ("Testsson" in mine, "Testsson" in theirs) == (True, False)
+        assert ("Årskontroll 1" in mine, "Year 1 visit" in theirs) == (True, True)
+        assert f'"/?booked=no&amp;row={due["id"]}&amp;form=book#v-{due["id"]}"' in row_of((await nurse.get("/", booked="no")).text, due["id"])
+    await nurse.post(f"/visits/{due['id']}/book", version=due["version"], booked_on="2026-12-03")
+    assert ["2026-12-03" in row_of((await ward.get("/")).text, due["id"]) for ward in (nurse, other)] == [True, True]
