@@ -185,3 +185,10 @@ async def test_a_row_is_made_for_its_reader_its_filters_and_its_facts_only(nurse
         assert f'"/?booked=no&amp;row={due["id"]}&amp;form=book#v-{due["id"]}"' in row_of((await nurse.get("/", booked="no")).text, due["id"])
     await nurse.post(f"/visits/{due['id']}/book", version=due["version"], booked_on="2026-12-03")
     assert ["2026-12-03" in row_of((await ward.get("/")).text, due["id"]) for ward in (nurse, other)] == [True, True]
+
+
+async def test_a_day_that_has_passed_is_not_suggested(nurse: Ward, due: dict):
+    assert due["suggested_on"] < DAY
+    form = row_of((await nurse.get("/", row=due["id"], form="book")).text, due["id"])
+    assert f"Fönstret: {due['window_start']} till {due['window_end']}." in form
+    assert due["suggested_on"] not in form
