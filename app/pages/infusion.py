@@ -169,9 +169,7 @@ def _question(given: Given, plan: Plan) -> Mapping[str, str] | None:
 
 def _faults(refusal: FollowUpError | None) -> list[FieldError]:
     """What was refused, each fault at the form's own field."""
-    if refusal is None:
-        return []
-    found = refusal.errors or (FieldError("", refusal.code, refusal.detail),)
+    found = () if refusal is None else forms.faults(refusal)
     return [FieldError(_field(fault.field), fault.code, fault.message) for fault in found]
 
 

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from app.access.sessions import Sessions
 from app.actor import Act
-from app.errors import FieldError, FollowUpError, Invalid, RateLimited, Unauthenticated
+from app.errors import FollowUpError, Invalid, RateLimited, Unauthenticated
 from app.http import problems
 from app.http.browser import LONGEST, keep, secret_of
 from app.http.deps import Needs
@@ -98,8 +98,7 @@ async def profile(request: Request) -> Response:
 
 
 def _profile(request: Request, refusal: FollowUpError | None = None, status: int = 200) -> Response:
-    faults = [] if refusal is None else refusal.errors or (FieldError("", refusal.code, refusal.detail),)
-    return render(request, "profile.html", status, faults=faults)
+    return render(request, "profile.html", status, faults=() if refusal is None else forms.faults(refusal))
 
 
 @router.post("/profile/password", dependencies=[Needs(Act.READ_CATALOGUE)])
