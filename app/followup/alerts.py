@@ -100,18 +100,22 @@ async def get(tx: Transaction, alert: UUID) -> JSON:
     """One alert with its patient and the visit's label. Raises NotFound."""
     tx.actor.must(Act.READ_ALERTS)
     row = await db_alerts.lock(tx, alert)
-    if row is None:
+    told = await _with_patients(tx, [row]) if row is not None else []
+    if not told:
         raise NotFound("There is no such alert among those that you may see.")
-    return (await _with_patients(tx, [row]))[0]
+    return told[0]
 
 
 async def _with_patients(tx: Transaction, rows: list[AlertRow]) -> list[JSON]:
+    """Without those whose patient has moved away: such an alert stays in its centre, resolved, but shows nobody there."""
     people = await db_patients.many(tx, list({row.patient_id for row in rows}))
     follows = await db_alerts.protocols_of(tx, [row.visit_id for row in rows])
     protocols = await catalogue.versions(tx, frozenset(follows.values()))
     tx.saw("alerts", people)
     items = []
     for row in rows:
+        if row.patient_id not in people or row.visit_id not in follows:
+            continue
         rule = protocols[follows[row.visit_id]].rule(row.code)
         label = rule.label if rule else {"sv": row.code, "en": row.code}
         items.append(told(row) | {"patient": cards.patient(people[row.patient_id]), "label": label})

@@ -71,7 +71,10 @@ async def acknowledge(request: Request, alert_id: UUID) -> Response:
     except FollowUpError as refusal:
         refused = Refused(alert_id, given, refusal)
         async with reading(request) as read:
-            return await (_row if is_fragment(request) else _page)(request, read.tx, chosen, refused)
+            try:
+                return await (_row if is_fragment(request) else _page)(request, read.tx, chosen, refused)
+            except NotFound:  # its patient has moved away: why it was not taken says more
+                raise refusal from None
     if is_fragment(request):
         async with reading(request) as read:
             return await _row(request, read.tx, chosen, alert=alert_id)

@@ -235,7 +235,9 @@ async def _row(
     told = await visits.get(tx, visit)
     every = DueFilter(state=tuple(VisitState), status=EVERY_STATUS, patient=told["patient"]["id"])
     page = await lists.due(tx, every, Ask(MOST_ROWS, tx.today))
-    item = next(item for item in page.items if item["id"] == visit)
+    item = next((item for item in page.items if item["id"] == visit), None)
+    if item is None:
+        raise NotFound("The visit belongs to another centre's list.")
     facts = await frame(request, tx)
     return render(
         request,

@@ -154,5 +154,8 @@ async def missing(request: Request, error: Exception) -> Response:
 
 
 def refused(request: Request, refusal: FollowUpError) -> Response:
-    """A refusal as a page of its own: what it is, and where to go on."""
-    return render(request, "refused.html", problems.kind_of(refusal).status, refusal=refusal)
+    """A refusal as a page of its own: what it is, and where to go on. Script puts its words in the place of what the page shows."""
+    told = render(request, "refused.html", problems.kind_of(refusal).status, refusal=refusal)
+    if is_fragment(request):
+        told.headers.update({"hx-retarget": "#main", "hx-reselect": "#main", "hx-reswap": "outerHTML"})
+    return told

@@ -265,7 +265,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "uuid_parsing": N_("This is not one of the values allowed here."),
         "string_too_long": N_("The text is longer than allowed."),
         "string_pattern_mismatch": N_("The text has signs that are not allowed here."),
-        "alert_resolved": N_("The alert is resolved already: the visit was closed or moved."),
+        "alert_resolved": N_("The alert is resolved already: the visit was closed or moved, or the patient belongs to another centre now."),
         "rate_limited": N_("Too many attempts. Wait a minute and try again."),
         "unauthenticated": N_("User name or password is wrong."),
     },

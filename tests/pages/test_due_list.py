@@ -154,6 +154,15 @@ async def test_names_can_be_hidden_from_a_screen_that_others_see(nurse: Ward, du
     assert due["patient"]["masked_number"] not in row
 
 
+async def test_hidden_names_are_hidden_in_what_was_done_today_too(nurse: Ward, due: dict):
+    await nurse.post(f"/visits/{due['id']}/book", version=due["version"], booked_on="2026-12-03")
+    assert re.search(r"<li>\d\d\.\d\d\s+<a [^>]*>Test Testsson</a>", (await nurse.get("/")).text)
+    await nurse.post("/profile/names", back="/")
+    page = (await nurse.get("/")).text
+    assert "Testsson" not in page
+    assert re.search(r"<li>\d\d\.\d\d\s+<a [^>]*>TT \d{4}</a>", page)
+
+
 async def test_a_row_that_needs_a_decision_asks_for_one(nurse: Ward, scripted: Ward, due: dict):
     for day, channel in (("2026-11-20", "phone"), ("2026-11-21", "phone"), ("2026-11-22", "letter")):
         told = {"channel": channel, "outcome": "no-answer", "contacted_on": day}

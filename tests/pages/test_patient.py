@@ -201,6 +201,7 @@ async def test_hidden_names_are_hidden_on_the_patients_page_too(nurse: Ward, ann
     shown = (await nurse.post(f"{path}/number", reason="calls the registry")).text
     assert "Testsson" not in shown
     assert re.search(r">\d{8}-\d{4}<", shown)
+    assert "-****" not in shown  # what stands there when the minute is over
 
 
 # ---- What happened ------------------------------------------------------------------------------------------------------
