@@ -1,7 +1,7 @@
 """Who acts: roles, acts, and the one table of who may do what (contract 8; docs/security.md prints it)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from enum import StrEnum
 
 from app.errors import Forbidden, NotYourCentre
@@ -97,13 +97,16 @@ SCOPES = frozenset(SCOPE.values())
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who calls. `centres` None means every centre; `name` is what history and access log write (a label, never a person's number)."""
+    """Who calls. `centres` None means every centre. History and access log write both `id` and `name`: the id of the token or account, which is
+    never given again and by which alone one caller is told from another, and the name that people read (never a person's number)."""
 
     name: str
     role: Role
     centres: frozenset[str] | None
     scopes: frozenset[str] = frozenset()
     unit: str = ""
+    _: KW_ONLY
+    id: str
 
     def may(self, act: Act) -> bool:
         """Whether role and scopes allow the act; the centre is asked for where the object is loaded."""

@@ -18,7 +18,7 @@ from bench.people import CENTRES, TODAY
 from bench.serving import Servers
 
 CLIENTS = 32  # so many that what one waits for is not what is measured
-OPERATOR = Actor("operator", Role.OPERATOR, None, unit="operator")
+OPERATOR = Actor("operator", Role.OPERATOR, None, unit="operator", id="operator")
 
 
 async def token(place: Place, role: Role, centre: str | None) -> str:

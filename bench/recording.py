@@ -24,7 +24,7 @@ from bench.databases import Makes, Place
 from bench.measure import Figure, Round, beside
 from bench.people import CENTRES, TODAY
 
-WARD = Actor("bench", Role.NURSE, frozenset(CENTRES[:1]), unit=CENTRES[0])
+WARD = Actor("bench", Role.NURSE, frozenset(CENTRES[:1]), unit=CENTRES[0], id="bench")
 NEXT = count(1_000_000)
 Copies = Sequence[tuple[str, Sequence[Sequence[Any]]]]
 

@@ -90,7 +90,7 @@ async def change_password(tx: Transaction, old: str, new: str) -> None:
 
     Raises Invalid for the field `old_password` or `new_password`, NotFound for a caller without an account.
     """
-    account = await accounts.by_username(tx, tx.actor.name)
+    account = await accounts.by_id(tx, tx.actor.id)
     if account is None:
         raise NotFound("You have no account whose password could be changed.")
     faults = []

@@ -33,7 +33,7 @@ _SEEN_EVERY = timedelta(minutes=1)  # so often it is written that a session is i
 _PER_USER, _PER_ADDRESS = RateLimitItemPerMinute(5), RateLimitItemPerMinute(20)
 Tries = tuple[tuple[RateLimitItemPerMinute, str], ...]  # each limit, and what is counted under it
 # Who looks a session up, before it is known who calls: an actor without a centre.
-_NOBODY: Final = Actor("authentication", Role.OPERATOR, frozenset())
+_NOBODY: Final = Actor("authentication", Role.OPERATOR, frozenset(), id="authentication")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Sessions:
         await self._count(tries)
         async with begin(self._db, actor, self._clock) as tx:
             await change_password(tx, old, new)
-            account = await accounts.by_username(tx, actor.name)
+            account = await accounts.by_id(tx, actor.id)
         await self._uncount(tries)
         return await self._begun(account, None)
 
@@ -137,14 +137,15 @@ class Sessions:
         if account is not None:
             centres = None if account.centres == "all" else frozenset(account.centres.split())
             unit = "network" if centres is None else " ".join(sorted(centres))
-            return Actor(account.username, Role(account.role), centres, unit=unit) if account.disabled_at is None else None
+            usable = account.disabled_at is None
+            return Actor(account.username, Role(account.role), centres, unit=unit, id=str(account.id)) if usable else None
         try:
             return (await self._tokens.actor(row.demo_token or "", loopback))[1]
         except Unauthenticated:
             return None
 
     async def expired_owner(self, secret: str) -> str | None:
-        """The actor's name of a session that has run out in the last 30 minutes, by idleness or age; None for any other."""
+        """The actor's id of a session that has run out in the last 30 minutes, by idleness or age; None for any other."""
         async with begin(self._db, _NOBODY, self._clock, writing=False) as tx:
             both, now = await sessions.by_id(tx, _hash(secret)), tx.now
         if both is None:
@@ -155,10 +156,10 @@ class Sessions:
             return None
         if account is None:
             return row.demo_token
-        return account.username if account.disabled_at is None else None
+        return str(account.id) if account.disabled_at is None else None
 
     async def keep_form(self, owner: str, path: str, fields: Mapping[str, list[str]]) -> UUID:
-        """Keeps a form, sealed, for its owner (an actor's name), and answers its id."""
+        """Keeps a form, sealed, for its owner (an actor's id), and answers its id."""
         async with begin(self._db, _NOBODY, self._clock) as tx:
             return await kept_forms.add(tx, owner, path, fields)
 

@@ -31,7 +31,7 @@ _DEMO_EVERYWHERE: Final = {
     "demo-integration-all": Role.INTEGRATION,
 }
 # Who looks a token up, before it is known who calls: an actor without a centre.
-_NOBODY: Final = Actor("authentication", Role.OPERATOR, frozenset())
+_NOBODY: Final = Actor("authentication", Role.OPERATOR, frozenset(), id="authentication")
 # Roles that a token may have: those of contract 8.
 ROLES: Final = frozenset(Role) - {Role.OPERATOR, Role.WORKER}
 
@@ -119,12 +119,12 @@ class Tokens:
             raise Unauthenticated
         role = _DEMO_EVERYWHERE.get(token)
         if role is not None:
-            return Actor(token, role, None, _scopes(role), "network")
+            return Actor(token, role, None, _scopes(role), "network", id=token)
         word, _, centre = token.removeprefix("demo-").partition("-")
         role = _DEMO_AT_A_CENTRE.get(word)
         if role is None or centre not in await self._known_centres():
             raise Unauthenticated
-        return Actor(token, role, frozenset({centre}), _scopes(role), centre)
+        return Actor(token, role, frozenset({centre}), _scopes(role), centre, id=token)
 
     async def _known_centres(self) -> frozenset[str]:
         until, codes = self._centres
@@ -146,7 +146,7 @@ def _scopes(role: Role) -> frozenset[str]:
 
 def _actor(row: TokenRow) -> Actor:
     centres = None if row.centres == "all" else frozenset(row.centres.split())
-    return Actor(row.name, Role(row.role), centres, frozenset(row.scopes.split()), _unit(centres))
+    return Actor(row.name, Role(row.role), centres, frozenset(row.scopes.split()), _unit(centres), id=row.id)
 
 
 def _unit(centres: Iterable[str] | None) -> str:

@@ -175,6 +175,7 @@ class Fact(Told):
     id: UUID
     at: datetime
     actor: str
+    actor_id: str | None
     role: str
     unit: str
     kind: str
@@ -194,6 +195,7 @@ class Access(Told):
     id: UUID
     at: datetime
     actor: str
+    actor_id: str | None
     role: str
     unit: str
     what: str

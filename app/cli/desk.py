@@ -81,7 +81,7 @@ def operator() -> Actor:
         name = getpass.getuser()
     except (KeyError, OSError):  # a container's user may have no name
         name = "unknown"
-    return Actor(f"operator:{name}", Role.OPERATOR, None, unit="operator")
+    return Actor(f"operator:{name}", Role.OPERATOR, None, unit="operator", id=f"operator:{name}")
 
 
 def run(work: Callable[[Desk], Awaitable[int]], today: date | None, *, level: str = "error") -> NoReturn:

@@ -20,6 +20,7 @@ class AccessRow:
     id: UUID
     at: datetime
     actor: str
+    actor_id: str | None
     role: str
     unit: str
     what: str
@@ -32,7 +33,7 @@ async def of_patient(tx: Transaction, patient: UUID, after: UUID | None, limit: 
 
     Looks through the log from its end: the log is written at every read and asked for rarely.
     """
-    columns = log.id, log.at, log.actor, log.role, log.unit, log.what, log.why, log.request_id
+    columns = log.id, log.at, log.actor, log.actor_id, log.role, log.unit, log.what, log.why, log.request_id
     query = select(*columns).where(log.patients.contains(str(patient)), seen_patient(tx, literal(patient)))
     if after is not None:
         query = query.where(log.id < after)

@@ -37,6 +37,16 @@ async def by_username(tx: Transaction, username: str) -> AccountRow | None:
     return None if row is None else AccountRow(*row)
 
 
+async def by_id(tx: Transaction, actor_id: str) -> AccountRow | None:
+    """The account whose id the actor has; None for an actor without an account, whose id is no UUID."""
+    try:
+        account = UUID(actor_id)
+    except ValueError:
+        return None
+    row = await tx.first(select(accounts).where(accounts.c.id == account))
+    return None if row is None else AccountRow(*row)
+
+
 async def every(tx: Transaction) -> list[AccountRow]:
     """Every account by username, disabled ones too."""
     return [AccountRow(*row) for row in await tx.all(select(accounts).order_by(accounts.c.username))]

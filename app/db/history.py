@@ -23,6 +23,7 @@ class HistoryRow:
     id: UUID
     at: datetime
     actor: str
+    actor_id: str | None
     role: str
     unit: str
     kind: str
@@ -32,7 +33,7 @@ class HistoryRow:
     after: Mapping[str, Any] | None
 
 
-_TOLD = history.id, history.at, history.actor, history.role, history.unit, history.kind, history.object_id, history.act
+_TOLD = history.id, history.at, history.actor, history.actor_id, history.role, history.unit, history.kind, history.object_id, history.act
 
 
 def _row(tx: Transaction, row: AnyRow) -> HistoryRow:
@@ -50,11 +51,11 @@ async def of_patient(tx: Transaction, patient: UUID, after: UUID | None, limit: 
     return [_row(tx, row) for row in await tx.all(query.order_by(history.id.desc()).limit(limit))]
 
 
-async def of_visits(tx: Transaction, since: datetime, limit: int, *, actor: str | None = None, visit: UUID | None = None) -> list[HistoryRow]:
+async def of_visits(tx: Transaction, since: datetime, limit: int, *, actor_id: str | None = None, visit: UUID | None = None) -> list[HistoryRow]:
     """The changes of visits since an instant (UTC) that the caller may see, newest first; of one actor, or one visit, when told."""
     query = cut(select(*_TOLD, history.sealed), tx, tables.history).where(history.id >= first_id(since), history.kind == "visit")
-    if actor is not None:
-        query = query.where(history.actor == actor)
+    if actor_id is not None:
+        query = query.where(history.actor_id == actor_id)
     if visit is not None:
         query = query.where(history.object_id == str(visit))
     return [_row(tx, row) for row in await tx.all(query.order_by(history.id.desc()).limit(limit))]

@@ -30,7 +30,7 @@ class ImportRow:
 async def start(tx: Transaction, *, dry_run: bool) -> UUID:
     """Notes an import of the caller's as running; answers its id."""
     import_id = new_id()
-    row = {"id": import_id, "owner": tx.actor.name, "state": "running", "dry_run": dry_run, "rows": 0, "report": "{}", "started_at": tx.now}
+    row = {"id": import_id, "owner": tx.actor.id, "state": "running", "dry_run": dry_run, "rows": 0, "report": "{}", "started_at": tx.now}
     await tx.run(insert(imports), row)
     return import_id
 
@@ -38,11 +38,11 @@ async def start(tx: Transaction, *, dry_run: bool) -> UUID:
 async def store(tx: Transaction, import_id: UUID, *, rows: int, report: Mapping[str, Any], finished: bool) -> None:
     """Stores how far an import of the caller's has come."""
     state = "finished" if finished else "running"
-    mine = update(imports).where(imports.c.id == import_id, imports.c.owner == tx.actor.name)
+    mine = update(imports).where(imports.c.id == import_id, imports.c.owner == tx.actor.id)
     await tx.run(mine.values(state=state, rows=rows, report=orjson.dumps(report).decode()))
 
 
 async def get(tx: Transaction, import_id: UUID) -> ImportRow | None:
     """The import, for the one who started it."""
-    row = await tx.first(select(imports).where(imports.c.id == import_id, imports.c.owner == tx.actor.name))
+    row = await tx.first(select(imports).where(imports.c.id == import_id, imports.c.owner == tx.actor.id))
     return None if row is None else ImportRow(row.id, row.owner, row.state, row.dry_run, row.rows, orjson.loads(row.report), row.started_at)

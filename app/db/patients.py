@@ -41,6 +41,7 @@ class EventRow:
     source_id: str | None
     recorded_at: datetime
     recorded_by: str
+    recorded_by_id: str | None  # None: recorded before names were unique, by a name that several bear
 
 
 def about(patient: UUID) -> str:
@@ -152,7 +153,7 @@ async def change(tx: Transaction, patient: PatientRow) -> None:
     )
 
 
-_EVENT = tuple(patient_events.c)[:10]
+_EVENT = tuple(patient_events.c)
 
 
 def _event(tx: Transaction, row: AnyRow) -> EventRow:
@@ -188,6 +189,7 @@ async def add_event(tx: Transaction, event: EventRow) -> None:
         "source_id": event.source_id,
         "recorded_at": event.recorded_at,
         "recorded_by": event.recorded_by,
+        "recorded_by_id": event.recorded_by_id,
     }
     tx.add(patient_events, [row])
 

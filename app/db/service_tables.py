@@ -51,7 +51,7 @@ kept_forms = Table(
     "kept_forms",
     metadata,
     Column("id", Uuid, primary_key=True),
-    Column("owner", String, nullable=False),  # the actor's name
+    Column("owner", String, nullable=False),  # the actor's id
     Column("path", String, nullable=False),
     Column("sealed", LargeBinary, nullable=False),  # the fields
     Column("created_at", Instant, nullable=False),
@@ -61,7 +61,7 @@ imports = Table(
     "imports",
     metadata,
     Column("id", Uuid, primary_key=True),
-    Column("owner", String, nullable=False),
+    Column("owner", String, nullable=False),  # the actor's id
     Column("state", String, nullable=False),  # running | finished
     Column("dry_run", Boolean, nullable=False),
     Column("rows", Integer, nullable=False),

@@ -227,6 +227,7 @@ contacts = Table(
     Column("note", LargeBinary),  # sealed
     Column("recorded_at", Instant, nullable=False),
     Column("recorded_by", String, nullable=False),
+    Column("recorded_by_id", String),  # of the token or account; null: from before names were unique, by a name that several bear
 )
 
 patient_events = Table(
@@ -242,6 +243,7 @@ patient_events = Table(
     Column("source_id", String),
     Column("recorded_at", Instant, nullable=False),
     Column("recorded_by", String, nullable=False),
+    Column("recorded_by_id", String),  # of the token or account; null: from before names were unique, by a name that several bear
     UniqueConstraint("source_system", "source_id"),
 )
 
@@ -312,6 +314,7 @@ history = Table(
     Column("id", Uuid, primary_key=True),
     Column("at", Instant, nullable=False),
     Column("actor", String, nullable=False),
+    Column("actor_id", String),  # of the token or account; null: from before names were unique, by a name that several bear
     Column("role", String, nullable=False),
     Column("unit", String, nullable=False),
     Column("patient_id", Uuid, index=True),
@@ -327,6 +330,7 @@ access_log = Table(
     Column("id", Uuid, primary_key=True),
     Column("at", Instant, nullable=False),
     Column("actor", String, nullable=False),
+    Column("actor_id", String),  # of the token or account; null: from before names were unique, by a name that several bear
     Column("role", String, nullable=False),
     Column("unit", String, nullable=False),
     Column("what", String, nullable=False),

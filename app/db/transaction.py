@@ -190,7 +190,7 @@ class Transaction:
             self._numbered.append(numbered)
 
     def _who(self) -> dict[str, str]:
-        return {"actor": self.actor.name, "role": self.actor.role.value, "unit": self.actor.unit}
+        return {"actor": self.actor.name, "actor_id": self.actor.id, "role": self.actor.role.value, "unit": self.actor.unit}
 
     def access_rows(self) -> list[dict[str, Any]]:
         """The rows of the access log for what was shown."""

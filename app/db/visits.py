@@ -67,6 +67,7 @@ class ContactRow:
     note: str | None
     recorded_at: datetime
     recorded_by: str
+    recorded_by_id: str | None  # None: recorded before names were unique, by a name that several bear
 
 
 _OWN = [visits.c[name] for name in VISIT_FIELDS]

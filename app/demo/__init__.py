@@ -27,7 +27,7 @@ from app.main import House, create_app
 from app.settings import Settings
 from app.worker import Worker
 
-DEMO: Final = Actor("demo", Role.OPERATOR, None, unit="demo")
+DEMO: Final = Actor("demo", Role.OPERATOR, None, unit="demo", id="demo")
 FILE, NEW_FILE, KEYS, NEW_KEYS, LOCK = "follow-up.db", "follow-up-new.db", "follow-up.keys", "follow-up-new.keys", "follow-up.lock"
 
 

@@ -277,7 +277,8 @@ class History:
 def staff(role: Role, centre: str) -> Actor:
     """Who acted in the demo's history: the centre's own people, under the names of the demo's tokens. They see every centre: nobody asks for what
     they may not see, and a database without walls answers a quarter faster."""
-    return Actor(f"demo-{role.value}-{centre}", role, None, unit=centre)
+    token = f"demo-{role.value}-{centre}"
+    return Actor(token, role, None, unit=centre, id=token)
 
 
 def on_visit(act: Callable[..., Awaitable[object]], visit: UUID, told: object) -> Act:

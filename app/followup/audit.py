@@ -16,11 +16,12 @@ from app.followup.commands import Ask, Page
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change of a visit: when (UTC), by whom, which act, and the fields before and after."""
+    """One change of a visit: when (UTC), by whom (the name and the id of the token or account), which act, and the fields before and after."""
 
     visit: UUID
     at: datetime
     actor: str
+    actor_id: str | None
     act: str
     before: Mapping[str, Any]
     after: Mapping[str, Any]
@@ -41,6 +42,7 @@ async def changes(tx: Transaction, patient: UUID, ask: Ask) -> Page:
             "id": row.id,
             "at": row.at,
             "actor": row.actor,
+            "actor_id": row.actor_id,
             "role": row.role,
             "unit": row.unit,
             "kind": row.kind,
@@ -59,11 +61,11 @@ def _shown(kind: str, values: Mapping[str, Any] | None, whole: Chart) -> Mapping
     return dict.fromkeys(values or {}) if secret else values
 
 
-async def visit_changes(tx: Transaction, since: datetime, limit: int, *, actor: str | None = None, visit: UUID | None = None) -> list[Change]:
+async def visit_changes(tx: Transaction, since: datetime, limit: int, *, actor_id: str | None = None, visit: UUID | None = None) -> list[Change]:
     """What people and systems did with visits since an instant (UTC), newest first; of one actor, or one visit, when told."""
     tx.actor.must(Act.READ_VISITS)
-    rows = await history.of_visits(tx, since, limit, actor=actor, visit=visit)
-    return [Change(UUID(row.object_id), row.at, row.actor, row.act, row.before or {}, row.after or {}) for row in rows]
+    rows = await history.of_visits(tx, since, limit, actor_id=actor_id, visit=visit)
+    return [Change(UUID(row.object_id), row.at, row.actor, row.actor_id, row.act, row.before or {}, row.after or {}) for row in rows]
 
 
 async def accesses(tx: Transaction, patient: UUID, ask: Ask) -> Page:
@@ -75,5 +77,6 @@ async def accesses(tx: Transaction, patient: UUID, ask: Ask) -> Page:
     rows = await access_log.of_patient(tx, patient, after if isinstance(after, UUID) else None, ask.limit + 1)
     tx.saw("access log", [patient])
     shown = rows[: ask.limit]
-    items = [{"id": row.id, "at": row.at, "actor": row.actor, "role": row.role, "unit": row.unit, "what": row.what, "why": row.why} for row in shown]
+    told = ("id", "at", "actor", "actor_id", "role", "unit", "what", "why")
+    items = [{name: getattr(row, name) for name in told} for row in shown]
     return Page(items, (shown[-1].id,) if len(rows) > ask.limit else None)

@@ -225,6 +225,7 @@ async def report(tx: Transaction, patient: UUID, new: NewEvent) -> tuple[JSON, b
         source_id=new.source.id if new.source else None,
         recorded_at=tx.now,
         recorded_by=tx.actor.name,
+        recorded_by_id=tx.actor.id,
     )
     drawn = replace(before, events=(*before.events, event))
     await settle(tx, new.type, before, chart.decide(drawn, await catalogue.protocols(tx), tx.today))

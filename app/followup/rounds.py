@@ -10,7 +10,7 @@ from app.db.engine import Database
 from app.db.transaction import Transaction
 from app.followup import infusions, overdue
 
-WORKER = Actor("worker", Role.WORKER, None, unit="worker")
+WORKER = Actor("worker", Role.WORKER, None, unit="worker", id="worker")
 
 
 def _nothing() -> None:

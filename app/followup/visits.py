@@ -268,6 +268,7 @@ async def log_contact(tx: Transaction, visit: UUID, new: NewContact) -> JSON:
         note=new.note,
         recorded_at=tx.now,
         recorded_by=tx.actor.name,
+        recorded_by_id=tx.actor.id,
     )
     await db_visits.add_contact(tx, row)
     tx.changed("contact", row.id, "logged", None, views.contact(row), patient=before.patient.id)

@@ -133,7 +133,7 @@ async def reading(request: Request) -> AsyncIterator[Reading]:
 
 
 # Who asks where no token is needed: the counts of the whole network and the service's own state, never a person.
-_OPERATIONS = Actor("operations", Role.NETWORK, None, unit="network")
+_OPERATIONS = Actor("operations", Role.NETWORK, None, unit="network", id="operations")
 
 
 async def open_unasked(request: Request) -> AsyncIterator[Transaction]:

@@ -196,7 +196,7 @@ async def _done_today(tx: Transaction) -> list[dict[str, Any]]:
     """What the reader did today, newest first, each visit once, with the form that undoes it."""
     morning = midnight_after(tx.now.astimezone(ZONE).date() - timedelta(days=1))
     done: dict[UUID, dict[str, Any]] = {}
-    for change in await audit.visit_changes(tx, morning, 20, actor=tx.actor.name):
+    for change in await audit.visit_changes(tx, morning, 20, actor_id=tx.actor.id):
         if change.visit in done or change.act not in ("booked", "completed", "missed", "cancelled") or len(done) == 5:
             continue
         try:
@@ -358,5 +358,5 @@ async def changes(request: Request, since: Annotated[float, Query(ge=0, le=10_00
     moves under a hand."""
     async with reading(request) as read:
         found = await audit.visit_changes(read.tx, datetime.fromtimestamp(since, UTC), 200)
-        by_others = {change.visit for change in found if change.actor != read.tx.actor.name}
+        by_others = {change.visit for change in found if change.actor_id != read.tx.actor.id}
         return render(request, "changes.html", count=len(by_others), since=since, day=day or read.tx.today, today=read.tx.today)

@@ -19,7 +19,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 @router.get("/kept/{form_id}", dependencies=[Needs(Act.READ_CATALOGUE)])
 async def kept(request: Request, form_id: UUID) -> Response:
     """The form's page, as if saving had been refused; once, and for its sender only. Whoever else comes is led to the list."""
-    found = await request.app.state.sessions.kept_form(actor_of(request.scope).name, form_id)
+    found = await request.app.state.sessions.kept_form(actor_of(request.scope).id, form_id)
     if found is None:
         return back_to("/")
     of(request.scope).is_kept = True

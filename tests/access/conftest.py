@@ -12,13 +12,14 @@ from app.access.sessions import Sessions
 from app.access.tokens import Tokens
 from app.actor import Actor, Role
 from app.clock import Clock
+from app.db import accounts as rows
 from app.db.columns import Keys
 from app.db.engine import Database
 from app.db.service_tables import metadata
 from app.db.transaction import begin
 from tests.databases import Kind
 
-OPERATOR = Actor("operator:test", Role.OPERATOR, None)
+OPERATOR = Actor("operator:test", Role.OPERATOR, None, id="operator:test")
 
 
 class Later(Clock):
@@ -41,6 +42,13 @@ class Door:
     async def add(self, username: str = "karin.n", role: Role = Role.NURSE, centres: frozenset[str] | None = frozenset({"lund"})) -> str:
         async with begin(self.db, OPERATOR, self.clock) as tx:
             return await accounts.add(tx, NewAccount(username, "Karin N", role, centres))
+
+    async def nurse(self, username: str = "karin.n") -> Actor:
+        """Who the account is, as its sessions say."""
+        async with begin(self.db, OPERATOR, self.clock, writing=False) as tx:
+            account = await rows.by_username(tx, username)
+        assert account is not None
+        return Actor(username, Role.NURSE, frozenset({"lund"}), unit="lund", id=str(account.id))
 
     async def disable(self, username: str) -> bool:
         async with begin(self.db, OPERATOR, self.clock) as tx:

@@ -13,7 +13,6 @@ from app.db.transaction import begin
 from app.errors import Forbidden, Invalid, NotFound, Unauthenticated
 from tests.access.conftest import OPERATOR, Door
 
-NURSE = Actor("karin.n", Role.NURSE, frozenset({"lund"}))
 NEW = "twelve signs"
 
 
@@ -24,8 +23,8 @@ async def stored(door: Door) -> AccountRow:
     return found
 
 
-async def changed(door: Door, old: str, new: str, actor: Actor = NURSE) -> None:
-    async with begin(door.db, actor, door.clock) as tx:
+async def changed(door: Door, old: str, new: str, actor: Actor | None = None) -> None:
+    async with begin(door.db, actor or await door.nurse(), door.clock) as tx:
         await accounts.change_password(tx, old, new)
 
 
@@ -44,7 +43,7 @@ async def test_every_account_is_told_without_what_is_kept_of_its_password(door: 
 
 @pytest.mark.parametrize("role", sorted(set(Role) - {Role.ADMIN, Role.OPERATOR}))
 async def test_only_who_manages_accounts_makes_closes_or_lists_them(door: Door, role: Role):
-    async with begin(door.db, Actor("somebody", role, None), door.clock) as tx:
+    async with begin(door.db, Actor("somebody", role, None, id="somebody"), door.clock) as tx:
         with pytest.raises(Forbidden):
             await accounts.add(tx, NewAccount("per.l", "Per L", Role.NURSE, None))
         with pytest.raises(Forbidden):
@@ -107,7 +106,7 @@ async def test_a_password_is_not_changed_without_the_old_one_or_to_a_short_one(d
 
 async def test_who_has_no_account_has_no_password_to_change(door: Door):
     with pytest.raises(NotFound):
-        await changed(door, door.password, NEW, Actor("demo-nurse-lund", Role.NURSE, frozenset({"lund"})))
+        await changed(door, door.password, NEW, Actor("demo-nurse-lund", Role.NURSE, frozenset({"lund"}), id="demo-nurse-lund"))
 
 
 async def test_the_history_tells_what_became_of_an_account_and_never_a_password(door: Door):

@@ -94,7 +94,7 @@ async def test_a_role_that_lacks_the_act_is_403_at_each_route(service: Service, 
 
 
 async def test_a_system_without_scopes_reads_the_catalogue_only(service: Service):
-    bare = Actor("bare", Role.INTEGRATION, frozenset({"lund"}))
+    bare = Actor("bare", Role.INTEGRATION, frozenset({"lund"}), id="bare")
     allowed = {act for act in _table(service).values() if bare.may(act)}
     assert allowed == {Act.READ_CATALOGUE, Act.MOVE_DEMO_CLOCK}
 

@@ -12,7 +12,7 @@ from app.actor import Actor, Role
 from app.db.transaction import begin
 from tests.api.conftest import Service, infusion
 
-OPERATOR = Actor("operator:test", Role.OPERATOR, None)
+OPERATOR = Actor("operator:test", Role.OPERATOR, None, id="operator:test")
 OPEN = ["/login", "/docs", "/livez", "/readyz", "/metrics", "/version", "/openapi.json"]
 
 

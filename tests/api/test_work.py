@@ -40,7 +40,7 @@ def _of_lund(data: bytes) -> bytes:
 
 
 async def test_an_import_is_taken_worked_off_and_told_row_by_row(service: Service):
-    async with begin(service.house.db, Actor("operator:test", Role.OPERATOR, None), service.house.clock) as tx:
+    async with begin(service.house.db, Actor("operator:test", Role.OPERATOR, None, id="operator:test"), service.house.clock) as tx:
         token = await tokens.add(tx, NewToken("the network's coordinator", Role.COORDINATOR, None))
     dry = await _report(service, await service.call("POST", "/imports?dry_run=true", token=token, content=DIRTY, headers=CSV), token)
     assert (await service.counts())["infusions"] == 0

@@ -21,7 +21,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 @pytest.fixture
 def operator() -> Actor:
     """Of every centre."""
-    return Actor("operator:test", Role.OPERATOR, None)
+    return Actor("operator:test", Role.OPERATOR, None, id="operator:test")
 
 
 @pytest.fixture

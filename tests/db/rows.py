@@ -50,7 +50,8 @@ class Chart:
 
 
 def nurse(*centres: str) -> Actor:
-    return Actor(f"nurse of {' '.join(centres) or 'nowhere'}", Role.NURSE, frozenset(centres), unit=" ".join(centres))
+    who = f"nurse of {' '.join(centres) or 'nowhere'}"
+    return Actor(who, Role.NURSE, frozenset(centres), unit=" ".join(centres), id=f"id of the {who}")
 
 
 async def a_patient(tx: Transaction, centre: str, *, status: str = "in-follow-up", number: str | None = None) -> UUID:

@@ -80,6 +80,7 @@ QUESTIONS: Mapping[str, Callable[[World], tuple[Any, ...]]] = {
 
 # Not cut, and why that is right.
 OPEN: Mapping[str, str] = {
+    "accounts.by_id": "the caller's own account",
     "accounts.by_username": "who calls is found by it",
     "accounts.every": "for those who manage accounts",
     "sessions.by_id": "who calls is found by it",
@@ -183,8 +184,8 @@ async def a_world(tx: Transaction) -> World:
     alert = alerts.NewAlert(chart.visits["Y01"], chart.patient, "lund", "Y01", "care", ends["Y01"])
     (raised,) = await alerts.add(tx, [alert])
     at = chart.visits["Y01"]
-    await visits.add_contact(tx, ContactRow(at, at, chart.patient, "phone", "no-answer", DAY, None, "a note", tx.now, "anna"))
-    event = EventRow(at, chart.patient, "survival", DAY, {}, "a note", "cosmic-lund", "event-1", tx.now, "anna")
+    await visits.add_contact(tx, ContactRow(at, at, chart.patient, "phone", "no-answer", DAY, None, "a note", tx.now, "anna", "id of anna"))
+    event = EventRow(at, chart.patient, "survival", DAY, {}, "a note", "cosmic-lund", "event-1", tx.now, "anna", "id of anna")
     await patients.add_event(tx, event)
     tx.changed("patient", chart.patient, "registered", None, {}, chart.patient)
     tx.changed("visit", chart.visits["Y01"], "booked", {}, {}, chart.patient)

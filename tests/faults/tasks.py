@@ -34,7 +34,7 @@ from app.planning.workdays import red_days
 from app.settings import Settings
 
 KEYS = Keys({"test": b"s" * 32}, "test", b"b" * 32)
-COORDINATOR = Actor("coordinator", Role.COORDINATOR, None, unit="tests")
+COORDINATOR = Actor("coordinator", Role.COORDINATOR, None, unit="tests", id="coordinator")
 IMPORTED = (apscheduler.schedulers.asyncio, apscheduler.triggers.interval)  # before any fork; the worker imports them as it starts
 HOWS = ("kill-before", "kill-after", "fail-commit", "error")
 

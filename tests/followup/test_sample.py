@@ -27,7 +27,7 @@ from tests.years.schedule import sixteen, suggested
 
 ROWS = list(csv.DictReader((files("app.data") / "infusions-2025-09-08.csv").read_text(encoding="utf-8").splitlines()))
 
-EVERYBODY = Actor("operator:test", Role.OPERATOR, None)
+EVERYBODY = Actor("operator:test", Role.OPERATOR, None, id="operator:test")
 
 
 def body(row: dict[str, str]) -> NewInfusion:

@@ -36,7 +36,8 @@ class Ward:
     @staticmethod
     def member(*centres: str, role: Role = Role.COORDINATOR) -> Actor:
         """Somebody who works at these centres (none: at no centre)."""
-        return Actor(f"{role}:{'+'.join(centres)}", role, frozenset(centres), SCOPES, "-".join(centres))
+        who = f"{role}:{'+'.join(centres)}"
+        return Actor(who, role, frozenset(centres), SCOPES, "-".join(centres), id=f"id of {who}")
 
     async def do(self, act: Callable[..., Awaitable[Any]], *told: Any, by: Actor | None = None, writing: bool = True, **named: Any) -> Any:
         """One act or question as a transaction."""

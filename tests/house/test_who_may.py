@@ -73,7 +73,7 @@ async def test_an_address_is_forbidden_exactly_where_the_table_says_so(service: 
 
 
 async def test_a_system_without_a_scope_may_nothing_that_needs_one(service: Service) -> None:
-    _let_in(service, Actor("system", Role.INTEGRATION, frozenset({"lund"})))
+    _let_in(service, Actor("system", Role.INTEGRATION, frozenset({"lund"}), id="system"))
     for route in ROUTES:
         told = await _call(service, route, "any")
         allowed = Role.INTEGRATION in MAY[route.act] and route.act not in SCOPE
@@ -94,7 +94,7 @@ class Listening(Actor):
 
 
 async def test_the_work_asks_for_the_act_that_the_address_declares_before_it_looks_anything_up(service: Service) -> None:
-    _let_in(service, Listening("listening", Role.OPERATOR, None))
+    _let_in(service, Listening("listening", Role.OPERATOR, None, id="listening"))
     asked = {}
     for route in ROUTES:
         Listening.asked.clear()

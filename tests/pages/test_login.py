@@ -13,7 +13,7 @@ from tests.pages.conftest import FORM, Ward
 
 
 async def _account(service: Service) -> str:
-    async with begin(service.house.db, Actor("operator:test", Role.OPERATOR, None), service.house.clock) as tx:
+    async with begin(service.house.db, Actor("operator:test", Role.OPERATOR, None, id="operator:test"), service.house.clock) as tx:
         return await accounts.add(tx, NewAccount("karin.n", "Karin N", Role.NURSE, frozenset({"lund"})))
 
 
