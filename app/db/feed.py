@@ -11,7 +11,7 @@ from app.db import tables
 from app.db.scope import cut
 from app.db.transaction import AlertEvent, Head, Transaction
 
-__all__ = ["AlertEvent", "FeedEvent", "Head", "bump_epoch", "head", "page"]
+__all__ = ["AlertEvent", "FeedEvent", "Head", "bump_epoch", "head", "page", "set_back"]
 
 events = tables.events.c
 feed_head = tables.feed_head.c
@@ -65,3 +65,8 @@ async def page(
     both = select(feed_head.epoch, feed_head.last_seq, feed_head.last_at, found)
     rows = await tx.all(both.select_from(tables.feed_head.outerjoin(found, true())).order_by(found.c.seq))
     return Head(*rows[0][:3]), [FeedEvent(*row[3:]) for row in rows if row.seq is not None]
+
+
+async def set_back(tx: Transaction) -> None:
+    """Lets a feed that has told nothing yet begin at the transaction's own instant, so that events of the past can be told with theirs."""
+    await tx.run(update(tables.feed_head).where(feed_head.last_seq == 0).values(last_at=tx.now))

@@ -1,6 +1,7 @@
 """The demo's history: the sample's infusions, each entered on its own day, and what came of them, by the real acts in the order of days.
 
 All chance comes from one fixed seed and the sample's own rows: the same day gives the same history, and a later day only goes on with it.
+The last acts are those of the day before the demo's: what is done on the demo's own day, its users do.
 """
 
 import csv
@@ -8,7 +9,7 @@ import heapq
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from importlib import resources
 from itertools import count
@@ -17,8 +18,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from app.actor import Actor, Role
-from app.clock import Clock
-from app.db import transaction
+from app.clock import ZONE, Clock
+from app.db import feed, transaction
 from app.db.engine import Database
 from app.db.transaction import Transaction
 from app.db.visits import DueFilter
@@ -38,6 +39,9 @@ DEATHS: Final = 0.14
 IN_TIME, LATE, MISSED = 0.82, 0.91, 0.95  # of a hundred visits; the rest stays open long, and is missed in the end
 RESPONSES: Final = ("CR",) * 52 + ("PR",) * 22 + ("SD",) * 8 + ("PD",) * 15 + ("NE",) * 3
 REASONS: Final = ("no answer to two letters", "declined this visit", "too ill to travel", "abroad for the whole window")
+
+# Acts of one day follow each other from eight o'clock on (local time); the sweep comes before them.
+OPENS, SWEPT, BETWEEN = time(8), time(0), timedelta(seconds=90)
 
 Row = dict[str, str]
 Act = Callable[[Transaction], Awaitable[object]]
@@ -80,6 +84,35 @@ class Step:
         return self.course == 0 or (self.course == life.course and not life.away_from <= self.on < life.back_on)
 
 
+class ActClock(Clock):
+    """The clock of one act of the past: its local day, and its own instant (UTC)."""
+
+    def __init__(self, on: date, at: datetime) -> None:
+        super().__init__(fixed=on)
+        self.at = at
+
+    def now(self) -> datetime:
+        """The act's own instant."""
+        return self.at
+
+
+class ActClocks:
+    """The clocks of acts in the order of their days: each has an instant on its day, later than the one before.
+
+    In a demo that begins on a day ahead of the real one the instants lie as many days back: what its users enter is stored with real instants, and
+    what is stored later must have the later instant.
+    """
+
+    def __init__(self, today: date, real: date) -> None:
+        self._ahead = max(today - real, timedelta())
+        self._last = datetime.min.replace(tzinfo=UTC)
+
+    def next(self, on: date, earliest: time = OPENS) -> ActClock:
+        """The clock of the next act, on a local day and not before the time of day."""
+        self._last = max(self._last + BETWEEN, datetime.combine(on - self._ahead, earliest, ZONE).astimezone(UTC))
+        return ActClock(on, self._last)
+
+
 def sample() -> list[Row]:
     """The sample's infusions by date."""
     text = (resources.files("app.data") / SAMPLE).read_text(encoding="utf-8-sig")
@@ -104,39 +137,47 @@ def lives(rows: list[Row]) -> dict[str, Life]:
 
 
 class History:
-    """Writes the history into an empty database: a transaction an act, each on its own day by the clock it is given."""
+    """Writes the history into an empty database: a transaction an act, each on its own day and at its own instant of that day."""
 
     def __init__(self, db: Database, today: date, progress: Callable[[float], None]) -> None:
         self.db = db
         self.today = today
+        self.clocks = ActClocks(today, Clock().today())
         self.progress = progress
         self.infusions = 0
         self._agenda: list[Step] = []
         self._places = count()
+        self._day = date.min
 
     async def write(self) -> None:
-        """All of it, up to the day. A sweep a month lets the feed tell of alerts that came and went."""
+        """All of it, up to the day before the demo's. A sweep a month lets the feed tell of alerts that came and went."""
         rows = sample()
         told = lives(rows)
         for row in rows:
             life = told[row["personnummer"]]
             self._plan(date.fromisoformat(row["infused_on"]), life, self._infused(life, row), role=Role.CLINICIAN, course=0)
         first, swept = date.fromisoformat(rows[0]["infused_on"]), date.min
-        while self._agenda and self._agenda[0].on <= self.today:
+        async with transaction.begin(self.db, staff(Role.CLINICIAN, CENTRES[0]), self.clocks.next(first, SWEPT)) as tx:
+            await feed.set_back(tx)
+        while self._agenda:
             step = heapq.heappop(self._agenda)
+            self._day = step.on
             if (step.on.year, step.on.month) > (swept.year, swept.month):
                 swept = step.on
                 self.progress((swept - first) / max(self.today - first, timedelta(days=1)))
-                await rounds.sweep(self.db, Clock(fixed=swept))
+                await rounds.sweep(self.db, self.clocks.next(swept, SWEPT))
             if step.happens:
-                async with transaction.begin(self.db, staff(step.role, step.life.centre), Clock(fixed=step.on)) as tx:
+                async with transaction.begin(self.db, staff(step.role, step.life.centre), self.clocks.next(step.on)) as tx:
                     await step.act(tx)
-        await rounds.sweep(self.db, Clock(fixed=self.today))
+        yesterday = self.today - timedelta(days=1)
+        await rounds.sweep(self.db, self.clocks.next(yesterday))
         for centre in CENTRES:
-            await self._today(centre)
+            await self._last_day(centre, self.clocks.next(yesterday))
+        await rounds.sweep(self.db, self.clocks.next(self.today, SWEPT))
 
     def _plan(self, on: date, life: Life, act: Act, *, role: Role = Role.NURSE, course: int | None = None) -> None:
-        if on <= self.today:
+        on = max(on, self._day)  # a visit is booked when it is known, at the earliest
+        if on < self.today:
             heapq.heappush(self._agenda, Step(on, next(self._places), life, life.course if course is None else course, role, act))
 
     def _infused(self, life: Life, row: Row) -> Act:
@@ -260,17 +301,17 @@ class History:
         stored = await patients.get(tx, life.id)
         await patients.change(tx, life.id, patients.PatientChange(protected=True), stored["version"])
 
-    async def _today(self, centre: str) -> None:
+    async def _last_day(self, centre: str, clock: Clock) -> None:
         """The last day at a centre: every third open alert has been seen to; and where nothing is due, the last visit done was a mistake, so that
         the list has something to show."""
-        async with transaction.begin(self.db, staff(Role.NURSE, centre), Clock(fixed=self.today)) as tx:
-            found = await alerts.snapshot(tx, frozenset({"open"}), centre, Ask(500, self.today))
+        async with transaction.begin(self.db, staff(Role.NURSE, centre), clock) as tx:
+            found = await alerts.snapshot(tx, frozenset({"open"}), centre, Ask(500, tx.today))
             for alert in found.page.items[::3]:
                 await alerts.acknowledge(tx, alert["id"], Reason(reason="called, will be booked"))
-            if (await lists.due(tx, DueFilter(centre=centre), Ask(1, self.today))).items:
+            if (await lists.due(tx, DueFilter(centre=centre), Ask(1, tx.today))).items:
                 return
             done = DueFilter(state=(VisitState.COMPLETED,), centre=centre, due_from=self.today)
-            for visit in (await lists.due(tx, done, Ask(1, self.today))).items:
+            for visit in (await lists.due(tx, done, Ask(1, tx.today))).items:
                 await visits.reopen(tx, visit["id"], Reason(reason="entered for another patient"), version=visit["version"])
 
 
