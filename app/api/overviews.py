@@ -29,11 +29,13 @@ class Product(Told):
     code: str
     inn: str | None
     brand: str | None
+    name: Label
     target: str | None
     vector: str | None
     atmp_class: str | None
     class_: str | None = Field(alias="class")
     infusions_per_course: int
+    course_days: int | None
     protocol: str | None
     status_eu: str | None
     verified: bool
@@ -64,6 +66,7 @@ class Protocol(Told):
     purpose: str
     restart: str
     needs_consent: bool
+    classes: list[str]
     applies_if: str | None
     source: str
     verified: bool

@@ -82,4 +82,11 @@ async def _lately(tx: Transaction, table: Table, code: str) -> dict[str, Any] | 
 
 async def _rows(tx: Transaction, table: Table) -> Sequence[dict[str, Any]]:
     names = [f"{column.name}" for column in table.columns]  # SQLAlchemy's own kind of str is no key for orjson
-    return [dict(zip(names, row, strict=True)) for row in await tx.all(select(table).order_by(*table.primary_key))]
+    return [_serialized(dict(zip(names, row, strict=True))) for row in await tx.all(select(table).order_by(*table.primary_key))]
+
+
+def _serialized(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of the catalogue with a product's two names under one field."""
+    if "name_sv" in row:
+        row["name"] = {"sv": row.pop("name_sv"), "en": row.pop("name_en")}
+    return row

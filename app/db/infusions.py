@@ -46,6 +46,7 @@ class InfusionRow:
     void_reason: str | None
     plan_class: str
     infusions_per_course: int
+    course_days: int | None
     default_protocol: str | None
 
 
@@ -63,8 +64,9 @@ class InfusionFilter:
     source_id: str | None = None
 
 
-_OWN = [f.name for f in fields(InfusionRow)][:-3]
-_COLUMNS = (*[infusions.c[name] for name in _OWN], products.c.plan_class, products.c.infusions_per_course, products.c.protocol)
+_OF_PRODUCT = products.c.plan_class, products.c.infusions_per_course, products.c.course_days, products.c.protocol
+_OWN = [f.name for f in fields(InfusionRow)][: -len(_OF_PRODUCT)]
+_COLUMNS = (*[infusions.c[name] for name in _OWN], *_OF_PRODUCT)
 _REQUEST = select(infusions.c.id, infusions.c.version, infusions.c.patient_id, infusions.c.centre, infusions.c.request).where(
     infusions.c.source_system == bindparam("system"), infusions.c.source_id == bindparam("number")
 )

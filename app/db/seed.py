@@ -16,8 +16,8 @@ CENTRE_COLUMNS = (
     *("infusions", "context", "first", "patients", "reinfusions", "manufactures"),
 )
 PRODUCT_COLUMNS = (
-    *("code", "inn", "brand", "target", "vector", "atmp_class", "plan_class"),
-    *("infusions_per_course", "follow_up_years", "status_eu", "protocol", "verified"),
+    *("code", "inn", "brand", "name_sv", "name_en", "target", "vector", "atmp_class", "plan_class"),
+    *("infusions_per_course", "course_days", "follow_up_years", "status_eu", "protocol", "verified"),
 )
 CONTEXTS = ("SOC", "ACT", "ICT", "CUP", "HE")
 
@@ -69,14 +69,18 @@ def product_rows(text: str | None = None) -> list[dict[str, Any]]:
         row: dict[str, Any] = {
             "code": line.slug("code"),
             **{name: line.words(name) for name in ("inn", "brand", "target", "vector", "atmp_class", "status_eu")},
+            **{name: line.words(name, needed=True) for name in ("name_sv", "name_en")},
             "plan_class": line.slug("plan_class"),
             "infusions_per_course": line.number("infusions_per_course", least=1),
+            "course_days": line.number("course_days", least=1, needed=False),
             "protocol": line.slug("protocol", needed=False),
             "verified": line.one_of("verified", ("yes", "no")) == "yes",
         }
         years = line.number("follow_up_years")
         if years is not None and (years > 0) != (row["protocol"] is not None):
             line.fault("protocol", "contradiction", "a product with years of follow-up has a protocol, one without has none")
+        if ((row["infusions_per_course"] or 1) > 1) != (row["course_days"] is not None):
+            line.fault("course_days", "contradiction", "a course of several infusions has its longest span in days, a single infusion has none")
         if any(row["code"] == other["code"] for other in rows):
             line.fault("code", "duplicate", "an earlier line has the same code")
         rows.append(row)

@@ -64,11 +64,14 @@ products = Table(
     Column("code", String, primary_key=True),
     Column("inn", String),
     Column("brand", String),
+    Column("name_sv", String, nullable=False),
+    Column("name_en", String, nullable=False),
     Column("target", String),
     Column("vector", String),
     Column("atmp_class", String),
     Column("class", String, nullable=False, key="plan_class"),  # "none": replaces nothing but itself
     Column("infusions_per_course", Integer, nullable=False),
+    Column("course_days", Integer),  # plain days from a course's first infusion to its last at the latest; null: a course is one infusion
     Column("protocol", String),  # null: no follow-up is planned
     Column("status_eu", String),
     Column("verified", Boolean, nullable=False),

@@ -14,13 +14,14 @@ from app.db.plans import VISIT_FIELDS, to_visit
 from app.db.scope import cut, seen_by
 from app.db.tables import contacts, infusions, patients, plans, visits
 from app.db.transaction import AnyRow, Transaction
+from app.planning.protocol import LONGEST_WINDOW
 from app.planning.refusals import Attempt
 from app.planning.state import ON_DAY
 from app.planning.visits import BEFORE_REGISTRATION, Outcome, Visit, VisitState, Window
 
 WINDOW = Window(visits.c.window_start, visits.c.window_end)
-# A bound of how long before its end a window can open, so that a list does not look at visits of years ahead.
-LONGEST_WINDOW = timedelta(days=800)
+# How long before its end a window can have opened, so that a list does not look at visits of years ahead.
+LONGEST_OPEN = timedelta(days=2 * LONGEST_WINDOW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ def _conditions(wanted: DueFilter, today: date) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = [or_(*[in_state(name, today) for name in wanted.state])]
     if set(wanted.state) <= {VisitState.DUE, VisitState.OVERDUE}:
         # Said beside the rule, so that the index of open visits is used and bounded.
-        found += [visits.c.outcome.is_(None), visits.c.window_end <= today + LONGEST_WINDOW]
+        found += [visits.c.outcome.is_(None), visits.c.window_end <= today + LONGEST_OPEN]
     found.append(_among(wanted, today))
     if wanted.due_from is not None:
         found.append(visits.c.window_end >= wanted.due_from)

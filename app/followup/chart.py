@@ -88,6 +88,7 @@ def _infusion(row: InfusionRow) -> Infusion:
         # A product of no class replaces nothing but itself.
         plan_class=row.product if row.plan_class == "none" else row.plan_class,
         infusions_per_course=row.infusions_per_course,
+        course_days=row.course_days,
         infused_on=row.infused_on,
         discharged_on=row.discharged_on,
         continues=row.continues,

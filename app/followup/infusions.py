@@ -273,6 +273,7 @@ async def _row(tx: Transaction, new: NewInfusion, patient: PatientRow) -> Infusi
         void_reason=None,
         plan_class=product["class"],
         infusions_per_course=product["infusions_per_course"],
+        course_days=product["course_days"],
         default_protocol=product["protocol"],
     )
 
@@ -352,7 +353,7 @@ async def _same_class(tx: Transaction, row: InfusionRow, code: str) -> JSON:
         raise Invalid("There is no such product; GET /api/v1/products lists them.", field="product", code="unknown_product")
     if product["class"] != row.plan_class or product["class"] == "none":
         raise OtherClass(field="product")
-    return {"infusions_per_course": product["infusions_per_course"], "default_protocol": product["protocol"]}
+    return {name: product[name] for name in ("infusions_per_course", "course_days")} | {"default_protocol": product["protocol"]}
 
 
 def _check_done(before: Chart, mended: InfusionRow, faults: list[FieldError]) -> None:

@@ -17,7 +17,7 @@ from app.followup.patients import Search
 from app.http import problems
 from app.http.deps import Needs, Transaction, reading, writing
 from app.pages import forms
-from app.pages.page import PageRoute, back_to, frame, is_fragment, render
+from app.pages.page import PageRoute, back_to, frame, is_fragment, language_of, render
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -89,7 +89,9 @@ async def _facts(request: Request, tx: Transaction, given: Given, plan: Plan, re
     return await frame(request, tx) | {
         "given": {"centre": own[0]["code"] if len(own) == 1 else ""} | dict(given),
         "centres": [(c["code"], c["city"]) for c in own if c["status"] == "active"],
-        "products": sorted([(p["code"], _named(p)) for p in (await catalogue.products(tx))["items"]], key=lambda pair: pair[1].casefold()),
+        "products": sorted(
+            [(p["code"], _named(p, language_of(request))) for p in (await catalogue.products(tx))["items"]], key=lambda pair: pair[1].casefold()
+        ),
         "contexts": [(context.value, context.value) for context in Context],
         "plan": plan,
         "faults": _faults(refusal),
@@ -100,10 +102,10 @@ async def _facts(request: Request, tx: Transaction, given: Given, plan: Plan, re
     }
 
 
-def _named(product: Mapping[str, Any]) -> str:
-    """`Yescarta (axicabtagene ciloleucel)`, or what there is of it."""
-    brand, inn = product["brand"], product["inn"]
-    return f"{brand} ({inn})" if brand and inn else str(brand or inn or product["code"])
+def _named(product: Mapping[str, Any], language: str) -> str:
+    """`Yescarta (axicabtagene ciloleucel)`, or the name alone where there is no other."""
+    name, inn = product["name"][language], product["inn"]
+    return f"{name} ({inn})" if inn and inn != name else str(name)
 
 
 # ---- The form as a command ----------------------------------------------------------------------------------------------

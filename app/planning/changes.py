@@ -50,7 +50,8 @@ def comes_of_age(birth_date: date) -> tuple[date, date]:
 
 
 def _applies(protocol: Protocol, facts: Facts, infusion: Infusion) -> bool:
-    return protocol.applies_if == "under-18-at-infusion" and is_child(facts.birth_date, infusion.infused_on)
+    child = protocol.applies_if == "under-18-at-infusion" and is_child(facts.birth_date, infusion.infused_on)
+    return child and protocol.serves(infusion.plan_class)
 
 
 def wanted(facts: Facts, protocols: Mapping[str, Protocol]) -> list[Wanted]:

@@ -10,7 +10,6 @@ from app.errors import Conflict, Invalid
 from app.planning.facts import Facts, Infusion
 
 NEIGHBOURS = timedelta(days=30)
-SPLIT_DOSE = timedelta(days=21)
 
 
 class NeedsContinues(Conflict):
@@ -73,13 +72,14 @@ def _courses(infusions: Sequence[Infusion]) -> list[list[Infusion]]:
 
 
 def _continue_by_themselves(course: Sequence[Infusion], other: Sequence[Infusion]) -> bool:
-    """Whether two neighbouring courses are one split dose: of one product, on time, and together not more than its course holds (rules 3, 16)."""
+    """Whether two neighbouring courses are one by plan (a split dose, the second eye): of one product, within the days that the product gives a
+    course, and together not more infusions than its course holds (rules 3, 16)."""
     both = sorted({*course, *other}, key=lambda i: i.infused_on)
     return (
         len(both) > max(len(course), len(other))
         and len({i.product for i in both}) == 1
         and len(both) <= both[0].infusions_per_course
-        and both[-1].infused_on - both[0].infused_on <= SPLIT_DOSE
+        and both[-1].infused_on - both[0].infused_on <= timedelta(days=both[0].course_days or 0)
     )
 
 

@@ -36,13 +36,15 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Infusion:
-    """One infusion as planning sees it. `named` are the protocols that the sender asked for; None: the default."""
+    """One infusion as planning sees it. `named` are the protocols that the sender asked for; None: the default.
+    `course_days` are plain days from a course's first infusion to its last at the latest; None: the product's course is one infusion."""
 
     id: UUID
     centre: str
     product: str
     plan_class: str
     infusions_per_course: int
+    course_days: int | None
     infused_on: date
     discharged_on: date | None
     continues: UUID | None

@@ -5,12 +5,15 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from importlib import resources
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from app.errors import FieldError, Invalid
+
+LONGEST_WINDOW = 400  # plain days that a window may reach to each side of its target (domain.md 2); lists are bounded by it
 
 
 class ProtocolInvalid(Invalid):
@@ -86,7 +89,8 @@ class VisitRule:
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """One version of a protocol; it never changes once used. `endless`: the last rule, a yearly one, goes on without end."""
+    """One version of a protocol; it never changes once used. `classes` are the classes of products that it serves (`aav-*`: all that begin so;
+    none: every class). `endless`: the last rule, a yearly one, goes on without end."""
 
     code: str
     version: int
@@ -94,11 +98,16 @@ class Protocol:
     purpose: Purpose
     restart: Restart
     needs_consent: bool
+    classes: tuple[str, ...]
     applies_if: str | None
     source: str
     verified: bool
     endless: bool
     rules: tuple[VisitRule, ...]
+
+    def serves(self, plan_class: str) -> bool:
+        """Whether a product of this class may be followed by this protocol (contract 3, rule 18)."""
+        return not self.classes or any(fnmatchcase(plan_class, served) for served in self.classes)
 
     def rule(self, code: str) -> VisitRule | None:
         """The rule of a visit code; of a protocol without end, also of a year behind the written ones. None for a code of another protocol."""
@@ -146,6 +155,7 @@ def parse(text: str) -> Protocol:
         purpose=Purpose(read.purpose),
         restart=Restart(read.restart),
         needs_consent=read.needs_consent,
+        classes=tuple(read.classes),
         applies_if=read.applies_if,
         source=read.source,
         verified=read.verified,
@@ -164,6 +174,7 @@ def published() -> list[str]:
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
 Words = Annotated[str, StringConstraints(pattern=r"\S", max_length=2000)]
+ServedClass = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*(-\*)?$", max_length=60)]
 RuleCode = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{0,9}(\{n:02\}|\{n\})?$")]
 Days = Annotated[int, Field(ge=-4000, le=4000)]  # the sign is judged with the window, where both can be named
 Distance = Annotated[int, Field(ge=0, le=36525)]
@@ -214,6 +225,7 @@ class _File(_Table):
     purpose: Literal["care", "registry", "study"]
     restart: Literal["last-infusion", "new-course", "never"]
     needs_consent: bool
+    classes: list[ServedClass] = []
     applies_if: Literal["under-18-at-infusion"] | None = None
     source: Words
     verified: bool
@@ -274,6 +286,9 @@ def _faults_of_rule(place: int, rule: _Rule) -> list[FieldError]:
         fault("before" if rule.before < rule.after else "after", "empty_window", "the window ends before it begins")
     elif rule.before < 0 or rule.after < 0:
         fault("before" if rule.before < 0 else "after", "target_outside_window", "the window does not hold the target; 0 is the least")
+    for name, days in (("before", rule.before), ("after", rule.after)):
+        if days > LONGEST_WINDOW:
+            fault(name, "window_too_long", f"a window reaches at most {LONGEST_WINDOW} days to each side of its target")
     for name, values in (("modes", rule.modes), ("assessments", rule.assessments)):
         if len(set(values)) < len(values):
             fault(name, "duplicate", "the same word stands twice")

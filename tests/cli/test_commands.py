@@ -200,6 +200,16 @@ def test_a_catalogue_file_adds_what_is_missing(command: Run, tmp_path: Path, sql
     assert ask(sqlite_url, "SELECT kind, object_id, act FROM history") == [("product", "novel-cart", "loaded")]
 
 
+def test_a_product_with_a_protocol_of_another_class_is_refused_and_nothing_is_stored(command: Run, tmp_path: Path, sqlite_url: str) -> None:
+    text = (processes.ROOT / "app" / "data" / "products.csv").read_text()
+    line = text.splitlines()[1].replace("tisagenlecleucel", "novel-cart").replace("ltfu-15y", "aav-5y")
+    (tmp_path / "products.csv").write_text(f"{text.splitlines()[0]}\n{line}\n")
+    refused = command("catalogue", "load", tmp_path / "products.csv")
+    assert refused.returncode == 1
+    assert "novel-cart: aav-5y does not serve the class gene-modified-cells" in refused.stderr
+    assert ask(sqlite_url, "SELECT count(*) FROM products WHERE code = 'novel-cart'") == [(0,)]
+
+
 # ---- what looks only ----
 
 

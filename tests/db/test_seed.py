@@ -46,12 +46,16 @@ def test_the_shipped_products_fill_their_table_and_name_shipped_protocols():
     products = {row["code"]: row for row in seed.product_rows()}
     assert len(products) == 15
     assert all(set(row) == {column.key for column in tables.products.c} for row in products.values())
-    assert products["obecabtagene-autoleucel"]["infusions_per_course"] == 2
+    assert {code: row["course_days"] for code, row in products.items() if row["infusions_per_course"] > 1} == {
+        "obecabtagene-autoleucel": 21,
+        "voretigene-neparvovec": 90,
+    }
+    assert (products["tcr-t"]["brand"], products["tcr-t"]["name_sv"]) == (None, "TCR-modifierade T-celler (en per studie)")
     assert products["academic-cart"]["inn"] is None
     assert (products["virus-specific-t-cells"]["plan_class"], products["virus-specific-t-cells"]["protocol"]) == ("none", None)
     assert {row["verified"] for row in products.values()} == {False}
-    known = {protocol.parse(text).code for text in protocol.published()}
-    assert {row["protocol"] for row in products.values()} - {None} <= known
+    known = {p.code: p for p in map(protocol.parse, protocol.published())}
+    assert all(known[row["protocol"]].serves(row["plan_class"]) for row in products.values() if row["protocol"])
 
 
 def test_a_file_is_known_by_its_header():
@@ -104,7 +108,8 @@ def test_a_fault_of_a_centre_is_told_with_line_and_field(old, new, field, code):
     assert (field, code) in faults(seed.count_rows, text)
 
 
-PRODUCTS = ",".join(seed.PRODUCT_COLUMNS) + "\nnew-cart,,Brand,CD19,lentiviral,GTMP ex vivo,gene-modified-cells,1,15,approved,ltfu-15y,yes\n"
+PRODUCTS = f"{','.join(seed.PRODUCT_COLUMNS)}\n"
+PRODUCTS += "new-cart,,,Ny CAR T,New CAR T,CD19,lentiviral,GTMP ex vivo,gene-modified-cells,1,,15,approved,ltfu-15y,yes\n"
 
 
 def test_a_product_may_be_verified():
@@ -115,10 +120,15 @@ def test_a_product_may_be_verified():
     ("old", "new", "field", "code"),
     [
         ("new-cart", "New Cart", "2.code", "bad_format"),
+        ("Ny CAR T", "", "2.name_sv", "required"),
+        ("New CAR T", "", "2.name_en", "required"),
+        (",1,,15", ",2,,15", "2.course_days", "contradiction"),
+        (",1,,15", ",1,21,15", "2.course_days", "contradiction"),
+        (",1,,15", ",2,0,15", "2.course_days", "bad_number"),
         ("gene-modified-cells", "", "2.plan_class", "required"),
-        (",1,15", ",0,15", "2.infusions_per_course", "bad_number"),
-        (",1,15", ",1,", "2.follow_up_years", "required"),
-        (",1,15", ",1,0", "2.protocol", "contradiction"),
+        (",1,,15", ",0,,15", "2.infusions_per_course", "bad_number"),
+        (",1,,15", ",1,,", "2.follow_up_years", "required"),
+        (",1,,15", ",1,,0", "2.protocol", "contradiction"),
         ("ltfu-15y", "", "2.protocol", "contradiction"),
         ("ltfu-15y", "LTFU", "2.protocol", "bad_format"),
         (",yes", ",true", "2.verified", "unknown_value"),

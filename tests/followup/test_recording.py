@@ -139,6 +139,27 @@ async def test_every_fault_is_told_at_once_and_nothing_is_stored(ward):
     assert await ward.events() == []
 
 
+@pytest.mark.parametrize(
+    ("product", "named", "field"),
+    [
+        ("axicabtagene-ciloleucel", ["aav-5y"], "protocols.0"),
+        ("axicabtagene-ciloleucel", ["cibmtr-15y", "genome-editing-15y"], "protocols.1"),
+        ("onasemnogene-abeparvovec", ["se-childhood-transition"], "protocols.0"),
+        ("keratinocytes-autologous", ["aav-15y"], "protocols.0"),
+    ],
+)
+async def test_a_protocol_is_not_followed_for_a_product_of_a_class_that_it_does_not_serve(ward, product, named, field):
+    with pytest.raises(Invalid) as refused:
+        await ward.infuse("2025-03-04", product=product, protocols=named)
+    assert [(e.field, e.code) for e in refused.value.errors] == [(field, "other_class")]
+
+
+async def test_the_second_eye_within_90_days_continues_the_course(ward):
+    first = await ward.infuse("2026-01-12", product="voretigene-neparvovec")
+    second = await ward.infuse("2026-04-12", product="voretigene-neparvovec", patient_id=first["patient_id"])
+    assert (second["course_number"], second["reinfusion"]) == (1, False)
+
+
 # ---- whose patient it is ----
 
 

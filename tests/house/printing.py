@@ -182,6 +182,7 @@ def protocols() -> str:
 def _kind(p: Protocol) -> str:
     told = [p.purpose.value, f"begins again: {p.restart.value}"]
     told += ["needs consent"] if p.needs_consent else []
+    told += [f"for {' and '.join(p.classes)}"] if p.classes else []
     return ", ".join([*told, *([p.applies_if] if p.applies_if else [])])
 
 

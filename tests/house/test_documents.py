@@ -66,9 +66,9 @@ async def test_every_address_of_the_openapi_document_is_told_and_none_besides(se
     assert stand == {(method, path.removeprefix("/api/v1")) for method, path in told}
 
 
-def test_the_decisions_are_numbered_without_a_gap_and_are_listed() -> None:
+def test_every_decision_has_a_number_of_its_own_and_its_four_parts() -> None:
     found = [DECISION.fullmatch(name) for name in tracked("docs/decisions")]
-    assert [int(m[1]) for m in found if m] == list(range(1, len(found) + 1))
+    assert len({m[1] for m in found if m}) == len(found)
     for m in found:
         assert m is not None
         text = _text(m[0])

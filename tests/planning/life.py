@@ -34,6 +34,7 @@ def infusion(infused_on: str, discharged_on: str | None = None, **told: object) 
         product="axicabtagene-ciloleucel",
         plan_class="gene-modified-cells",
         infusions_per_course=1,
+        course_days=None,
         infused_on=day(infused_on),
         discharged_on=day(discharged_on) if discharged_on else None,
         continues=None,

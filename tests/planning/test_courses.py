@@ -14,7 +14,17 @@ def entered(*infusions):
 
 
 def aucatzyl(infused_on, **told):
-    return infusion(infused_on, product="obecabtagene-autoleucel", infusions_per_course=2, **told)
+    return infusion(infused_on, product="obecabtagene-autoleucel", infusions_per_course=2, course_days=21, **told)
+
+
+def luxturna(infused_on, **told):
+    return infusion(infused_on, product="voretigene-neparvovec", plan_class="aav-rpe65", infusions_per_course=2, course_days=90, **told)
+
+
+def test_the_second_eye_continues_the_course_for_90_days_and_is_no_reinfusion():
+    assert entered(luxturna("2026-01-12"), luxturna("2026-02-20")) == [(1, 1, False), (2, 1, False)]
+    assert entered(luxturna("2026-01-12"), luxturna("2026-04-12")) == [(1, 1, False), (2, 1, False)]
+    assert entered(luxturna("2026-01-12"), luxturna("2026-04-13")) == [(1, 1, False), (2, 2, True)]
 
 
 def test_two_infusions_of_one_course_are_no_reinfusion():

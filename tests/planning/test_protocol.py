@@ -70,7 +70,6 @@ def test_the_published_schedules_are_shipped_each_with_source_and_labels_in_both
     assert set(protocols) == SHIPPED
     assert len(published()) == len(SHIPPED)
     for protocol in protocols.values():
-        assert protocol.version == 1
         assert len(protocol.source) > 20
         assert "\n" not in protocol.source
         assert all(set(rule.label) == {"sv", "en"} and all(text.strip() for text in rule.label.values()) for rule in protocol.rules)
@@ -96,6 +95,23 @@ def test_a_shipped_schedule_has_the_visits_and_terms_of_its_source(code, visits,
     assert (protocol.purpose, protocol.restart) == (Purpose(purpose), Restart(restart))
     assert (protocol.needs_consent, protocol.verified, protocol.endless) == (consent, verified, endless)
     assert protocol.applies_if == ("under-18-at-infusion" if code == "se-childhood-transition" else None)
+
+
+# Contract 3, rule 18: the general schedules and the registry's serve every class.
+@pytest.mark.parametrize(
+    ("code", "served", "others"),
+    [
+        ("aav-5y", {"aav-smn1", "aav-rpe65", "aav-factor-ix"}, {"gene-modified-cells", "genome-edited", "none"}),
+        ("aav-15y", {"aav-smn1", "aav-rpe65", "aav-factor-ix"}, {"gene-modified-cells", "genome-edited", "none"}),
+        ("genome-editing-15y", {"genome-edited"}, {"gene-modified-cells", "aav-smn1", "none"}),
+        ("se-childhood-transition", {"gene-modified-cells"}, {"genome-edited", "aav-smn1", "none"}),
+        ("ltfu-15y", {"gene-modified-cells", "genome-edited", "aav-smn1", "none"}, set()),
+        ("cibmtr-15y", {"gene-modified-cells", "genome-edited"}, set()),
+    ],
+)
+def test_a_shipped_schedule_serves_the_classes_that_its_source_is_about(code, served, others):
+    protocol = shipped()[code]
+    assert {name for name in served | others if protocol.serves(name)} == served
 
 
 # domain.md 3: anchor, offset, days before and after, how, report due.
@@ -159,6 +175,11 @@ def test_a_range_of_years_is_one_rule_for_each_year():
     ]
 
 
+def test_a_window_reaches_400_days_to_each_side_at_most():
+    rule = parse(HEAD + RULE.replace("= 30", "= 400")).rules[0]
+    assert (rule.before, rule.after) == (400, 400)
+
+
 def test_weeks_and_windows_of_one_day_are_taken():
     rule = parse(HEAD + RULE.replace("months = 6", "weeks = 26").replace("= 30", "= 0")).rules[0]
     assert (rule.offset, rule.before, rule.after) == (Offset(weeks=26), 0, 0)
@@ -181,6 +202,8 @@ def test_weeks_and_windows_of_one_day_are_taken():
         (HEAD.replace('"study"', '"fun"') + RULE, "purpose", "unknown_value"),
         (HEAD.replace('"last-infusion"', '"always"') + RULE, "restart", "unknown_value"),
         (HEAD.replace("needs_consent = true", 'needs_consent = "yes"') + RULE, "needs_consent", "invalid"),
+        ('classes = ["Gene modified"]' + HEAD + RULE, "classes.0", "bad_format"),
+        ('classes = "genome-edited"' + HEAD + RULE, "classes", "invalid"),
         ('applies_if = "over-65"' + HEAD + RULE, "applies_if", "unknown_value"),
         ("then_every = { years = 2 }" + HEAD + YEARS, "then_every.years", "unknown_value"),
         ("then_every = { years = 1 }" + HEAD + RULE, "then_every", "not_allowed"),
@@ -208,6 +231,8 @@ def test_weeks_and_windows_of_one_day_are_taken():
         (HEAD + RULE.replace("before = 30", "before = -5"), "rules.0.before", "target_outside_window"),
         (HEAD + RULE.replace("after = 30", "after = -5"), "rules.0.after", "target_outside_window"),
         (HEAD + RULE.replace("before = 30", "before = 100000"), "rules.0.before", "invalid"),
+        (HEAD + RULE.replace("before = 30", "before = 401"), "rules.0.before", "window_too_long"),
+        (HEAD + RULE.replace("after = 30", "after = 401"), "rules.0.after", "window_too_long"),
         (HEAD + RULE.replace('["visit"]', "[]"), "rules.0.modes", "invalid"),
         (HEAD + RULE.replace('["visit"]', '["visit", "fax"]'), "rules.0.modes.1", "unknown_value"),
         (HEAD + RULE.replace('["visit"]', '["visit", "visit"]'), "rules.0.modes", "duplicate"),

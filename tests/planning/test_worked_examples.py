@@ -121,7 +121,7 @@ def test_a_reinfusion_never_erases_a_visit_already_missed():
 
 
 def aucatzyl(infused_on: str, discharged_on: str | None = None, **told: object):
-    return infusion(infused_on, discharged_on, product="obecabtagene-autoleucel", infusions_per_course=2, **told)
+    return infusion(infused_on, discharged_on, product="obecabtagene-autoleucel", infusions_per_course=2, course_days=21, **told)
 
 
 def test_a_split_dose_is_one_course_and_counts_from_the_last_infusion_but_for_the_registry():
@@ -179,6 +179,15 @@ def test_a_child_has_a_transition_plan_by_birth_and_one_only():
     moved = person.plan(protocol="se-childhood-transition")
     assert (moved.id, [v.id for v in moved.visits]) == (childhood.id, [v.id for v in childhood.visits])
     assert moved.infusion_id != childhood.infusion_id
+
+
+@pytest.mark.parametrize(
+    ("product", "plan_class", "protocol"),
+    [("onasemnogene-abeparvovec", "aav-smn1", "aav-15y"), ("keratinocytes-autologous", "keratinocytes-autologous", None)],
+)
+def test_a_child_treated_for_something_else_than_cancer_has_no_hand_over_of_the_childhood_cancer_programme(product, plan_class, protocol):
+    person = Person(infusion("2024-02-10", product=product, plan_class=plan_class, default_protocol=protocol), born="2024-01-31")
+    assert [plan.protocol_code for plan in person.plans] == ([protocol] if protocol else [])
 
 
 def test_somebody_is_a_child_until_the_eighteenth_birthday():
