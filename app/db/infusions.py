@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Select, bindparam, func, select, update
+from sqlalchemy import Select, bindparam, func, select, text, update
 
 from app.db.scope import cut
 from app.db.tables import infusions, plans, products
@@ -68,7 +68,10 @@ _OF_PRODUCT = products.c.plan_class, products.c.infusions_per_course, products.c
 _OWN = [f.name for f in fields(InfusionRow)][: -len(_OF_PRODUCT)]
 _COLUMNS = (*[infusions.c[name] for name in _OWN], *_OF_PRODUCT)
 _REQUEST = select(infusions.c.id, infusions.c.version, infusions.c.patient_id, infusions.c.centre, infusions.c.request).where(
-    infusions.c.source_system == bindparam("system"), infusions.c.source_id == bindparam("number")
+    # A voided infusion has given its natural key free; said as in the partial index, so that it serves.
+    infusions.c.source_system == bindparam("system"),
+    infusions.c.source_id == bindparam("number"),
+    text("NOT infusions.voided"),
 )
 
 
@@ -102,8 +105,8 @@ async def of_patient(tx: Transaction, patient: UUID) -> list[InfusionRow]:
 
 
 async def request_of(tx: Transaction, system: str, number: str) -> tuple[UUID, int, UUID, str, dict[str, Any]] | None:
-    """Id, version, patient, centre and the normalised request of the infusion that a sender knows by this id. Not cut: the natural key is unique
-    in the service; the caller's centre is compared before anything is told."""
+    """Id, version, patient, centre and the normalised request of the infusion, not voided, that a sender knows by this id. Not cut: the natural key
+    is unique in the service; the caller's centre is compared before anything is told."""
     row = await tx.first(_REQUEST, {"system": system, "number": number})
     return None if row is None else (*row[:4], tx.keys.open(row[4], f"infusion:{row[0]}"))
 

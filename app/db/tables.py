@@ -141,7 +141,15 @@ infusions = Table(
     Column("voided", Boolean, nullable=False),
     Column("void_reason", String),
     Column("changed_at", Instant, nullable=False),
-    UniqueConstraint("source_system", "source_id"),
+    # The sender's own id; a voided infusion gives it free, so that the same sender can record it anew.
+    Index(
+        "ux_infusions_source",
+        "source_system",
+        "source_id",
+        unique=True,
+        sqlite_where=text("NOT voided"),
+        postgresql_where=text("NOT voided"),
+    ),
     Index(None, "centre", "id"),
 )
 

@@ -1,13 +1,10 @@
 """Infusions: record, preview, correct, void; and what is asked about them."""
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from pydantic import Field
-
-from app.actor import Act, Role
+from app.actor import Act
 from app.db import infusions as db_infusions
 from app.db import locks
 from app.db import patients as db_patients
@@ -17,10 +14,14 @@ from app.db.infusions import InfusionRow
 from app.db.patients import PatientRow
 from app.db.transaction import Transaction
 from app.errors import Conflict, FieldError, Invalid, NotFound
-from app.followup import cards, catalogue, chart, persons, versions, views
+from app.followup import cards, catalogue, chart, persons, repeats, versions, views
 from app.followup.chart import Chart
-from app.followup.commands import Ask, Command, Flag, Kept, LocalDate, Page, Reason, Response, Slug, Source, Text
-from app.followup.persons import Described, NewPerson
+from app.followup.commands import Ask, Page, Reason
+from app.followup.infusion_fields import Context as Context
+from app.followup.infusion_fields import Correction as Correction
+from app.followup.infusion_fields import InfusionFields, day_faults
+from app.followup.infusion_fields import NewInfusion as NewInfusion
+from app.followup.persons import Described
 from app.followup.settle import dropped_bookings, effects, plan_ids, settle
 from app.planning import courses, refusals
 from app.planning.facts import life
@@ -30,77 +31,10 @@ from app.planning.visits import Outcome
 JSON = dict[str, Any]
 
 
-class SourceConflict(Conflict):
-    """The sender has told this infusion with other values; correct the stored one by its version."""
-
-    code = "source_conflict"
-
-
 class OtherClass(Conflict):
     """The product is of another class, and so of another plan; void the infusion and record it anew."""
 
     code = "other_class"
-
-
-class Context(StrEnum):
-    """In which setting the product was given [S]."""
-
-    SOC = "SOC"
-    ACT = "ACT"
-    ICT = "ICT"
-    CUP = "CUP"
-    HE = "HE"
-
-
-class DoneBefore(Command):
-    """A visit that was done before the infusion was entered here."""
-
-    protocol: Slug
-    code: Text
-    completed_on: LocalDate
-    response: Response | None = None
-
-
-class InfusionFields(Command):
-    """What is told of an infusion, whoever the patient is. Days are local."""
-
-    centre: Slug
-    product: Slug
-    context: Context
-    infused_on: LocalDate
-    discharged_on: LocalDate | None = None
-    indication: Text | None = None
-    batch: Text | None = None
-    batch_expires_on: LocalDate | None = None
-    in_specification: Flag | None = None
-
-
-class NewInfusion(InfusionFields):
-    """One infusion event, for a patient known by id or described by numbers and name."""
-
-    patient: NewPerson | None = None
-    patient_id: UUID | None = None
-    protocols: list[Slug] | None = Field(None, max_length=10)
-    continues: UUID | None = None
-    new_course: Flag = False
-    completed: list[DoneBefore] = Field([], max_length=100)
-    source: Source | None = None
-
-
-class Correction(Command):
-    """What may be corrected of an infusion; a field that is not named stays, null empties it (JSON merge patch)."""
-
-    centre: Kept[Slug] = None
-    product: Kept[Slug] = None
-    context: Kept[Context] = None
-    infused_on: Kept[LocalDate] = None
-    discharged_on: LocalDate | None = None
-    indication: Text | None = None
-    batch: Text | None = None
-    batch_expires_on: LocalDate | None = None
-    in_specification: Flag | None = None
-    continues: UUID | None = None
-    new_course: Kept[Flag] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +52,18 @@ async def record(tx: Transaction, new: NewInfusion) -> Recorded:
     """Stores one infusion and its schedule. The same again (by `source`) answers the present state; a value left open before is filled in.
     Raises Invalid with every fault, Conflict when the facts do not allow it (contract 3)."""
     tx.actor.must(Act.RECORD_INFUSION)
-    person = await _checked(tx, new)
-    request = _normalised(new, person)
+    unreadable: list[FieldError] = []
+    person = None if new.patient is None else persons.described(new.patient, tx.today, unreadable)
     source = [f"source:{new.source.system}:{new.source.id}"] if new.source else []
     await locks.take(tx, source + (persons.lock_names(person) if person else []))
+    # Before anything is judged against today: a process whose day is behind does not refuse what is stored (rule 1).
     if new.source is not None and (stored := await db_infusions.request_of(tx, new.source.system, new.source.id)):
-        return Recorded(await _repeat(tx, new, person, request, stored), created=False)
+        return Recorded(await _repeat(tx, await repeats.compare(tx, new, stored)), created=False)
+    await _check(tx, new, person, unreadable)
     known = None if person is None else await persons.find(tx, person)
     before, drawn, odd = await _drawn(tx, new, person, known)
     decided = await _decided(tx, new, drawn)
-    settled = await settle(tx, "recorded", before, decided, request)
+    settled = await settle(tx, "recorded", before, decided, repeats.normalised(new, person))
     if before is not None and person is not None:
         await _tell_both_sides(tx, before, settled)
     return Recorded(await _told(tx, settled, decided.infusions[-1].id, odd), created=True)
@@ -136,7 +72,9 @@ async def record(tx: Transaction, new: NewInfusion) -> Recorded:
 async def preview(tx: Transaction, new: NewInfusion) -> JSON:
     """What recording would make and change; stores nothing. Of a person known elsewhere it says only that (rule 11)."""
     tx.actor.must(Act.RECORD_INFUSION)
-    person = await _checked(tx, new)
+    unreadable: list[FieldError] = []
+    person = None if new.patient is None else persons.described(new.patient, tx.today, unreadable)
+    await _check(tx, new, person, unreadable)
     known = None if person is None else await persons.find(tx, person)
     elsewhere = known is not None and not await _is_seen(tx, known)
     if known is not None and elsewhere:
@@ -162,65 +100,24 @@ async def _is_seen(tx: Transaction, patient: PatientRow) -> bool:
     return tx.actor.centres is None or bool(await db_patients.centres_of(tx, patient.id) & tx.actor.centres)
 
 
-async def _checked(tx: Transaction, new: NewInfusion) -> Described | None:
-    """Raises NotYourCentre for a foreign centre, Invalid with every fault of the values; returns the described person, None for a known id."""
-    faults: list[FieldError] = []
-    faults += await catalogue.faults(tx, new.centre, new.product, new.protocols)
-    _check_days(tx, new, faults)
-    if (new.patient is None) == (new.patient_id is None):
-        faults.append(FieldError("patient", "patient_required", "Tell the patient by identifiers and name, or by patient_id, and not by both."))
-    if new.source is None and tx.actor.role is Role.INTEGRATION:
-        faults.append(FieldError("source", "source_required", "A system tells its own id of the infusion, so that a repeated message is known."))
-    if new.continues is not None and new.new_course:
-        faults.append(FieldError("new_course", "contradiction", "An infusion either continues a course or begins a new one."))
-    person = None if new.patient is None else persons.described(new.patient, tx.today, faults)
+async def _check(tx: Transaction, new: NewInfusion, person: Described | None, unreadable: list[FieldError]) -> None:
+    """Raises Invalid with every fault of the values, `unreadable` (of the person) among them, and NotYourCentre for a foreign centre."""
+    faults = await catalogue.faults(tx, new.centre, new.product, new.protocols)
+    faults += day_faults(new, tx.today) + repeats.shape_faults(tx, new) + unreadable
     born = person.birth_date if person else None
     if born is not None and new.infused_on < born:
         faults.append(FieldError("infused_on", "before_birth", "The infusion lies before the birth date."))
     if faults:
         raise Invalid("Some values break a rule; each is named in errors.", errors=faults)
     tx.actor.must_belong_to(new.centre)
-    return person
 
 
-def _check_days(tx: Transaction, new: InfusionFields, faults: list[FieldError]) -> None:
-    for name in ("infused_on", "discharged_on"):
-        day = getattr(new, name)
-        if day is not None and day > tx.today:
-            faults.append(FieldError(name, "date_in_future", f"{day} lies after today, {tx.today}."))
-    if new.discharged_on is not None and new.discharged_on < new.infused_on:
-        faults.append(FieldError("discharged_on", "before_infusion", f"The discharge lies before the infusion on {new.infused_on}."))
-    if new.batch_expires_on is not None and new.batch_expires_on < new.infused_on:
-        faults.append(FieldError("batch_expires_on", "before_infusion", f"The batch had expired at the infusion on {new.infused_on}."))
-
-
-def _normalised(new: NewInfusion, person: Described | None) -> JSON:
-    """The request as repeated ones are compared: identifiers resolved, defaults filled (rule 1)."""
-    told = new.model_dump(mode="json", exclude={"patient", "source"})
-    return told | ({} if person is None else {f"patient.{name}": value for name, value in person.normalised().items()})
-
-
-async def _repeat(tx: Transaction, new: NewInfusion, person: Described | None, request: JSON, stored: tuple[UUID, int, UUID, str, JSON]) -> JSON:
-    infusion, version, patient, _, was = stored
-    if await db_infusions.get(tx, infusion) is None:
-        raise SourceConflict("Another centre has told an infusion under this id.", field="source")
-    before = await chart.load(tx, patient)
-    row = before.infusion(infusion)
-    # What somebody has corrected here since, and the sender now tells the same, is no conflict.
-    now = InfusionFields.model_validate({name: getattr(row, name) for name in InfusionFields.model_fields}).model_dump(mode="json")
-    now |= {f"patient.{name}": before.patient.person[name] for name in ("name", "birth_date", "phone")}
-    told = {name: value for name, value in request.items() if value is not None and value != was.get(name) and value != now.get(name)}
-    if changed := sorted(name for name in told if was.get(name) is not None):
-        raise SourceConflict(field=changed[0], infusion_id=str(infusion), version=version, changed=changed)
-    filled = {name: value for name, value in request.items() if was.get(name) is None and value is not None}
-    if not filled:
-        return await _told(tx, before, infusion, [])
-    await db_infusions.remember(tx, infusion, was | filled)
-    # A value that somebody has corrected by hand since is theirs: only what is still open is filled in.
-    own = {k: getattr(new, k) for k in filled if k in Correction.model_fields and getattr(row, k) is None}
-    adopted = before.patient if person is None else persons.adopt(before.patient, person, tx.today)
-    settled = await _moved(tx, "filled in", before, replace(row, **own), adopted)
-    return await _told(tx, settled, infusion, [])
+async def _repeat(tx: Transaction, told: repeats.Repeat) -> JSON:
+    if told.request is None:
+        return await _told(tx, told.before, told.infusion, told.odd)
+    await db_infusions.remember(tx, told.infusion, told.request)
+    settled = await _moved(tx, "filled in", told.before, told.mended, told.patient)
+    return await _told(tx, settled, told.infusion, told.odd)
 
 
 async def _drawn(tx: Transaction, new: NewInfusion, person: Described | None, known: PatientRow | None) -> tuple[Chart | None, Chart, list[str]]:
@@ -229,7 +126,7 @@ async def _drawn(tx: Transaction, new: NewInfusion, person: Described | None, kn
     odd: list[str] = []
     before: Chart | None = None
     if person is None:
-        assert new.patient_id is not None, "_checked has seen to it"
+        assert new.patient_id is not None, "_check has seen to it"
         before = await chart.load(tx, new.patient_id)
         patient = before.patient
     elif known is not None:
@@ -252,7 +149,7 @@ async def _drawn(tx: Transaction, new: NewInfusion, person: Described | None, kn
 
 async def _row(tx: Transaction, new: NewInfusion, patient: PatientRow) -> InfusionRow:
     product = await catalogue.product_of(tx, new.product)
-    assert product is not None, "_checked has seen to it"
+    assert product is not None, "_check has seen to it"
     return InfusionRow(
         id=new_id(),
         version=1,
@@ -339,7 +236,7 @@ async def correct(tx: Transaction, infusion: UUID, correction: Correction, versi
     faults: list[FieldError] = []
     fields = InfusionFields.model_validate({name: getattr(mended, name) for name in InfusionFields.model_fields})
     faults += await catalogue.faults(tx, fields.centre, fields.product, None)
-    _check_days(tx, fields, faults)
+    faults += day_faults(fields, tx.today)
     _check_done(before, mended, faults)
     if faults:
         raise Invalid("Some values break a rule; each is named in errors.", errors=faults)

@@ -207,9 +207,12 @@ async def report(tx: Transaction, patient: UUID, new: NewEvent) -> tuple[JSON, b
     same type and day while it holds) is not. Raises NotFound, Invalid, Conflict as contract 3, rules 6 to 8 and 16."""
     tx.actor.must(_act(new))
     before = await chart.load(tx, patient)
-    await _check(tx, new)
+    _check_fields(new)
+    # Before anything is judged against today: a process whose day is behind does not refuse what is stored (rule 1).
     if (told := await _told_before(tx, before, new)) is not None:
+        tx.saw("patient event", [patient])
         return views.event(told), False
+    await _check(tx, new)
     facts, kind = chart.facts(before), EventType(new.type)
     contacts = await db_visits.contacts_of(tx, patient) if kind is EventType.LOST else []
     attempts = [Attempt(c.contacted_on, c.channel, c.outcome) for c in contacts]
@@ -242,7 +245,7 @@ def _details(new: NewEvent) -> JSON:
     return {name: getattr(new, name) if name != "entered_in_error" else bool(new.entered_in_error)} if name else {}
 
 
-async def _check(tx: Transaction, new: NewEvent) -> None:
+def _check_fields(new: NewEvent) -> None:
     own, needed = _OWN_FIELD.get(new.type, ("", False))
     faults = [
         FieldError(name, "not_of_this_type", f"{name} does not belong to an event of the type {new.type}.")
@@ -251,9 +254,15 @@ async def _check(tx: Transaction, new: NewEvent) -> None:
     ]
     if needed and getattr(new, own) is None:
         faults.append(FieldError(own, "required", f"An event of the type {new.type} needs {own}."))
+    if faults:
+        raise Invalid("Some values break a rule; each is named in errors.", errors=faults)
+
+
+async def _check(tx: Transaction, new: NewEvent) -> None:
+    faults = []
     if new.on > tx.today:
         faults.append(FieldError("on", "date_in_future", f"{new.on} lies after today, {tx.today}."))
-    if new.centre is not None and not faults:
+    if new.centre is not None:
         centre = await catalogue.centre_of(tx, new.centre)
         if centre is None:
             faults.append(FieldError("centre", "unknown_centre", "There is no such centre; GET /api/v1/centres lists them."))
@@ -266,9 +275,11 @@ async def _told_before(tx: Transaction, before: Chart, new: NewEvent) -> EventRo
     if new.source is not None:
         await locks.take(tx, [f"event:{new.source.system}:{new.source.id}"])
         stored = await db_patients.event_by_source(tx, new.source.system, new.source.id)
+        if stored is not None and stored.patient_id != before.patient.id:
+            # Of whom it was told is nobody's to know who names another.
+            raise Conflict("An event of another patient has been told under this id.", field="source", code="source_conflict")
         if stored is not None:
-            same = (stored.patient_id, stored.type, stored.on, stored.details) == (before.patient.id, new.type, new.on, _details(new))
-            if not same:
+            if (stored.type, stored.on, stored.details) != (new.type, new.on, _details(new)):
                 raise Conflict("The sender has told this event with other values.", field="source", code="source_conflict", event_id=str(stored.id))
             return stored
         if new.type == EventType.REINSTATED.value:

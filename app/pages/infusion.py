@@ -12,8 +12,9 @@ from app import identifiers
 from app.actor import Act
 from app.errors import Conflict, FieldError, FollowUpError
 from app.followup import catalogue, infusions, patients
-from app.followup.infusions import Context, NewInfusion, SourceConflict
+from app.followup.infusions import Context, NewInfusion
 from app.followup.patients import Search
+from app.followup.repeats import SourceConflict
 from app.http import problems
 from app.http.deps import Needs, Transaction, reading, writing
 from app.pages import forms
