@@ -1,7 +1,10 @@
 """The field's errors: a code and a field for machines; the docstring is the English title. No HTTP number, no name or number of a person."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +14,11 @@ class FieldError:
     field: str
     code: str
     message: str
+
+
+class Deadlock(Exception):
+    """The database ended the transaction because it and another one waited for each other. Nothing of it is stored, and whoever began it tries once
+    more (`once_more`); so it is not yet a refusal."""
 
 
 class FollowUpError(Exception):
@@ -121,3 +129,14 @@ class Unavailable(FollowUpError):
     """The service cannot store or read just now; try again."""
 
     code = "unavailable"
+
+
+async def once_more(work: Callable[[], Awaitable[T]]) -> T:
+    """Does what begins and ends a transaction of its own, and does it again when that ended in a deadlock. Raises Unavailable the second time."""
+    try:
+        return await work()
+    except Deadlock:
+        try:
+            return await work()
+        except Deadlock:
+            raise Unavailable("Others are at work on the same rows just now; try again.") from None

@@ -19,7 +19,7 @@ from app.db.engine import Database
 from app.http import log
 from app.http.browser import Smaller, WhoBrowses
 from app.http.deps import refuse_undeclared
-from app.http.middleware import Limits, Outermost, StrictJson, WhoCalls
+from app.http.middleware import Limits, OnceMore, Outermost, StrictJson, WhoCalls
 from app.http.polled import HeldFeed
 from app.http.problems import HANDLERS
 from app.pages import accesses, assets, due_list, due_print, infusion, kept, login, patient
@@ -76,6 +76,7 @@ def create_app(house: House) -> FastAPI:
             Middleware(HeldFeed, path=FEED),
             Middleware(WhoBrowses, sessions=sessions, open_paths=OPEN, by_themselves=BY_THEMSELVES),
             Middleware(StrictJson),
+            Middleware(OnceMore),
             Middleware(Smaller),
         ],
     )

@@ -19,7 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from app.db import tables
 from app.db.columns import Keys
 from app.db.together import Together
-from app.errors import Invalid, Unavailable
+from app.errors import Deadlock, Invalid, Unavailable
 from app.planning.protocol import Protocol
 
 log = structlog.get_logger("db")
@@ -41,6 +41,7 @@ _SETTINGS: Final = {
 }
 _NETWORK: Final = {"application_name": "follow-up", "connect_timeout": 5, "tcp_user_timeout": 5000}
 # Read-only (a standby that was a primary), idle too long in a transaction: psycopg has no class of their own for what only time mends.
+_DEADLOCKS: Final = frozenset({"40P01", "40001"})
 _PASSING_STATES: Final = frozenset({"25006", "25P03"})
 
 _LOG: Final = insert(tables.access_log)
@@ -232,7 +233,7 @@ def _forget_data(context: ExceptionContext) -> None:
 
 @contextmanager
 def unavailable() -> Iterator[None]:
-    """Turns what only time or an operator mends (away, full, locked past its time, no connection free, deadlock) into Unavailable."""
+    """Turns what only time or an operator mends (away, full, locked past its time, no connection free) into Unavailable. Raises Deadlock."""
     try:
         yield
     except exc.TimeoutError:
@@ -240,6 +241,9 @@ def unavailable() -> Iterator[None]:
         raise Unavailable("The database has no connection free; try again.") from None
     except exc.DBAPIError as error:
         state = cast(str | None, getattr(error.orig, "sqlstate", None))
+        if state in _DEADLOCKS:
+            log.warning("database.deadlock", sqlstate=state)
+            raise Deadlock from None
         passing = isinstance(error, exc.OperationalError | exc.InterfaceError) or error.connection_invalidated or state in _PASSING_STATES
         if not passing:
             raise

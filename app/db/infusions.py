@@ -138,10 +138,11 @@ async def count(tx: Transaction, wanted: InfusionFilter) -> int:
 
 
 async def to_extend(tx: Transaction, today: date, limit: int) -> list[UUID]:
-    """Patients with a plan without end whose last planned visit lies within five years from the local day, at most `limit`."""
+    """Patients with a plan without end whose last planned visit lies within five years from the local day, at most `limit`, in the order in which
+    their locks are taken."""
     near = months_later(today, 12 * (PLANNED_AHEAD - 1))
     query = cut(select(plans.c.patient_id), tx, plans).where(plans.c.endless, plans.c.state == "active", plans.c.ends_on < near)
-    return [row[0] for row in await tx.all(query.distinct().limit(limit))]
+    return [row[0] for row in await tx.all(query.distinct().order_by(plans.c.patient_id).limit(limit))]
 
 
 async def add(tx: Transaction, infusion: InfusionRow, request: dict[str, Any] | None) -> None:

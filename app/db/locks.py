@@ -1,4 +1,8 @@
-"""Locks by name, held until the transaction ends: two requests with one natural key follow each other."""
+"""Locks by name, held until the transaction ends: two requests with one natural key follow each other.
+
+Every act takes its locks in one order, so that no two wait for each other: the worker's state row; names (senders' ids and persons' numbers, all of
+an act at once); patients, by id where there are several; alerts; the head row.
+"""
 
 from collections.abc import Iterable
 

@@ -268,7 +268,8 @@ async def begin(db: Database, actor: Actor, clock: Clock, request_id: str = "", 
     """A transaction for one act (writing) or one question. It is over, and what it says is true, when the context has been left.
 
     Writing: committed at its end, rolled back by any exception. Reading: each statement is its own snapshot, nothing can be written, and
-    the rows of the access log are committed before the context is left. Raises Unavailable when the database cannot serve.
+    the rows of the access log are committed before the context is left. Raises Unavailable when the database cannot serve, Deadlock when it has
+    ended the transaction for another one's sake.
     """
     with unavailable():
         async with AsyncExitStack() as stack:

@@ -159,6 +159,8 @@ async def change(tx: Transaction, patient: UUID, changed: PatientChange, version
     """Changes a person's data; a new birth date replans what counts from it. Numbers given replace those known.
     Raises NotFound, Invalid, NumberTaken, VersionRequired, StaleVersion."""
     tx.actor.must(Act.CHANGE_PATIENT)
+    numbers, _ = persons.canonical(changed.identifiers or [], tx.today, "identifiers")
+    await locks.take(tx, [f"{n.system}:{n.value}" for n in numbers])
     before = await chart.load(tx, patient)
     after = await _changed(tx, before.patient, changed)
     if after == before.patient:
@@ -189,7 +191,6 @@ async def _numbers(tx: Transaction, row: PatientRow, told: list[NewIdentifier]) 
     numbers, faults = persons.canonical(told, tx.today, "identifiers")
     if faults:
         raise Invalid("A number cannot be read; each is named in errors.", errors=faults)
-    await locks.take(tx, [f"{n.system}:{n.value}" for n in numbers])
     owners = await db_patients.by_number(tx, [(n.system, n.value) for n in numbers])
     if any(owner != row.id for owner in owners):
         raise NumberTaken(field="identifiers")
@@ -206,6 +207,8 @@ async def report(tx: Transaction, patient: UUID, new: NewEvent) -> tuple[JSON, b
     """Stores what happened to a patient and settles what follows; answers the event and whether it is new. The same again (by `source`, or the
     same type and day while it holds) is not. Raises NotFound, Invalid, Conflict as contract 3, rules 6 to 8 and 16."""
     tx.actor.must(_act(new))
+    if new.source is not None:
+        await locks.take(tx, [f"event:{new.source.system}:{new.source.id}"])
     before = await chart.load(tx, patient)
     _check_fields(new)
     # Before anything is judged against today: a process whose day is behind does not refuse what is stored (rule 1).
@@ -273,7 +276,6 @@ async def _check(tx: Transaction, new: NewEvent) -> None:
 async def _told_before(tx: Transaction, before: Chart, new: NewEvent) -> EventRow | None:
     """The stored event that this one repeats. Raises Conflict when the sender has told it with other values."""
     if new.source is not None:
-        await locks.take(tx, [f"event:{new.source.system}:{new.source.id}"])
         stored = await db_patients.event_by_source(tx, new.source.system, new.source.id)
         if stored is not None and stored.patient_id != before.patient.id:
             # Of whom it was told is nobody's to know who names another.

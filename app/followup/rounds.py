@@ -8,6 +8,7 @@ from app.clock import Clock
 from app.db import transaction
 from app.db.engine import Database
 from app.db.transaction import Transaction
+from app.errors import once_more
 from app.followup import infusions, overdue
 
 WORKER = Actor("worker", Role.WORKER, None, unit="worker", id="worker")
@@ -30,10 +31,13 @@ async def extend(db: Database, clock: Clock, actor: Actor = WORKER, *, after_bat
 async def _until_done(
     batch: Callable[[Transaction], Awaitable[int]], db: Database, clock: Clock, actor: Actor, after_batch: Callable[[], None]
 ) -> int:
+    async def one_batch() -> int:
+        async with transaction.begin(db, actor, clock) as tx:
+            return await batch(tx)
+
     total = 0
     while True:
-        async with transaction.begin(db, actor, clock) as tx:
-            done = await batch(tx)
+        done = await once_more(one_batch)
         after_batch()
         if done == 0:
             return total

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.actor import Actor
-from app.errors import FollowUpError, Malformed, RateLimited, TooLarge, Unauthenticated, Unavailable
+from app.errors import FollowUpError, Malformed, RateLimited, TooLarge, Unauthenticated, Unavailable, once_more
 from app.http import problems, strict
 from app.http.call import Call, Headers, header, of, request_id
 
@@ -197,6 +197,33 @@ def _is_loopback(host: str) -> bool:
         return False
     mapped = getattr(address, "ipv4_mapped", None)
     return bool((mapped or address).is_loopback)
+
+
+class OnceMore:
+    """Calls the route a second time when its transaction was ended by a deadlock: nothing of the first call is stored, and no part of its answer has
+    left, since answers leave after COMMIT. What was read of the body is read again. Raises Unavailable the second time."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] == IMPORTS:  # a file is not kept for this: opening its report locks nothing
+            await self.app(scope, receive, send)
+            return
+        heard: list[Message] = []
+
+        async def call() -> None:
+            again = iter(heard[:])
+
+            async def replayed() -> Message:
+                if (message := next(again, None)) is None:
+                    message = await receive()
+                    heard.append(message)
+                return message
+
+            await self.app(scope, replayed, send)
+
+        await once_more(call)
 
 
 class StrictJson:
