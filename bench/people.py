@@ -110,6 +110,7 @@ def _patient(nth: int, centre: str, infused: date, chance: Random, keys: Keys) -
             "outcome": "completed",
             "decided_by": "bench",
             "decided_at": datetime.combine(visit.target_on, time(12), UTC),
+            "decided_on": visit.target_on,
             "completed_on": visit.target_on,
             "completed_mode": "visit",
             "performed_by": "own-centre",

@@ -27,8 +27,8 @@ HORIZON = TODAY + LONGEST_WINDOW
 DUE = text("""
 SELECT CAST(coalesce(json_agg(due), '[]') AS text) FROM (
     SELECT v.id, v.version, v.code, v.anchor, v.provisional, v.target_on, v.window_start, v.window_end, v.suggested_on, v.report_due_on,
-        v.centre, v.end_centre, v.outcome, v.reason, v.decided_by, v.decided_at, v.booked_on, v.completed_on, v.completed_mode,
-        v.performed_by, v.response, v.response_text, v.alert_after, v.plan_id, v.infusion_id, v.protocol_code, v.protocol_version,
+        v.centre, v.end_centre, v.outcome, v.reason, v.decided_by, v.decided_at, v.decided_on, v.confirmed_for, v.booked_on, v.completed_on,
+        v.completed_mode, v.performed_by, v.response, v.response_text, v.alert_after, v.plan_id, v.infusion_id, v.protocol_code, v.protocol_version,
         p.id AS patient, p.version AS patient_version, p.sealed, p.protected, p.status, p.responsible_centre, p.registered_at
     FROM visits v JOIN patients p ON p.id = v.patient_id
     WHERE v.outcome IS NULL AND v.centre = :centre AND v.window_start <= :today AND v.window_end <= :horizon AND p.status = 'in-follow-up'

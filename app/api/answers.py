@@ -133,9 +133,9 @@ class Visit(Told):
     mode: list[str]
     provisional: bool
     waits_for: str | None
-    target_on: date
-    window_start: date
-    window_end: date
+    target_on: date | None
+    window_start: date | None
+    window_end: date | None
     suggested_on: date | None
     report_due_on: date | None
     state: Literal["planned", "due", "overdue", "completed", "missed", "cancelled"]
@@ -192,7 +192,7 @@ class Contact(Told):
 class DueVisit(Visit):
     patient: PatientBlock
     last_contact: Contact | None
-    needs_decision: Literal["deceased-reported", "overdue-twelve-months", "two-windows-missed", "three-attempts"] | None
+    needs_decision: Literal["deceased-reported", "overdue-twelve-months", "two-windows-missed", "three-attempts", "decided-before-window"] | None
 
 
 class InfusionOfList(Told):
@@ -231,9 +231,9 @@ class Infusion(InfusionOfList):
 
 class Standing(Told):
     state: str
-    target_on: date
-    window_start: date
-    window_end: date
+    target_on: date | None
+    window_start: date | None
+    window_end: date | None
     centre: str
 
 

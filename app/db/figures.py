@@ -14,6 +14,8 @@ from app.planning.state import ON_DAY
 from app.planning.visits import BEFORE_REGISTRATION, Outcome, VisitState, Window
 
 _COMPLETED, _MISSED = Outcome.COMPLETED.value, Outcome.MISSED.value
+# What people closed and its plan has no more is without a window, and counts in no figure (contract 3, rule 4).
+_JUDGED = visits.c.window_end.is_not(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ async def visit_states(tx: Transaction, scope: Scope) -> Sequence[AnyRow]:
             func.count(case((visits.c.reason == "not-required", 1))),
         )
         .join(infusions, infusions.c.id == visits.c.infusion_id)
-        .where(_until(scope))
+        .where(_until(scope), _JUDGED)
         .group_by(visits.c.centre)
     )
     return await _counted(tx, query, scope, visits.c.centre)
@@ -123,7 +125,7 @@ async def completeness(tx: Transaction, scope: Scope) -> Sequence[AnyRow]:
         )
         .join(infusions, infusions.c.id == visits.c.infusion_id)
         .join(patients, patients.c.id == visits.c.patient_id)
-        .where(_until(scope), visits.c.purpose == "care")
+        .where(_until(scope), _JUDGED, visits.c.purpose == "care")
         .group_by(visits.c.end_centre)
     )
     return await _counted(tx, query, scope, visits.c.end_centre)

@@ -30,6 +30,9 @@ metadata = MetaData(
     }
 )
 
+# Closed by people before its window opened; queries say it in these words, so that they use the small index.
+CLOSED_EARLY = text("coalesce(completed_on, decided_on) < window_start")
+
 # ---- catalogue ----
 
 centres = Table(
@@ -196,15 +199,17 @@ visits = Table(
     Column("code", String, nullable=False),
     Column("anchor", String, nullable=False),
     Column("provisional", Boolean, nullable=False),
-    Column("target_on", Date, nullable=False),
-    Column("window_start", Date, nullable=False),
-    Column("window_end", Date, nullable=False),
+    Column("target_on", Date),  # null, as the window: people closed it, and its plan has no such code any more
+    Column("window_start", Date),
+    Column("window_end", Date),
     Column("suggested_on", Date),
     Column("report_due_on", Date),
     Column("outcome", String),  # completed | missed | cancelled; null while open
     Column("reason", String),  # why missed or cancelled
     Column("decided_by", String),  # the person or system; null: planning's own mark, made anew at every replan
     Column("decided_at", Instant),
+    Column("decided_on", Date),  # the local day of the act
+    Column("confirmed_for", Date),  # the window_start before which a person has confirmed that it was closed
     Column("booked_on", Date),
     Column("completed_on", Date),
     Column("completed_mode", String),
@@ -223,6 +228,7 @@ visits = Table(
     ),
     Index("ix_visits_open", "centre", "window_end", "id", sqlite_where=text("outcome IS NULL"), postgresql_where=text("outcome IS NULL")),
     Index("ix_visits_all", "centre", "window_end", "id"),
+    Index("ix_visits_closed_early", "centre", "window_end", "id", sqlite_where=CLOSED_EARLY, postgresql_where=CLOSED_EARLY),
 )
 
 contacts = Table(

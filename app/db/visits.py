@@ -9,11 +9,13 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Executable, Select, and_, exists, func, literal_column, or_, select, tuple_, union_all
 
+from app.db import tables
 from app.db.patients import PatientRow, about
 from app.db.plans import VISIT_FIELDS, to_visit
 from app.db.scope import cut, seen_by
 from app.db.tables import contacts, infusions, patients, plans, visits
 from app.db.transaction import AnyRow, Transaction
+from app.planning.needs_decision import DECIDED_BEFORE_WINDOW
 from app.planning.protocol import LONGEST_WINDOW
 from app.planning.refusals import Attempt
 from app.planning.state import ON_DAY
@@ -30,6 +32,7 @@ class DueFilter:
 
     state: tuple[VisitState, ...] = (VisitState.DUE, VisitState.OVERDUE)
     status: tuple[str, ...] = ("in-follow-up",)
+    needs_decision: tuple[str, ...] = ()
     centre: str | None = None
     due_from: date | None = None
     due_to: date | None = None
@@ -42,7 +45,8 @@ class DueFilter:
 
 
 class ListedVisit(NamedTuple):
-    """A visit with what its row tells of plan and patient. `after_a_lapse`: the window before it was missed or is overdue."""
+    """A visit with what its row tells of plan and patient. `after_a_lapse`: the window before it was missed or is overdue; `needs_confirmation`:
+    people closed it before its window, as the dates now stand, and nobody has confirmed that."""
 
     visit: Visit
     plan_id: UUID
@@ -52,6 +56,7 @@ class ListedVisit(NamedTuple):
     patient: PatientRow
     had_contact: bool
     after_a_lapse: bool
+    needs_confirmation: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,8 @@ def in_state(wanted: VisitState, today: date) -> ColumnElement[bool]:
 
 def _conditions(wanted: DueFilter, today: date) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = [or_(*[in_state(name, today) for name in wanted.state])]
+    if wanted.needs_decision:
+        found.append(or_(*[_DECISIONS[word] for word in wanted.needs_decision]))
     if set(wanted.state) <= {VisitState.DUE, VisitState.OVERDUE}:
         # Said beside the rule, so that the index of open visits is used and bounded.
         found += [visits.c.outcome.is_(None), visits.c.window_end <= today + LONGEST_OPEN]
@@ -115,6 +122,22 @@ def _conditions(wanted: DueFilter, today: date) -> list[ColumnElement[bool]]:
     if wanted.product is not None:
         found.append(exists().where(infusions.c.id == visits.c.infusion_id, infusions.c.product == wanted.product))
     return found
+
+
+def _needs_confirmation() -> ColumnElement[bool]:
+    """Done or declared missed before the window, as a date that was corrected or came late has moved it since, and not confirmed for that window;
+    not where nothing is followed any more: the dead, the withdrawn, plans that are replaced or ended (contract 3, rule 4)."""
+    return and_(
+        tables.CLOSED_EARLY,
+        visits.c.outcome.in_((Outcome.COMPLETED.value, Outcome.MISSED.value)),
+        visits.c.confirmed_for.is_distinct_from(visits.c.window_start),
+        patients.c.status.not_in(("deceased", "withdrawn")),
+        exists().where(plans.c.id == visits.c.plan_id, plans.c.state == "active"),
+    )
+
+
+# What a list can be narrowed to by `needs_decision`.
+_DECISIONS = {DECIDED_BEFORE_WINDOW: _needs_confirmation()}
 
 
 def _among(wanted: DueFilter, today: date) -> ColumnElement[bool]:
@@ -162,27 +185,45 @@ async def page(
 def _page(
     wanted: DueFilter, centres: Sequence[str], own: frozenset[str] | None, today: date, after: tuple[date, UUID] | None, limit: int
 ) -> Executable | None:
-    order = (visits.c.window_end, visits.c.id)
     parts = []
     for branch in _branches(wanted, centres, own, today, (*_OWN, *_BESIDE, *_PATIENT, *_told_beside())):
-        if after is not None:
-            branch = branch.where(visits.c.window_end >= after[0], tuple_(*order) > tuple_(*after, types=[c.type for c in order]))
-        parts.append(branch.order_by(*order).limit(limit))
+        parts.append(_with_window(branch, after).limit(limit))
+        if not set(wanted.state) <= set(ON_DAY):
+            parts.append(_without_window(branch, after).limit(limit))
     if len(parts) < 2:
         return parts[0] if parts else None
     merged = union_all(*[select(part.subquery()) for part in parts])
-    return merged.order_by(literal_column("window_end"), literal_column("id")).limit(limit)
+    return merged.order_by(literal_column("window_end").nulls_last(), literal_column("id")).limit(limit)
+
+
+def _with_window(query: Select[Any], after: tuple[date, UUID] | None) -> Select[Any]:
+    order = (visits.c.window_end, visits.c.id)
+    query = query.where(visits.c.window_end.is_not(None)).order_by(*order)
+    if after is None:
+        return query
+    return query.where(visits.c.window_end >= after[0], tuple_(*order) > tuple_(*after, types=[c.type for c in order]))
+
+
+def _without_window(query: Select[Any], after: tuple[date, UUID] | None) -> Select[Any]:
+    """What people closed and no plan has any more stands behind all else: as if its window ended on the last day there is."""
+    query = query.where(visits.c.window_end.is_(None)).order_by(visits.c.id)
+    return query.where(visits.c.id > after[1]) if after is not None and after[0] == date.max else query
 
 
 def _told_beside() -> tuple[ColumnElement[bool], ...]:
-    """Whether there are contacts with the patient, and whether the window before this one in the plan had lapsed: missed or overdue, not done.
-    What was missed before registration counts as neither."""
+    """Whether there are contacts with the patient; whether the window before this one in the plan had lapsed: missed or overdue, not done (what was
+    missed before registration counts as neither); and whether the visit was closed too early and that is not confirmed."""
     before = visits.alias()
     lapsed = or_(before.c.outcome.is_(None), and_(before.c.outcome == Outcome.MISSED.value, before.c.reason != BEFORE_REGISTRATION))
     done = before.c.outcome == Outcome.COMPLETED.value
     last = select(before.c.outcome.is_distinct_from(Outcome.COMPLETED.value)).order_by(before.c.window_end.desc()).limit(1)
     last = last.where(before.c.plan_id == visits.c.plan_id, before.c.window_end < visits.c.window_end, or_(lapsed, done))
-    return exists().where(contacts.c.patient_id == visits.c.patient_id).label("had_contact"), last.scalar_subquery().label("after_a_lapse")
+    had_contact = exists().where(contacts.c.patient_id == visits.c.patient_id)
+    return (
+        had_contact.label("had_contact"),
+        last.scalar_subquery().label("after_a_lapse"),
+        _DECISIONS[DECIDED_BEFORE_WINDOW].label("needs_confirmation"),
+    )
 
 
 async def count(tx: Transaction, wanted: DueFilter, centres: Sequence[str], today: date) -> int:
@@ -194,11 +235,12 @@ async def count(tx: Transaction, wanted: DueFilter, centres: Sequence[str], toda
 def _listed(tx: Transaction, row: AnyRow, opened: dict[UUID, PatientRow]) -> ListedVisit:
     """A row of the list; `opened` holds the patients of the rows before it, so that each is opened once."""
     own = len(VISIT_FIELDS)
-    plan, infusion, code, version, patient, p_version, sealed, *rest, had_contact, after_a_lapse = row[own:]
+    plan, infusion, code, version, patient, p_version, sealed, *rest, had_contact, after_a_lapse, needs_confirmation = row[own:]
     known = opened.get(patient)
     if known is None:
         known = opened[patient] = PatientRow(patient, p_version, tx.keys.open(sealed, about(patient)), *rest)
-    return ListedVisit(to_visit(row[:own]), plan, infusion, code, version, known, had_contact, bool(after_a_lapse))
+    visit = to_visit(row[:own])
+    return ListedVisit(visit, plan, infusion, code, version, known, had_contact, bool(after_a_lapse), bool(needs_confirmation))
 
 
 async def patient_of(tx: Transaction, visit: UUID) -> UUID | None:

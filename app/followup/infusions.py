@@ -197,9 +197,11 @@ async def _decided(tx: Transaction, new: NewInfusion, drawn: Chart) -> Chart:
             reason=None,
             decided_by=tx.actor.name,
             decided_at=tx.now,
+            decided_on=tx.today,
             completed_on=done.completed_on,
             response=done.response.value if done.response else None,
         )
+        closed = replace(closed, confirmed_for=closed.closed_before)
         visits = tuple(closed if v is visit else v for v in plan.visits)
         decided = replace(decided, plans=tuple(replace(p, visits=visits) if p is plan else p for p in decided.plans))
     return decided

@@ -7,12 +7,12 @@ from uuid import UUID
 from app.actor import Act
 from app.db import visits as db_visits
 from app.db.transaction import Transaction
-from app.db.visits import Contacted
+from app.db.visits import Contacted, ListedVisit
 from app.db.visits import DueFilter as DueFilter
 from app.errors import Invalid
 from app.followup import cards, catalogue, views
 from app.followup.commands import Ask, Page
-from app.planning.needs_decision import needs_decision
+from app.planning.needs_decision import DECIDED_BEFORE_WINDOW, needs_decision
 from app.planning.visits import Outcome
 
 NO_CONTACTS = Contacted([], {})
@@ -44,12 +44,22 @@ async def due(tx: Transaction, wanted: DueFilter, ask: Ask) -> Page:
         had = contacts.get(row.patient.id, NO_CONTACTS) if row.had_contact else NO_CONTACTS
         contact = had.latest.get(row.visit.id) if row.had_contact and row.visit.id else None
         item["last_contact"] = views.contact(contact) if contact else None
-        before = Outcome.MISSED if row.after_a_lapse and row.visit.window_end < ask.as_of_date else None
-        item["needs_decision"] = needs_decision(row.visit.window, before, had.attempts, ask.as_of_date) if row.visit.is_open else None
+        item["needs_decision"] = _needs_decision(row, had, ask.as_of_date)
         items.append(item)
     last = shown[-1].visit if len(rows) > ask.limit else None
-    place = (last.window_end, last.id) if last is not None and last.id is not None else None
+    place = (last.window_end or date.max, last.id) if last is not None and last.id is not None else None
     return Page(items, place, await db_visits.count(tx, wanted, centres, ask.as_of_date) if ask.count else None)
+
+
+def _needs_decision(row: ListedVisit, had: Contacted, today: date) -> str | None:
+    """Why a person has to decide about a row, or None."""
+    window = row.visit.window
+    if row.needs_confirmation:
+        return DECIDED_BEFORE_WINDOW
+    if window is None or not row.visit.is_open:
+        return None
+    before = Outcome.MISSED if row.after_a_lapse and window.end < today else None
+    return needs_decision(window, before, had.attempts, today)
 
 
 async def _refuse_unknown(tx: Transaction, wanted: DueFilter) -> None:

@@ -162,6 +162,7 @@ def _alert_after(work: _AlertWork, chart: Chart, plan: Plan, visit: Visit, store
         elif status != LOST and alert.state == "acknowledged" and alert.acknowledged_by is None:
             work.reopen.append(alert)
         return None
+    assert visit.window_end is not None, "an open visit has a window"
     if visit.window_end >= today:
         return visit.window_end
     work.raise_.append(NewAlert(stored, chart.patient.id, visit.centre, visit.code, plan.purpose, visit.window_end, acknowledged=status == LOST))

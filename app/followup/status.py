@@ -1,5 +1,6 @@
 """One patient's follow-up in one answer."""
 
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -25,7 +26,7 @@ async def follow_up(tx: Transaction, patient: UUID) -> JSON:
     protocols = await catalogue.protocols(tx)
     own = cards.own_infusions(tx.actor, whole)
     plans = cards.own_plans(tx.actor, whole)
-    visits = sorted(views.visits(protocols, plans, patient, tx.today), key=lambda v: (v["window_end"], v["id"]))
+    visits = sorted(views.visits(protocols, plans, patient, tx.today), key=lambda v: (v["window_end"] or date.max, v["id"]))
     shown = {visit["id"] for visit in visits}
     contacts = [c for c in await db_visits.contacts_of(tx, patient) if c.visit_id in shown]
     unresolved = [a for a in await db_alerts.unresolved_of(tx, patient) if a.visit_id in shown]

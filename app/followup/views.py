@@ -19,7 +19,7 @@ def visit(protocol: Protocol, visit: Visit, patient: UUID, plan_id: UUID | None,
     """One visit on a local day; `protocol` is the version that its plan follows. A visit that the plan keeps from a protocol followed before has
     its code as label."""
     rule = protocol.rule(visit.code)
-    done, window = visit.completed_on, visit.window
+    window = visit.window
     return {
         "id": visit.id,
         "version": visit.version,
@@ -43,9 +43,9 @@ def visit(protocol: Protocol, visit: Visit, patient: UUID, plan_id: UUID | None,
         "state": state(visit.outcome, window, today).value,
         "days_overdue": days_overdue(visit.outcome, window, today),
         "booked_on": visit.shown_booking,
-        "completed_on": done,
+        "completed_on": visit.completed_on,
         "completed_mode": visit.completed_mode,
-        "on_time": None if done is None else visit.window_start <= done <= visit.window_end,
+        "on_time": visit.on_time,
         "performed_by": visit.performed_by,
         "response": visit.response,
         "response_text": visit.response_text,

@@ -125,7 +125,7 @@ async def _told(tx: Transaction, whole: Chart, visit: UUID) -> JSON:
         for p in whole.plans
         if p.id in own
         for v in p.visits
-        if v.is_open and v.id != visit and v.window_start <= tx.today <= v.window_end
+        if v.is_open and v.id != visit and v.holds(tx.today)
     ]
     return views.visit(protocol, found, whole.patient.id, plan.id, plan.infusion_id, tx.today) | {
         "as_of_date": tx.today,
@@ -135,7 +135,7 @@ async def _told(tx: Transaction, whole: Chart, visit: UUID) -> JSON:
 
 
 def _by(tx: Transaction, visit: Visit, outcome: Outcome, reason: str | None) -> Visit:
-    return replace(visit, outcome=outcome, reason=reason, decided_by=tx.actor.name, decided_at=tx.now)
+    return replace(visit, outcome=outcome, reason=reason, decided_by=tx.actor.name, decided_at=tx.now, decided_on=tx.today)
 
 
 async def get(tx: Transaction, visit: UUID) -> JSON:
@@ -182,13 +182,16 @@ async def complete(tx: Transaction, visit: UUID, done: Completion, *, version: i
     versions.must_match(version, found.version)
     refusals.refuse_completion(found, plan.visits, infusion.infused_on, known, done.completed_on, confirmed)
     await _refuse_after_closing(tx, before, plan, found, done.completed_on)
-    return await _decided(tx, "completed", before, replace(_by(tx, found, Outcome.COMPLETED, None), **told))
+    closed = replace(_by(tx, found, Outcome.COMPLETED, None), **told)
+    # A confirmation holds for the window that it was given for: when that moves, it is asked anew.
+    return await _decided(tx, "completed", before, replace(closed, confirmed_for=closed.closed_before))
 
 
 async def _refuse_after_closing(tx: Transaction, before: Chart, plan: Plan, visit: Visit, on: date) -> None:
     """A visit that an event closed may be completed only with a day before that; on the day of death itself it may have been done."""
     if visit.is_open or visit.is_decided:
         return
+    assert visit.window_end is not None, "what planning closed has a window"
     closing = changes.closed_by(chart.facts(before), await catalogue.protocols(tx), plan, visit.window_end)
     if closing is not None and closing.event != "death" and on >= closing.since:
         raise refusals.ClosedByEvent(f"An event closed this visit on {closing.since}.", field="completed_on", closed_on=closing.since.isoformat())
@@ -234,6 +237,8 @@ async def reopen(tx: Transaction, visit: UUID, reason: Reason, *, version: int |
         reason=None,
         decided_by=None,
         decided_at=None,
+        decided_on=None,
+        confirmed_for=None,
         completed_on=None,
         completed_mode=None,
         performed_by=None,

@@ -159,9 +159,7 @@ def replan(facts: Facts, standing: Sequence[Plan], protocols: Mapping[str, Proto
     matches = _match(plans, standing, {i.id for i in facts.infusions if i.voided})
     kept = {id(plan) for plan in matches}
     return [_replanned(facts, known, plan, stands, protocols, today) for plan, stands in zip(plans, matches, strict=True)] + [
-        replace(plan, state="ended", ends_on=None, visits=tuple(_dropped(facts, visit) for visit in plan.visits))
-        for plan in standing
-        if id(plan) not in kept
+        _dropped_plan(facts, plan, protocols, today) for plan in standing if id(plan) not in kept
     ]
 
 
@@ -191,14 +189,11 @@ def _replanned(facts: Facts, known: Life, plan: Wanted, stands: Plan | None, pro
     infusion = plan.infusion
     consent = _consent(facts, protocol)[0]
     closed = closings(facts, known, plan)
-    if protocol.endless and stands and stands.visits:
-        # What is planned ahead stays planned, whatever day a clock shows.
-        today = max(today, months_later(max(visit.target_on for visit in stands.visits), -12 * PLANNED_AHEAD))
-    planned = schedule(protocol, infusion.infused_on, infusion.discharged_on, facts.birth_date, today)
-    visible = planned if consent in ("not-needed", "yes", "withdrawn") else []
+    planned = _planned(protocol, infusion, facts, stands, today)
+    visible = planned if consent in ("not-needed", "yes", "withdrawn") else {}
     before = {visit.code: visit for visit in stands.visits} if stands else {}
-    visits = [_visit(facts, infusion, visit, before.get(visit.code), closed) for visit in visible]
-    gone = [_dropped(facts, visit) for code, visit in before.items() if code not in {v.code for v in visible}]
+    visits = [_visit(facts, infusion, visit, before.get(code), closed) for code, visit in visible.items()]
+    gone = [_dropped(facts, visit, planned.get(code)) for code, visit in before.items() if code not in visible]
     now_closed = known.died_on is not None or any(c.until is None and c.event != "reinfusion" for c in closed) or consent == "no"
     return Plan(
         id=stands.id if stands else None,
@@ -211,30 +206,56 @@ def _replanned(facts: Facts, known: Life, plan: Wanted, stands: Plan | None, pro
         treating_centre=infusion.centre,
         consent=consent,
         state="replaced" if plan.followed_by is not None else "ended" if now_closed else "active",
-        ends_on=max((visit.target_on for visit in planned), default=None),
+        ends_on=max((visit.target_on for visit in planned.values()), default=None),
         endless=protocol.endless,
         visits=tuple(visits + gone),
     )
 
 
+def _planned(protocol: Protocol, infusion: Infusion, facts: Facts, stands: Plan | None, today: date) -> dict[str, Planned]:
+    """What a protocol gives for its anchor infusion, by code. What a plan without end has planned ahead stays planned, whatever day a clock
+    shows."""
+    ahead = [visit.target_on for visit in stands.visits if visit.target_on] if protocol.endless and stands else []
+    bound = max([today, *(months_later(day, -12 * PLANNED_AHEAD) for day in ahead)])
+    return {visit.code: visit for visit in schedule(protocol, infusion.infused_on, infusion.discharged_on, facts.birth_date, bound)}
+
+
 def _visit(facts: Facts, infusion: Infusion, planned: Planned, stands: Visit | None, closed: Sequence[Closing]) -> Visit:
     if stands is not None and stands.is_decided:
-        return replace(stands, end_centre=responsible_centre(facts, stands.window_end))
+        return _judged(facts, stands, planned)
     outcome, reason, closed_on = mark(planned.window_end, infusion.registered_on, closed)
     end_centre = responsible_centre(facts, planned.window_end)
     # A closed visit keeps the centre of the day that closed it; an open one goes with the patient.
     missed = outcome is not None and closed_on is None
     centre = end_centre if missed else responsible_centre(facts, closed_on)
-    booked = stands.booked_on if stands else None
-    moved = stands is not None and (stands.window_start, stands.window_end) != (planned.window_start, planned.window_end)
+    if stands is None:
+        return Visit(None, 1, *planned, centre, end_centre, outcome, reason)
+    booked = stands.booked_on
+    moved = (stands.window_start, stands.window_end) != (planned.window_start, planned.window_end)
     if booked is not None and moved and not planned.window_start <= booked <= planned.window_end:
         booked = None
-    version, alert_after = (stands.version, stands.alert_after) if stands else (1, None)
-    return Visit(stands.id if stands else None, version, *planned, centre, end_centre, outcome, reason, booked_on=booked, alert_after=alert_after)
+    # Only what planning decides is replaced: whatever else people have entered about an open visit stays.
+    return replace(stands, **planned._asdict(), centre=centre, end_centre=end_centre, outcome=outcome, reason=reason, booked_on=booked)
 
 
-def _dropped(facts: Facts, visit: Visit) -> Visit:
-    """A visit that no plan gives any more: its infusion was voided, or a correction put its plan on another footing."""
+def _judged(facts: Facts, visit: Visit, planned: Planned | None) -> Visit:
+    """A visit that people decided, with the target and window that its plan gives now, as if its dates had been so from the start; without any
+    when the plan has no such code (rule 4). Day, code and words stay."""
+    if planned is not None:
+        return replace(visit, **planned._asdict(), end_centre=responsible_centre(facts, planned.window_end))
+    return replace(visit, provisional=False, target_on=None, window_start=None, window_end=None, suggested_on=None, report_due_on=None)
+
+
+def _dropped_plan(facts: Facts, plan: Plan, protocols: Mapping[str, Protocol], today: date) -> Plan:
+    """A plan that the facts call for no more: its infusion was voided, or a correction put it on another footing."""
+    anchor = next(infusion for infusion in facts.infusions if infusion.id == plan.infusion_id)
+    planned = _planned(protocols[f"{plan.protocol_code}@{plan.protocol_version}"], anchor, facts, plan, today)
+    return replace(plan, state="ended", ends_on=None, visits=tuple(_dropped(facts, visit, planned.get(visit.code)) for visit in plan.visits))
+
+
+def _dropped(facts: Facts, visit: Visit, planned: Planned | None) -> Visit:
+    """A visit that its plan gives no more, or whose plan is called for no more; what people decided is judged all the same."""
     if visit.is_decided:
-        return replace(visit, end_centre=responsible_centre(facts, visit.window_end))
-    return replace(visit, outcome=Outcome.CANCELLED, reason=ENTERED_IN_ERROR)
+        return _judged(facts, visit, planned)
+    moved = visit if planned is None else replace(visit, **planned._asdict())
+    return replace(moved, outcome=Outcome.CANCELLED, reason=ENTERED_IN_ERROR)

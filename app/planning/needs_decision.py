@@ -9,6 +9,7 @@ from app.planning.refusals import ANSWERED, ATTEMPTS, CHANNELS, NO_ANSWER, Attem
 from app.planning.visits import Outcome, Window
 
 DECEASED_REPORTED = "deceased-reported"
+DECIDED_BEFORE_WINDOW = "decided-before-window"
 
 
 def needs_decision(window: Window[date], before: Outcome | None, attempts: Sequence[Attempt], today: date) -> str | None:

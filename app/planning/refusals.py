@@ -155,15 +155,18 @@ def refuse_completion(
         raise VisitClosed(field=field, state=str(visit.outcome))
     if visit.reason == ENTERED_IN_ERROR:
         raise ClosedByEvent(field=field)
+    assert visit.window_start is not None, "only what people decided can be without a window"
+    assert visit.target_on is not None, "and without a target"
     if on < visit.window_start and "window_not_open" not in confirmed:
         raise WindowNotOpen(
             f"{on} lies before the window, which opens on {visit.window_start}.", field=field, window_start=visit.window_start.isoformat()
         )
-    later = [v for v in visits if v.target_on > visit.target_on and v.code != visit.code]
-    following = min(later, key=lambda v: v.target_on, default=None)
-    if following and abs(on - following.target_on) < abs(on - visit.target_on) and "nearer_to_next" not in confirmed:
+    own = abs(on - visit.target_on)
+    later = [(v.target_on, v) for v in visits if v.target_on is not None and v.target_on > visit.target_on and v.code != visit.code]
+    target, following = min(later, key=lambda both: both[0], default=(None, None))
+    if target and following and abs(on - target) < own and "nearer_to_next" not in confirmed:
         raise NearerToNext(
-            f"{on} is {abs(on - visit.target_on).days} days from {visit.code} and {abs(on - following.target_on).days} from {following.code}.",
+            f"{on} is {own.days} days from {visit.code} and {abs(on - target).days} from {following.code}.",
             field=field,
             next_visit_id=str(following.id),
             next_code=following.code,
@@ -226,7 +229,7 @@ def refuse_reserved(reason: str) -> None:
 def refuse_missing(visit: Visit, today: date) -> None:
     """Raises WindowNotOpen when a visit is declared missed before its window opened, VisitClosed when it is closed already."""
     refuse_closed(visit)
-    if today < visit.window_start:
+    if visit.window_start is not None and today < visit.window_start:
         raise WindowNotOpen(f"The window opens on {visit.window_start}.", window_start=visit.window_start.isoformat())
 
 

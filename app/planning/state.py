@@ -14,13 +14,14 @@ ON_DAY: Mapping[VisitState, Callable[[Window[Any], Any], Any]] = {
 }
 
 
-def state(outcome: Outcome | None, window: Window[date], today: date) -> VisitState:
+def state(outcome: Outcome | None, window: Window[date] | None, today: date) -> VisitState:
     """The state of a visit on a local day: its outcome when closed, else planned, due or overdue by its window (contract 2)."""
     if outcome is not None:
         return VisitState(outcome.value)
+    assert window is not None, "an open visit has a window"
     return next(name for name, holds in ON_DAY.items() if holds(window, today))
 
 
-def days_overdue(outcome: Outcome | None, window: Window[date], today: date) -> int:
+def days_overdue(outcome: Outcome | None, window: Window[date] | None, today: date) -> int:
     """Plain days since the window ended, 0 while it has not or when the visit is closed."""
-    return (today - window.end).days if outcome is None and window.end < today else 0
+    return (today - window.end).days if outcome is None and window is not None and window.end < today else 0

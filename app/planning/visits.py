@@ -44,16 +44,18 @@ NOT_REQUIRED = "not-required"
 @dataclass(frozen=True, slots=True)
 class Visit:
     """One visit as it stands. `id` is None until it is stored. `decided_by` tells that a person or a system set the outcome, so no replan touches
-    it; None with an outcome is planning's own mark, made anew at every replan."""
+    that; None with an outcome is planning's own mark, made anew at every replan. Target and window are None when people closed it and its plan has
+    no such code any more: it keeps its day and counts in no figure (contract 3, rule 4). `decided_on` is the local day of the act, `confirmed_for`
+    the window's first day for which a person has confirmed that the visit was closed before it."""
 
     id: UUID | None
     version: int
     code: str
     anchor: str
     provisional: bool
-    target_on: date
-    window_start: date
-    window_end: date
+    target_on: date | None
+    window_start: date | None
+    window_end: date | None
     suggested_on: date | None
     report_due_on: date | None
     centre: str
@@ -62,6 +64,8 @@ class Visit:
     reason: str | None = None
     decided_by: str | None = None
     decided_at: datetime | None = None
+    decided_on: date | None = None
+    confirmed_for: date | None = None
     booked_on: date | None = None
     completed_on: date | None = None
     completed_mode: str | None = None
@@ -81,9 +85,26 @@ class Visit:
         return self.decided_by is not None
 
     @property
-    def window(self) -> Window[date]:
-        """The days on which the visit is on time."""
-        return Window(self.window_start, self.window_end)
+    def window(self) -> Window[date] | None:
+        """The days on which the visit is on time; an open visit has them."""
+        return None if self.window_start is None or self.window_end is None else Window(self.window_start, self.window_end)
+
+    def holds(self, day: date) -> bool:
+        """Whether a local day lies in the window."""
+        return self.window is not None and self.window.start <= day <= self.window.end
+
+    @property
+    def on_time(self) -> bool | None:
+        """Whether the visit was done inside its window; None while it is not done, and without a window."""
+        if self.completed_on is None or self.window is None:
+            return None
+        return self.holds(self.completed_on)
+
+    @property
+    def closed_before(self) -> date | None:
+        """The window's first day when people closed the visit before it, on the day done or by their word that it was missed; else None."""
+        closed_on = self.completed_on if self.outcome is Outcome.COMPLETED else self.decided_on if self.outcome is Outcome.MISSED else None
+        return self.window_start if closed_on and self.window_start and closed_on < self.window_start else None
 
     @property
     def shown_booking(self) -> date | None:
