@@ -1,16 +1,22 @@
 """Commands about what opens the service: keys, tokens, accounts."""
 
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from app.actor import SCOPES, Role
 from app.cli import desk
 from app.cli.desk import Desk, Json, Refused, Today
+from app.clock import ZONE
 
 keys = typer.Typer(name="keys", no_args_is_help=True, help="The keys that seal persons.")
 token = typer.Typer(name="token", no_args_is_help=True, help="API tokens.")
+TokenId = Annotated[str, typer.Argument(metavar="ID", help="As `token list` tells it, or the token itself.")]
+Expires = Annotated[date | None, typer.Option(metavar="DATE", parser=desk.a_day, help="The last day on which it opens the service; else a year on.")]
+Username = Annotated[str, typer.Argument(help="As `user list` tells it.")]
 user = typer.Typer(name="user", no_args_is_help=True, help="Accounts of people at the pages.")
 
 
@@ -25,10 +31,11 @@ def new(file: Annotated[Path, typer.Argument(dir_okay=False)], today: Today = No
 
 @token.command(epilog="Example: follow-up token add --name cosmic-lund --role integration --centre lund --scope infusions:write")
 def add(
-    name: Annotated[str, typer.Option(help="What the history calls its bearer; nobody's number.")],
+    name: Annotated[str, typer.Option(help="What the logs call its bearer: a name that nobody else bears, and nobody's number.")],
     role: Annotated[Role, typer.Option(help="What it may do.")],
     centre: Annotated[list[str], typer.Option(metavar="CODE", help="A centre, several times, or all.")],
     scope: Annotated[list[str] | None, typer.Option(help=f"For integrations, several times: {', '.join(sorted(SCOPES))}.")] = None,
+    expires: Expires = None,
     today: Today = None,
 ) -> None:
     """Makes an API token and prints it, alone and once: it cannot be read again."""
@@ -36,7 +43,7 @@ def add(
     from app.db import transaction
 
     centres = None if "all" in centre else frozenset(centre)
-    wanted = tokens.NewToken(name, role, centres, frozenset(scope or ()))
+    wanted = tokens.NewToken(name, role, centres, frozenset(scope or ()), expires)
 
     async def added(at: Desk) -> int:
         async with transaction.begin(at.db, at.actor, at.clock) as tx:
@@ -47,16 +54,28 @@ def add(
     desk.run(added, today)
 
 
+@token.command(epilog="Example: follow-up token renew 0f3a5c7e9b1d2468 --expires 2027-12-31")
+def renew(token_id: TokenId, expires: Expires = None, today: Today = None) -> None:
+    """Gives a token another secret and a later end, under the same id and name, and prints it, alone and once; the old secret opens nothing more."""
+    from app.access import tokens
+    from app.db import transaction
+
+    async def renewed(at: Desk) -> int:
+        async with transaction.begin(at.db, at.actor, at.clock) as tx:
+            made = await tokens.renew(tx, _plain(token_id), expires)
+        typer.echo(made)
+        return 0
+
+    desk.run(renewed, today)
+
+
 @token.command(epilog="Example: follow-up token revoke 0f3a5c7e9b1d2468")
-def revoke(
-    token_id: Annotated[str, typer.Argument(metavar="ID", help="As `token list` tells it, or the token itself.")],
-    today: Today = None,
-) -> None:
+def revoke(token_id: TokenId, today: Today = None) -> None:
     """Takes a token back."""
     from app.access import tokens
     from app.db import transaction
 
-    plain = token_id.removeprefix("fu_").partition("_")[0]
+    plain = _plain(token_id)
 
     async def revoked(at: Desk) -> int:
         async with transaction.begin(at.db, at.actor, at.clock) as tx:
@@ -70,18 +89,32 @@ def revoke(
 
 @token.command("list", epilog="Example: follow-up token list --json")
 def list_tokens(today: Today = None, as_json: Json = False) -> None:
-    """Every token with its role, centres and scopes; never its secret."""
+    """Every token with its role, centres and scopes, the end of its life and its last use; never its secret."""
     from app.access import tokens
     from app.db import transaction
 
     async def listed(at: Desk) -> int:
         async with transaction.begin(at.db, at.actor, at.clock, writing=False) as tx:
             found = await tokens.every(tx)
-        rows = [(t["id"], t["name"], t["role"], t["centres"], t["scopes"], "revoked" if t["revoked_at"] else "valid") for t in found]
+            now = tx.now
+        rows = [(t["id"], t["name"], t["role"], t["centres"], t["scopes"], *_life(t, now)) for t in found]
         desk.tell(found, desk.columns(rows), as_json)
         return 0
 
     desk.run(listed, today)
+
+
+def _plain(token_id: str) -> str:
+    """The id, of an id or of the token itself."""
+    return token_id.removeprefix("fu_").partition("_")[0]
+
+
+def _life(found: Mapping[str, Any], now: datetime) -> tuple[str, str]:
+    """How a token stands, and when it was last used; local days and time."""
+    ends, used = found["expires_at"], found["last_used_at"]
+    last_day = (ends - timedelta(seconds=1)).astimezone(ZONE).date()
+    state = "revoked" if found["revoked_at"] else f"{'expired on' if ends <= now else 'valid to'} {last_day}"
+    return state, f"used {used.astimezone(ZONE):%Y-%m-%d %H:%M}" if used else "never used"
 
 
 @user.command("add", epilog="Example: follow-up user add karin.n --name 'Karin N' --role nurse --centre lund")
@@ -107,16 +140,42 @@ def add_user(
     desk.run(added, today)
 
 
+@user.command("change", epilog="Example: follow-up user change karin.n --role coordinator --centre lund --centre umea")
+def change_user(
+    username: Username,
+    name: Annotated[str | None, typer.Option(help="What colleagues see.")] = None,
+    role: Annotated[Role | None, typer.Option(help="What it may do from now on.")] = None,
+    centre: Annotated[list[str] | None, typer.Option(metavar="CODE", help="Its centres from now on, several times, or all.")] = None,
+    new_password: Annotated[bool, typer.Option("--new-password", help="Makes a password, prints it once, and ends the account's sessions.")] = False,
+    today: Today = None,
+) -> None:
+    """Changes an account's name, role, centres or password; what is not told stays. Role and centres hold from the next click."""
+    from app.access import accounts
+    from app.db import transaction
+
+    wanted = accounts.AccountChange(name, role, frozenset(centre or ()), new_password)
+
+    async def changed(at: Desk) -> int:
+        async with transaction.begin(at.db, at.actor, at.clock) as tx:
+            made = await accounts.change(tx, username, wanted)
+        if made is None:
+            desk.words(f"The account {username} is changed.")
+        else:
+            typer.echo(made)
+        return 0
+
+    desk.run(changed, today)
+
+
 @user.command("disable", epilog="Example: follow-up user disable karin.n")
-def disable_user(username: Annotated[str, typer.Argument(help="As `user list` tells it.")], today: Today = None) -> None:
+def disable_user(username: Username, today: Today = None) -> None:
     """Closes an account and ends its sessions at once."""
     from app.access import accounts
     from app.db import transaction
 
     async def disabled(at: Desk) -> int:
         async with transaction.begin(at.db, at.actor, at.clock) as tx:
-            if not await accounts.disable(tx, username):
-                raise Refused("There is no such account, or it was closed before; see: follow-up user list.")
+            await accounts.disable(tx, username)
         desk.words(f"The account {username} is closed.")
         return 0
 
@@ -125,14 +184,14 @@ def disable_user(username: Annotated[str, typer.Argument(help="As `user list` te
 
 @user.command("list", epilog="Example: follow-up user list --json")
 def list_users(today: Today = None, as_json: Json = False) -> None:
-    """Every account with its role and centres; never its password."""
+    """Every account with its id, role and centres; never its password."""
     from app.access import accounts
     from app.db import transaction
 
     async def listed(at: Desk) -> int:
         async with transaction.begin(at.db, at.actor, at.clock, writing=False) as tx:
             found = await accounts.every(tx)
-        rows = [(a["username"], a["name"], a["role"], a["centres"], "closed" if a["disabled_at"] else "open") for a in found]
+        rows = [(a["id"], a["username"], a["name"], a["role"], a["centres"], "closed" if a["disabled_at"] else "open") for a in found]
         desk.tell(found, desk.columns(rows), as_json)
         return 0
 

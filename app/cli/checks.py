@@ -23,6 +23,7 @@ commands = typer.Typer()
 
 LEAST_FREE: Final = 1_000_000_000  # bytes
 CLOCK_SLACK: Final = timedelta(minutes=1)
+ENDS_SOON: Final = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Check:
 
 @commands.command(epilog="Example: follow-up doctor --json")
 def doctor(today: Today = None, as_json: Json = False) -> None:
-    """Looks at settings, keys, database, migrations, clock, last sweep and free disk; ends with 1 when something is wrong."""
+    """Looks at settings, keys, database, migrations, clock, tokens, last sweep and free disk; ends with 1 when something is wrong."""
     from pydantic import ValidationError
 
     from app.http import log, server
@@ -87,7 +88,7 @@ async def _checks(settings: "Settings", today: date | None) -> AsyncIterator[Che
 
 
 async def _of_database(db: "Database", settings: "Settings", today: date | None, has_keys: bool) -> AsyncIterator[Check]:
-    from app.db import feed, inspection, patients, state, transaction
+    from app.db import feed, inspection, patients, state, tokens, transaction
     from app.db.columns import Unreadable
     from app.followup import health
 
@@ -106,6 +107,7 @@ async def _of_database(db: "Database", settings: "Settings", today: date | None,
         yield Check("migrations", True, f"schema {state.NEWEST_SCHEMA}")
         async with transaction.begin(db, desk.operator(), clock, writing=False) as tx:
             head, swept = await feed.head(tx), await health.health(tx, settings.sweep_minutes)
+            ending = [t.name for t in await tokens.every(tx) if t.revoked_at is None and tx.now <= t.expires_at < tx.now + ENDS_SOON]
             if has_keys:
                 await patients.first_opens(tx)
     except Unreadable as refused:
@@ -118,6 +120,8 @@ async def _of_database(db: "Database", settings: "Settings", today: date | None,
     late = "the last stored change lies in the future" if behind > CLOCK_SLACK else "not behind the last stored change"
     yield Check("clock", behind <= CLOCK_SLACK, f"{clock.now():%Y-%m-%d %H:%M:%S} UTC, {late}", "set the machine's clock" * (behind > CLOCK_SLACK))
     last = f"for {swept.last_swept_on} at {swept.last_sweep_at:%Y-%m-%d %H:%M} UTC" if swept.last_sweep_at else "none yet"
+    told = f"end within {ENDS_SOON.days} days: {', '.join(ending)}" if ending else f"none ends within {ENDS_SOON.days} days"
+    yield Check("tokens", not ending, told, "renew them: follow-up token renew" * bool(ending))
     yield Check("last sweep", not swept.late, last, "start follow-up worker" * swept.late)
 
 

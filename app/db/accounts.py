@@ -1,12 +1,13 @@
 """Accounts of people: who they are, what they may, and a slow hash of their password. Not cut: who calls is found by them."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import exists, insert, or_, select, update
 
-from app.db.service_tables import accounts, sessions
+from app.db.service_tables import accounts, sessions, tokens
 from app.db.transaction import Transaction
 
 
@@ -52,20 +53,26 @@ async def every(tx: Transaction) -> list[AccountRow]:
     return [AccountRow(*row) for row in await tx.all(select(accounts).order_by(accounts.c.username))]
 
 
-async def disable(tx: Transaction, username: str) -> bool:
-    """Closes an account and ends its sessions; False when there is none, or it was closed before."""
-    row = await tx.first(
-        update(accounts).where(accounts.c.username == username, accounts.c.disabled_at.is_(None)).values(disabled_at=tx.now).returning(accounts.c.id)
-    )
-    if row is None:
-        return False
-    await _end_sessions(tx, row.id)
-    return True
+async def is_borne(tx: Transaction, name: str, but: UUID | None) -> bool:
+    """Whether a token, or an account other than `but`, bears the name, be it as its user name or as its name."""
+    others = or_(accounts.c.username == name, accounts.c.name == name) & (accounts.c.id != but if but else True)
+    return bool(await tx.scalar(select(exists().where(tokens.c.name == name) | exists().where(others))))
+
+
+async def disable(tx: Transaction, account: UUID) -> None:
+    """Closes an account and ends its sessions."""
+    await change(tx, account, {"disabled_at": tx.now})
+    await _end_sessions(tx, account)
+
+
+async def change(tx: Transaction, account: UUID, values: Mapping[str, object]) -> None:
+    """Gives an account other values of these columns."""
+    await tx.run(update(accounts).where(accounts.c.id == account).values(**values))
 
 
 async def change_password(tx: Transaction, account: UUID, password_hash: str) -> None:
     """Stores another hash and ends the account's sessions."""
-    await tx.run(update(accounts).where(accounts.c.id == account).values(password_hash=password_hash))
+    await change(tx, account, {"password_hash": password_hash})
     await _end_sessions(tx, account)
 
 
@@ -75,4 +82,4 @@ async def _end_sessions(tx: Transaction, account: UUID) -> None:
 
 async def keep_choices(tx: Transaction, account: UUID, language: str, single_keys: bool) -> None:
     """Keeps what later sessions begin with."""
-    await tx.run(update(accounts).where(accounts.c.id == account).values(language=language, single_keys=single_keys))
+    await change(tx, account, {"language": language, "single_keys": single_keys})

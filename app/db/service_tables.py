@@ -1,6 +1,6 @@
 """What the service itself needs and may lose: tokens, accounts, sessions, kept forms, jobs, the worker's last sweep, the demo's mark."""
 
-from sqlalchemy import Boolean, Column, Date, ForeignKey, Integer, LargeBinary, String, Table, Text, Uuid
+from sqlalchemy import Boolean, Column, Date, ForeignKey, Index, Integer, LargeBinary, String, Table, Text, Uuid
 
 from app.db.columns import Instant
 from app.db.tables import metadata
@@ -16,6 +16,9 @@ tokens = Table(
     Column("scopes", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("revoked_at", Instant),
+    Column("last_used_at", Instant),  # at most a few minutes behind
+    Column("expires_at", Instant, nullable=False),
+    Index("ux_tokens_name", "name", unique=True),
 )
 
 accounts = Table(
@@ -31,6 +34,7 @@ accounts = Table(
     Column("single_keys", Boolean, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("disabled_at", Instant),
+    Index("ux_accounts_name", "name", unique=True),
 )
 
 sessions = Table(

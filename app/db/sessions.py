@@ -44,7 +44,7 @@ async def by_id(tx: Transaction, session: str) -> tuple[SessionRow, AccountRow |
 
 async def seen(tx: Transaction, session: str) -> None:
     """Notes that the session is in use."""
-    await tx.run(update(sessions).where(sessions.c.id == session).values(last_seen_at=tx.now))
+    await tx.note(update(sessions).where(sessions.c.id == session).values(last_seen_at=tx.now))
 
 
 async def choose(tx: Transaction, session: str, language: str, hide_names: bool, single_keys: bool) -> None:

@@ -108,6 +108,10 @@ class Transaction:
         self.dirty |= count != 0
         return count
 
+    async def note(self, statement: Executable) -> None:
+        """Writes what no answer tells, as when somebody was last seen: the head row stays where it is, so that no ETag changes."""
+        await self._execute(statement, None)
+
     def add(self, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
         """New rows of a table, by column key. They are stored before the next statement or at the end: many tables then cost one statement."""
         if not self.writing:

@@ -15,7 +15,7 @@ import structlog
 FIELDS = frozenset(
     {
         # a request
-        *("request_id", "method", "route", "status", "took_ms", "actor", "role", "unit", "problem"),
+        *("request_id", "method", "route", "status", "took_ms", "actor", "actor_id", "role", "unit", "problem"),
         # the worker, the feed, imports, commands
         *("today", "raised", "swept", "batch", "rows", "accepted", "unchanged", "rejected", "seconds", "job", "minutes", "attempt", "seq"),
         *(

@@ -102,6 +102,7 @@ class Outermost:
             took_ms=round(seconds * 1000, 1),
             request_id=call.request_id,
             actor=call.actor.name if call.actor else None,
+            actor_id=call.actor.id if call.actor else None,
         )
 
 

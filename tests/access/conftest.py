@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from app.access import accounts
-from app.access.accounts import NewAccount
+from app.access.accounts import AccountChange, NewAccount
 from app.access.sessions import Sessions
 from app.access.tokens import Tokens
 from app.actor import Actor, Role
@@ -39,9 +40,16 @@ class Door:
         self.sessions = Sessions(db, self.clock, Tokens(db, self.clock, demo=True))
         self.password = ""
 
-    async def add(self, username: str = "karin.n", role: Role = Role.NURSE, centres: frozenset[str] | None = frozenset({"lund"})) -> str:
+    async def add(
+        self,
+        username: str = "karin.n",
+        role: Role = Role.NURSE,
+        centres: frozenset[str] | None = frozenset({"lund"}),
+        name: str | None = None,
+    ) -> str:
+        name = name or ("Karin N" if username == "karin.n" else f"{username} at work")
         async with begin(self.db, OPERATOR, self.clock) as tx:
-            return await accounts.add(tx, NewAccount(username, "Karin N", role, centres))
+            return await accounts.add(tx, NewAccount(username, name, role, centres))
 
     async def nurse(self, username: str = "karin.n") -> Actor:
         """Who the account is, as its sessions say."""
@@ -50,9 +58,13 @@ class Door:
         assert account is not None
         return Actor(username, Role.NURSE, frozenset({"lund"}), unit="lund", id=str(account.id))
 
-    async def disable(self, username: str) -> bool:
+    async def disable(self, username: str) -> None:
         async with begin(self.db, OPERATOR, self.clock) as tx:
-            return await accounts.disable(tx, username)
+            await accounts.disable(tx, username)
+
+    async def change(self, **wanted: Any) -> str | None:
+        async with begin(self.db, OPERATOR, self.clock) as tx:
+            return await accounts.change(tx, "karin.n", AccountChange(**wanted))
 
     async def log_in(self, password: str | None = None, username: str = "karin.n", address: str = "10.0.0.1") -> str:
         return await self.sessions.log_in(username, self.password if password is None else password, address)

@@ -1,11 +1,12 @@
 """Accounts: passwords that are made, changed and checked slowly, and as slowly for whoever does not exist."""
 
 from time import perf_counter
+from typing import Any
 
 import pytest
 
 from app.access import accounts
-from app.access.accounts import NewAccount
+from app.access.accounts import AccountChange, NewAccount
 from app.actor import Actor, Role
 from app.db import accounts as rows
 from app.db.accounts import AccountRow
@@ -48,6 +49,8 @@ async def test_only_who_manages_accounts_makes_closes_or_lists_them(door: Door, 
             await accounts.add(tx, NewAccount("per.l", "Per L", Role.NURSE, None))
         with pytest.raises(Forbidden):
             await accounts.disable(tx, "karin.n")
+        with pytest.raises(Forbidden):
+            await accounts.change(tx, "karin.n", AccountChange(role=Role.ADMIN))
         with pytest.raises(Forbidden):
             await accounts.every(tx)
 
@@ -104,6 +107,58 @@ async def test_a_password_is_not_changed_without_the_old_one_or_to_a_short_one(d
     await door.log_in()
 
 
+# ---- changed by who manages accounts ----
+
+
+async def test_another_role_and_other_centres_hold_from_the_next_call_of_a_session(door: Door):
+    secret = await door.log_in()
+    assert await door.change(role=Role.COORDINATOR, centres=frozenset({"umea", "lund"})) is None
+    found = await door.sessions.found(secret, loopback=False)
+    assert found is not None
+    assert (found.actor.role, found.actor.centres, found.actor.unit) == (Role.COORDINATOR, frozenset({"lund", "umea"}), "lund umea")
+    assert (found.actor.id, found.name) == ((await door.nurse()).id, "Karin N")
+    await door.change(centres=frozenset({accounts.ALL}), name="Karin Nilsson")
+    found = await door.sessions.found(secret, loopback=False)
+    assert found is not None
+    assert (found.actor.role, found.actor.centres, found.name) == (Role.COORDINATOR, None, "Karin Nilsson")
+
+
+async def test_a_new_password_is_told_once_and_ends_the_sessions(door: Door):
+    secret = await door.log_in()
+    made = await door.change(new_password=True)
+    assert made is not None
+    assert await door.sessions.found(secret, loopback=False) is None
+    with pytest.raises(Unauthenticated):
+        await door.log_in()
+    assert await door.log_in(made)
+    assert made not in await door.everything_stored()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "fields"),
+    [
+        ({}, ["name"]),
+        ({"role": Role.INTEGRATION}, ["role"]),
+        ({"centres": frozenset({"malmo"})}, ["centre"]),
+        ({"name": " ", "role": Role.WORKER}, ["name", "role"]),
+        ({"name": "per.l at work"}, ["name"]),
+    ],
+)
+async def test_a_change_that_makes_no_sense_changes_nothing(door: Door, wanted: dict[str, Any], fields: list[str]):
+    await door.add("per.l")
+    before = await stored(door)
+    with pytest.raises(Invalid) as refused:
+        await door.change(**wanted, new_password=bool(wanted))
+    assert [fault.field for fault in refused.value.errors] == fields
+    assert await stored(door) == before
+
+
+async def test_a_closed_account_is_not_changed(door: Door):
+    await door.disable("karin.n")
+    with pytest.raises(NotFound):
+        await door.change(role=Role.ADMIN)
+
+
 async def test_who_has_no_account_has_no_password_to_change(door: Door):
     with pytest.raises(NotFound):
         await changed(door, door.password, NEW, Actor("demo-nurse-lund", Role.NURSE, frozenset({"lund"}), id="demo-nurse-lund"))
@@ -111,7 +166,9 @@ async def test_who_has_no_account_has_no_password_to_change(door: Door):
 
 async def test_the_history_tells_what_became_of_an_account_and_never_a_password(door: Door):
     await changed(door, door.password, NEW)
+    await door.change(role=Role.CLINICIAN, new_password=True)
     await door.disable("karin.n")
-    assert await door.history() == [("account", "add"), ("account", "change-password"), ("account", "disable")]
+    acts = ["add", "change-password", "change", "new-password", "disable"]
+    assert await door.history() == [("account", act) for act in acts]
     for secret in (door.password, NEW):
         assert secret not in await door.everything_stored()

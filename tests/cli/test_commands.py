@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from contextlib import closing
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -139,6 +140,23 @@ def test_a_token_that_cannot_be_is_refused_in_one_line(command: Run, words: list
     one_line(done.stderr)
 
 
+def test_a_token_ends_on_the_day_that_is_told_and_is_renewed_under_its_name(command: Run) -> None:
+    add = ("token", "add", "--name", "cosmic", "--role", "nurse", "--centre", "lund", "--expires")
+    token = command(*add, "2198-12-31").stdout.strip()
+    assert "valid to 2198-12-31  never used" in command("token", "list").stdout
+    renewed = command("token", "renew", token, "--expires", "2199-01-31").stdout.strip()
+    assert (renewed.split("_")[1], renewed == token) == (token.split("_")[1], False)
+    assert "valid to 2199-01-31" in command("token", "list").stdout
+    checks = {check["name"]: check for check in json.loads(command("doctor", "--json").stdout)}
+    assert checks["tokens"]["well"]
+    command("token", "renew", token, "--expires", (date.today() + timedelta(days=20)).isoformat())
+    checks = {check["name"]: check for check in json.loads(command("doctor", "--json").stdout)}
+    assert (checks["tokens"]["well"], "cosmic" in checks["tokens"]["found"]) == (False, True)
+    for words in (("2020-01-01",), ("31/12/2999",)):
+        refused = command(*add, *words)
+        assert (refused.returncode > 0, refused.stdout) == (True, "")
+
+
 # ---- accounts ----
 
 
@@ -163,6 +181,20 @@ def test_a_closed_account_is_told_as_closed(command: Run) -> None:
     again = command("user", "disable", "per.l")
     assert (again.returncode, again.stdout) == (1, "")
     one_line(again.stderr)
+
+
+def test_an_account_is_changed_by_a_command(command: Run) -> None:
+    first = command("user", "add", "per.l", "--name", "Per L", "--role", "nurse", "--centre", "lund").stdout
+    changed = command("user", "change", "per.l", "--role", "clinician", "--centre", "umea", "--centre", "lund", "--name", "Per Lind")
+    assert (changed.returncode, changed.stdout) == (0, "")
+    (told,) = json.loads(command("user", "list", "--json").stdout)
+    assert (told["name"], told["role"], told["centres"]) == ("Per Lind", "clinician", "lund umea")
+    password = command("user", "change", "per.l", "--new-password").stdout
+    assert len(password.strip()) >= 12
+    assert password != first
+    refused = command("user", "change", "per.l")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    one_line(refused.stderr)
 
 
 @pytest.mark.parametrize("words", [["Per.L", "--role", "nurse", "--centre", "lund"], ["per.l", "--role", "worker", "--centre", "lund"], [
@@ -244,7 +276,7 @@ def test_the_doctor_finds_a_well_house(command: Run) -> None:
     well = command("doctor", "--json")
     assert well.returncode == 0
     assert {c["name"] for c in json.loads(well.stdout)} == {
-        *("settings", "keys", "disk", "zone", "database", "migrations", "clock", "last sweep"),
+        *("settings", "keys", "disk", "zone", "database", "migrations", "clock", "tokens", "last sweep"),
     }
 
 
@@ -292,7 +324,7 @@ def test_every_command_takes_a_day_and_shows_an_example() -> None:
         return [leaf for one in below.values() for leaf in leaves(one)] if below else [group]
 
     found = leaves(typer.main.get_command(commands))
-    assert len(found) == 21
+    assert len(found) == 23
     for one in found:
         assert "--today" in {option for parameter in one.params for option in parameter.opts}, one.name  # type: ignore[attr-defined]
         assert "Example: " in one.epilog, one.name  # type: ignore[attr-defined]

@@ -1,7 +1,7 @@
 """Who acted is told by an id: what was written before there were ids gets them where the name leaves no doubt."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from app.db import tables
 from app.db.columns import new_id
 from app.db.engine import Database, opened_for_migration
 from app.db.migrate import migrate, step_to
+from app.db.service_tables import accounts, tokens
 from app.db.transaction import begin
 from tests.databases import Kind
 from tests.db.rows import a_patient
@@ -63,7 +64,7 @@ def _fill(connection: Connection) -> None:
         add("imports", {"id": row, "owner": name, "state": "finished", "dry_run": False, "rows": 0, "report": "{}", "started_at": instant})
 
 
-async def _written(url: str, query: Any) -> dict[str, str | None]:
+async def _written(url: str, query: Any) -> dict[str, Any]:
     async with opened_for_migration(url) as connection:
         return {row[0]: row[1] for row in await connection.execute(query)}
 
@@ -78,6 +79,19 @@ async def test_what_was_written_under_a_name_gets_the_id_of_its_only_bearer(empt
         assert await _written(empty_url, select(log.c.actor, log.c.actor_id)) == WRITTEN
     owners = await _written(empty_url, _text("SELECT id, owner FROM imports"))
     assert {before[number]: owner or None for number, owner in owners.items()} == WRITTEN
+
+
+async def test_two_tokens_and_two_accounts_of_one_name_outlive_the_day_on_which_names_are_borne_once(empty_url: str) -> None:
+    async with opened_for_migration(empty_url) as connection:
+        await connection.run_sync(step_to, "0006")
+        await connection.run_sync(_fill)
+    await migrate(empty_url)
+    names = await _written(empty_url, select(tokens.c.id, tokens.c.name))
+    assert names == TOKENS | {"t3": "ward computer (t3)"}
+    people = await _written(empty_url, select(accounts.c.username, accounts.c.name))
+    assert people == {"karin.n": "Karin N", "karin.n2": "Karin N (karin.n2)"}
+    ends = await _written(empty_url, select(tokens.c.id, tokens.c.expires_at))
+    assert all(timedelta(364) < end - datetime.now(UTC) < timedelta(366) for end in ends.values())
 
 
 async def test_both_logs_tell_two_of_one_name_apart(database: Database, clock: Clock) -> None:

@@ -81,6 +81,7 @@ QUESTIONS: Mapping[str, Callable[[World], tuple[Any, ...]]] = {
 OPEN: Mapping[str, str] = {
     "accounts.by_id": "the caller's own account",
     "accounts.by_username": "who calls is found by it",
+    "accounts.is_borne": "for those who manage accounts",
     "accounts.every": "for those who manage accounts",
     "sessions.by_id": "who calls is found by it",
     "alerts.raise_overdue": "the worker sweeps every centre",
@@ -114,6 +115,7 @@ OPEN: Mapping[str, str] = {
 WRITES = {
     *(
         "accounts.add",
+        "accounts.change",
         "accounts.change_password",
         "accounts.disable",
         "accounts.keep_choices",
@@ -136,7 +138,7 @@ WRITES = {
     ),
     *("infusions.add", "infusions.change", "infusions.remember", "patients.add", "patients.add_event", "patients.add_numbers", "patients.change"),
     *("plans.add", "plans.add_visits", "plans.change", "plans.change_visits", "plans.flag_visits", "state.mark_demo", "state.move_demo"),
-    *("state.swept", "tokens.add", "tokens.revoke", "visits.add_contact"),
+    *("state.swept", "tokens.add", "tokens.renew", "tokens.revoke", "tokens.used", "visits.add_contact"),
 }
 
 

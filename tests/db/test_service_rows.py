@@ -61,7 +61,9 @@ async def test_the_reads_of_a_patient_are_told_newest_first_in_pages(database: D
 
 # ---- Tokens ----
 
-TOKEN = TokenRow("0123", "ward of Lund", "hash", Role.NURSE.value, "lund umea", "", NOON.replace(microsecond=0), None)
+TOKEN = TokenRow(
+    "0123", "ward of Lund", "hash", Role.NURSE.value, "lund umea", "", NOON.replace(microsecond=0), None, None, NOON.replace(microsecond=0, year=2027)
+)
 
 
 async def test_a_token_is_found_by_its_id_and_revoked_once(database: Database, operator: Actor) -> None:
