@@ -83,7 +83,7 @@ async def test_what_was_written_under_a_name_gets_the_id_of_its_only_bearer(empt
 
 async def test_two_tokens_and_two_accounts_of_one_name_outlive_the_day_on_which_names_are_borne_once(empty_url: str) -> None:
     async with opened_for_migration(empty_url) as connection:
-        await connection.run_sync(step_to, "0006")
+        await connection.run_sync(step_to, "0007")
         await connection.run_sync(_fill)
     await migrate(empty_url)
     names = await _written(empty_url, select(tokens.c.id, tokens.c.name))
