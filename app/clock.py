@@ -19,7 +19,11 @@ class Clock:
 
     def today(self) -> date:
         """The local date in Europe/Stockholm, moved by the offset, or the fixed day."""
-        return self.fixed or datetime.now(ZONE).date() + self.offset
+        return self.fixed or self.real_day() + self.offset
+
+    def real_day(self) -> date:
+        """The local date in Europe/Stockholm; never moved."""
+        return datetime.now(ZONE).date()
 
 
 def midnight_after(day: date) -> datetime:

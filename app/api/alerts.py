@@ -42,7 +42,7 @@ async def list_alerts(
     cursor: Cursor = None,
     count: Count = None,
 ) -> Response:
-    """The alerts as they stand. `feed_cursor` of the first page is where polling begins, so that nothing is missed."""
+    """The alerts as they stand. `feed_cursor`, the same on every page of a walk, is where polling begins, so that nothing is missed."""
 
     async def snapshot(tx: Transaction, ask: Ask) -> Page:
         found = await alerts.snapshot(tx, frozenset(state.split(",")), centre, ask)

@@ -263,8 +263,16 @@ class Preview(Told):
     known_elsewhere: bool
 
 
-class Corrected(Infusion):
-    dropped_bookings: list[DroppedBooking] = []
+class ChangedInfusion(Infusion):
+    dropped_bookings: list[DroppedBooking]
+
+
+class ChangedPatient(Patient):
+    dropped_bookings: list[DroppedBooking]
+
+
+class ChangedVisit(OneVisit):
+    dropped_bookings: list[DroppedBooking]
 
 
 class PatientEvent(Told):
@@ -280,6 +288,10 @@ class PatientEvent(Told):
     where: str | None = None
     centre: str | None = None
     entered_in_error: bool | None = None
+
+
+class ReportedEvent(PatientEvent):
+    dropped_bookings: list[DroppedBooking]
 
 
 class Alert(Told):

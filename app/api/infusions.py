@@ -21,7 +21,7 @@ router = APIRouter(prefix="/api/v1/infusions", tags=["infusions"])
     "",
     status_code=201,
     dependencies=[Needs(Act.RECORD_INFUSION)],
-    responses=answers.told(answers.Infusion, *answers.BODY, 404, 409, status=(200, 201)),
+    responses=answers.told(answers.ChangedInfusion, *answers.BODY, 404, 409, status=(200, 201)),
 )
 async def record_infusion(tx: TxDep, new: NewInfusion) -> Response:
     """Stores one infusion event and its schedule. The same again (by `source`) is 200 with the present state."""
@@ -67,13 +67,13 @@ async def get_infusion(read: ReadDep, infusion_id: UUID) -> Response:
     return await read.one(lambda tx: infusions.get(tx, infusion_id))
 
 
-@router.patch("/{infusion_id}", dependencies=[Needs(Act.CORRECT_INFUSION)], responses=answers.told(answers.Corrected, *answers.CHANGE))
+@router.patch("/{infusion_id}", dependencies=[Needs(Act.CORRECT_INFUSION)], responses=answers.told(answers.ChangedInfusion, *answers.CHANGE))
 async def correct_infusion(tx: TxDep, infusion_id: UUID, correction: Correction, version: IfMatch) -> Response:
     """Corrects an infusion (JSON merge patch); open visits move, done ones stay."""
     return changed(await infusions.correct(tx, infusion_id, correction, version))
 
 
-@router.post("/{infusion_id}/void", dependencies=[Needs(Act.VOID_INFUSION)], responses=answers.told(answers.Infusion, *answers.CHANGE))
+@router.post("/{infusion_id}/void", dependencies=[Needs(Act.VOID_INFUSION)], responses=answers.told(answers.ChangedInfusion, *answers.CHANGE))
 async def void_infusion(tx: TxDep, infusion_id: UUID, reason: Reason, version: IfMatch) -> Response:
     """Entered in error: its open visits are cancelled, its history stays, and what it had superseded comes back."""
     return changed(await infusions.void(tx, infusion_id, reason, version))

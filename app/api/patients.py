@@ -28,7 +28,7 @@ async def get_patient(read: ReadDep, patient_id: UUID) -> Response:
     return await read.one(lambda tx: patients.get(tx, patient_id))
 
 
-@router.patch("/{patient_id}", dependencies=[Needs(Act.CHANGE_PATIENT)], responses=answers.told(answers.Patient, *answers.CHANGE))
+@router.patch("/{patient_id}", dependencies=[Needs(Act.CHANGE_PATIENT)], responses=answers.told(answers.ChangedPatient, *answers.CHANGE))
 async def change_patient(tx: TxDep, patient_id: UUID, change: PatientChange, version: IfMatch) -> Response:
     """Changes a person's data (JSON merge patch); a new birth date moves what counts from it."""
     return changed(await patients.change(tx, patient_id, change, version))
@@ -38,7 +38,7 @@ async def change_patient(tx: TxDep, patient_id: UUID, change: PatientChange, ver
     "/{patient_id}/events",
     status_code=201,
     dependencies=[Needs(Act.REPORT_EVENT)],
-    responses=answers.told(answers.PatientEvent, *answers.BODY, 404, 409, status=(200, 201)),
+    responses=answers.told(answers.ReportedEvent, *answers.BODY, 404, 409, status=(200, 201)),
 )
 async def report_event(tx: TxDep, patient_id: UUID, new: NewEvent) -> Response:
     """What happened to a patient; what follows for visits and alerts is done with it. The same again is 200."""

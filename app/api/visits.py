@@ -18,7 +18,7 @@ from app.planning.protocol import Purpose
 from app.planning.visits import VisitState
 
 router = APIRouter(prefix="/api/v1/visits", tags=["visits"])
-_CHANGED = answers.told(answers.OneVisit, *answers.CHANGE)
+_CHANGED = answers.told(answers.ChangedVisit, *answers.CHANGE)
 
 
 @router.get("", dependencies=[Needs(Act.READ_VISITS)], responses=answers.told(answers.VisitPage, *answers.LISTED))

@@ -15,6 +15,7 @@ from app.followup import cards, catalogue
 from app.followup.commands import Ask, Page, Reason
 
 JSON = dict[str, Any]
+LAST_SEQ = 2**63 - 1  # no event has a higher number than its column holds
 
 
 class AlertResolved(Conflict):
@@ -70,19 +71,22 @@ class Snapshot:
 
 
 async def snapshot(tx: Transaction, states: frozenset[str], centre: str | None, ask: Ask) -> Snapshot:
-    """The alerts of the caller's centres in the order of their ids. The cursor is read first: what comes in between is told twice, never missed.
-    Raises NotYourCentre."""
+    """The alerts of the caller's centres in the order of their ids. The cursor is read before the first page, and each
+    page of the walk carries that one: what comes in between, or between two pages, is told twice, never missed. Raises NotYourCentre."""
     tx.actor.must(Act.READ_ALERTS)
     if centre is not None:
         tx.actor.must_belong_to(centre)
-    head = await feed.head(tx)
-    after = ask.after[0] if ask.after else None
+    if ask.after is None:
+        head = await feed.head(tx)
+        after, begun = None, f"{head.epoch}.{head.last_seq}"
+    else:
+        after, begun = ask.after[0], str(ask.after[1])
     rows = await db_alerts.page(tx, states, centre, after if isinstance(after, UUID) else None, ask.limit + 1)
     shown = rows[: ask.limit]
     tx.saw("alerts", {row.patient_id for row in shown})
-    place = (shown[-1].id,) if len(rows) > ask.limit else None
+    place = (shown[-1].id, begun) if len(rows) > ask.limit else None
     total = await db_alerts.count(tx, states, centre) if ask.count else None
-    return Snapshot(Page([told(row) for row in shown], place, total), f"{head.epoch}.{head.last_seq}")
+    return Snapshot(Page([told(row) for row in shown], place, total), begun)
 
 
 async def overview(tx: Transaction, state: str, centre: str | None, limit: int) -> JSON:
@@ -148,6 +152,8 @@ async def poll(tx: Transaction, after: str, limit: int, types: frozenset[str] | 
     if centre is not None:
         tx.actor.must_belong_to(centre)
     epoch, seq = read_cursor(after)
+    if seq > LAST_SEQ:
+        raise CursorExpired(snapshot="/api/v1/alerts")
     head, events = await feed.page(tx, seq, limit + 1, types, centre)
     if (epoch is not None and epoch != head.epoch) or seq > head.last_seq:
         raise CursorExpired(snapshot="/api/v1/alerts")

@@ -6,6 +6,7 @@ from uuid import UUID
 from app.actor import Actor
 from app.db.patients import PatientRow
 from app.followup.chart import Chart
+from app.followup.settle import dropped_bookings
 from app.identifiers import Identifier, masked
 from app.planning.visits import Plan
 
@@ -62,3 +63,9 @@ def own_objects(actor: Actor, chart: Chart) -> set[str]:
     plans = own_plans(actor, chart)
     ids = [*own_infusions(actor, chart), *[plan.id for plan in plans], *[visit.id for plan in plans for visit in plan.visits]]
     return {str(one) for one in ids}
+
+
+def own_dropped(actor: Actor, before: Chart | None, settled: Chart) -> list[dict[str, Any]]:
+    """The bookings that an act has dropped, of the visits that the caller sees after it; every write tells them."""
+    own = own_objects(actor, settled)
+    return [dropped for dropped in dropped_bookings(before, settled) if str(dropped["visit_id"]) in own]

@@ -30,18 +30,20 @@ async def move(db: Database, clock: Clock, actor: Actor, wanted: date) -> dict[s
     async with transaction.begin(db, actor, clock) as tx:
         actor.must(Act.MOVE_DEMO_CLOCK)
         await state.take_sweep(tx)  # two moves at once follow each other, so the day is asked for only now
-        today = clock.today()
+        stored = timedelta(days=(await state.get(tx)).demo_offset_days)
+        # A move that has just been committed may not have reached this process's clock yet.
+        today = clock.fixed or max(clock.today(), clock.real_day() + stored)
         if wanted < today:
             raise DayBefore(f"Today is {today} already.", field="today", current=today.isoformat())
-        stored = await state.get(tx)
-        await state.move_demo(tx, stored.demo_offset_days + (wanted - today).days)
+        await state.move_demo(tx, (wanted - clock.real_day()).days)
     _set(clock, wanted)
     await rounds.extend(db, clock)
     return {"today": wanted, "raised": await rounds.sweep(db, clock)}
 
 
 def _set(clock: Clock, wanted: date) -> None:
+    """Days go forward only: of two moves at once the later day stays, whichever comes here last."""
     if clock.fixed is not None:
-        clock.fixed = wanted
+        clock.fixed = max(clock.fixed, wanted)
     else:
-        clock.offset += timedelta(days=(wanted - clock.today()).days)
+        clock.offset = max(clock.offset, wanted - clock.real_day())

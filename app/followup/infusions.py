@@ -66,7 +66,7 @@ async def record(tx: Transaction, new: NewInfusion) -> Recorded:
     settled = await settle(tx, "recorded", before, decided, repeats.normalised(new, person))
     if before is not None and person is not None:
         await _tell_both_sides(tx, before, settled)
-    return Recorded(await _told(tx, settled, decided.infusions[-1].id, odd), created=True)
+    return Recorded(await _changed(tx, before, settled, decided.infusions[-1].id, odd), created=True)
 
 
 async def preview(tx: Transaction, new: NewInfusion) -> JSON:
@@ -114,10 +114,10 @@ async def _check(tx: Transaction, new: NewInfusion, person: Described | None, un
 
 async def _repeat(tx: Transaction, told: repeats.Repeat) -> JSON:
     if told.request is None:
-        return await _told(tx, told.before, told.infusion, told.odd)
+        return await _changed(tx, told.before, told.before, told.infusion, told.odd)
     await db_infusions.remember(tx, told.infusion, told.request)
     settled = await _moved(tx, "filled in", told.before, told.mended, told.patient)
-    return await _told(tx, settled, told.infusion, told.odd)
+    return await _changed(tx, told.before, settled, told.infusion, told.odd)
 
 
 async def _drawn(tx: Transaction, new: NewInfusion, person: Described | None, known: PatientRow | None) -> tuple[Chart | None, Chart, list[str]]:
@@ -226,7 +226,7 @@ async def correct(tx: Transaction, infusion: UUID, correction: Correction, versi
     told |= {"context": correction.context.value} if correction.context else {}
     told = {name: value for name, value in told.items() if getattr(row, name) != value}
     if not told:
-        return await _told(tx, before, infusion, [])
+        return await _changed(tx, before, before, infusion, [])
     versions.must_match(version, row.version)
     if row.voided:
         raise Conflict("A voided infusion is not corrected; record it anew.", code="voided")
@@ -243,7 +243,7 @@ async def correct(tx: Transaction, infusion: UUID, correction: Correction, versi
     if faults:
         raise Invalid("Some values break a rule; each is named in errors.", errors=faults)
     settled = await _moved(tx, "corrected", before, mended, before.patient)
-    return await _told(tx, settled, infusion, []) | {"dropped_bookings": dropped_bookings(before, settled)}
+    return await _changed(tx, before, settled, infusion, [])
 
 
 async def _same_class(tx: Transaction, row: InfusionRow, code: str) -> JSON:
@@ -280,13 +280,13 @@ async def void(tx: Transaction, infusion: UUID, reason: Reason, version: int | N
     tx.actor.must(Act.VOID_INFUSION)
     before, row = await _loaded(tx, infusion)
     if row.voided and row.void_reason == reason.reason:
-        return await _told(tx, before, infusion, [])
+        return await _changed(tx, before, before, infusion, [])
     versions.must_match(version, row.version)
     if row.voided:
         raise Conflict("The infusion is voided already.", code="voided")
     drawn = before.with_infusion(replace(row, voided=True, void_reason=reason.reason))
     settled = await settle(tx, "voided", before, chart.decide(drawn, await catalogue.protocols(tx), tx.today))
-    return await _told(tx, settled, infusion, [])
+    return await _changed(tx, before, settled, infusion, [])
 
 
 async def _loaded(tx: Transaction, infusion: UUID) -> tuple[Chart, InfusionRow]:
@@ -336,6 +336,11 @@ async def _told(tx: Transaction, whole: Chart, infusion: UUID, odd: list[str]) -
         "follow_up_until": max(ends, default=None),
         "visits": views.visits(protocols, mine, whole.patient.id, tx.today),
     }
+
+
+async def _changed(tx: Transaction, before: Chart | None, settled: Chart, infusion: UUID, odd: list[str]) -> JSON:
+    """The answer to a write: the infusion, and which bookings were dropped."""
+    return await _told(tx, settled, infusion, odd) | {"dropped_bookings": cards.own_dropped(tx.actor, before, settled)}
 
 
 async def extend(tx: Transaction) -> int:

@@ -165,12 +165,12 @@ async def change(tx: Transaction, patient: UUID, changed: PatientChange, version
     after = await _changed(tx, before.patient, changed)
     if after == before.patient:
         tx.saw("patient", [patient])
-        return cards.full_patient(before.patient)
+        return cards.full_patient(before.patient) | {"dropped_bookings": []}
     versions.must_match(version, before.patient.version)
     drawn = replace(before, patient=after)
     settled = await settle(tx, "changed", before, chart.decide(drawn, await catalogue.protocols(tx), tx.today))
     tx.saw("patient", [patient])
-    return cards.full_patient(settled.patient)
+    return cards.full_patient(settled.patient) | {"dropped_bookings": cards.own_dropped(tx.actor, before, settled)}
 
 
 async def _changed(tx: Transaction, row: PatientRow, changed: PatientChange) -> PatientRow:
@@ -214,7 +214,7 @@ async def report(tx: Transaction, patient: UUID, new: NewEvent) -> tuple[JSON, b
     # Before anything is judged against today: a process whose day is behind does not refuse what is stored (rule 1).
     if (told := await _told_before(tx, before, new)) is not None:
         tx.saw("patient event", [patient])
-        return views.event(told), False
+        return views.event(told) | {"dropped_bookings": []}, False
     await _check(tx, new)
     facts, kind = chart.facts(before), EventType(new.type)
     contacts = await db_visits.contacts_of(tx, patient) if kind is EventType.LOST else []
@@ -234,9 +234,9 @@ async def report(tx: Transaction, patient: UUID, new: NewEvent) -> tuple[JSON, b
         recorded_by_id=tx.actor.id,
     )
     drawn = replace(before, events=(*before.events, event))
-    await settle(tx, new.type, before, chart.decide(drawn, await catalogue.protocols(tx), tx.today))
+    settled = await settle(tx, new.type, before, chart.decide(drawn, await catalogue.protocols(tx), tx.today))
     tx.saw("patient event", [patient])
-    return views.event(event), True
+    return views.event(event) | {"dropped_bookings": cards.own_dropped(tx.actor, before, settled)}, True
 
 
 def _act(new: NewEvent) -> Act:

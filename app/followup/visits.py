@@ -111,7 +111,13 @@ async def _decided(tx: Transaction, act: str, before: Chart, visit: Visit) -> JS
     protocols = await catalogue.protocols(tx)
     settled = await settle(tx, act, before, chart.decide(before.with_visit(visit), protocols, tx.today))
     assert visit.id is not None, "a stored visit has an id"
-    return await _told(tx, settled, visit.id)
+    dropped = [one for one in cards.own_dropped(tx.actor, before, settled) if one["visit_id"] != visit.id]
+    return await _told(tx, settled, visit.id) | {"dropped_bookings": dropped}
+
+
+async def _as_it_is(tx: Transaction, whole: Chart, visit: UUID) -> JSON:
+    """The answer to a repeated act: nothing has changed."""
+    return await _told(tx, whole, visit) | {"dropped_bookings": []}
 
 
 async def _told(tx: Transaction, whole: Chart, visit: UUID) -> JSON:
@@ -151,7 +157,7 @@ async def book(tx: Transaction, visit: UUID, booking: Booking, *, version: int |
     tx.actor.must(Act.WORK_VISIT)
     before, _, found = await _loaded(tx, visit)
     if found.is_open and found.booked_on == booking.booked_on:
-        return await _told(tx, before, visit)
+        return await _as_it_is(tx, before, visit)
     if booking.booked_on is not None and booking.booked_on < tx.today:
         raise refusals.DateInPast(f"{booking.booked_on} lies before today, {tx.today}.", field="booked_on")
     versions.must_match(version, found.version)
@@ -172,7 +178,7 @@ async def complete(tx: Transaction, visit: UUID, done: Completion, *, version: i
         "performed_by": done.performed_by and done.performed_by.value,
     }
     if found.outcome is Outcome.COMPLETED and all(getattr(found, name) == value for name, value in told.items()):
-        return await _told(tx, before, visit)
+        return await _as_it_is(tx, before, visit)
     refusals.refuse_future(done.completed_on, tx.today, "completed_on")
     infusion = before.infusion(plan.infusion_id)
     known = life(chart.facts(before))
@@ -203,7 +209,7 @@ async def miss(tx: Transaction, visit: UUID, reason: Reason, *, version: int | N
     tx.actor.must(Act.WORK_VISIT)
     before, _, found = await _loaded(tx, visit)
     if found.outcome is Outcome.MISSED and found.is_decided and found.reason == reason.reason:
-        return await _told(tx, before, visit)
+        return await _as_it_is(tx, before, visit)
     refusals.refuse_reserved(reason.reason)
     versions.must_match(version, found.version)
     refusals.refuse_missing(found, tx.today)
@@ -216,7 +222,7 @@ async def cancel(tx: Transaction, visit: UUID, reason: NotRequired, *, version: 
     tx.actor.must(Act.WAIVE_VISIT)
     before, _, found = await _loaded(tx, visit)
     if found.outcome is Outcome.CANCELLED and found.is_decided and found.reason == reason.reason:
-        return await _told(tx, before, visit)
+        return await _as_it_is(tx, before, visit)
     versions.must_match(version, found.version)
     refusals.refuse_closed(found)
     return await _decided(tx, "cancelled", before, _by(tx, found, Outcome.CANCELLED, NOT_REQUIRED))
@@ -228,7 +234,7 @@ async def reopen(tx: Transaction, visit: UUID, reason: Reason, *, version: int |
     tx.actor.must(Act.WORK_VISIT)
     before, _, found = await _loaded(tx, visit)
     if found.is_open:
-        return await _told(tx, before, visit)
+        return await _as_it_is(tx, before, visit)
     versions.must_match(version, found.version)
     refusals.refuse_reopening(found)
     undone = replace(

@@ -13,6 +13,7 @@ from app.access import tokens
 from app.access.tokens import NewToken
 from app.actor import Actor, Role
 from app.clock import Clock
+from app.db import state
 from app.db.columns import Keys
 from app.db.engine import Database
 from app.db.transaction import begin
@@ -117,6 +118,37 @@ async def test_the_demos_day_is_an_offset_that_days_go_on_from(make_demo: Callab
     wanted = clock.today() + timedelta(days=30)
     assert (await service.post("/demo/clock", {"today": wanted.isoformat()}, token="demo-auditor")).status_code == 200
     assert (clock.today(), clock.offset) == (wanted, timedelta(days=40))
+
+
+async def test_a_move_that_has_not_reached_this_clock_yet_is_not_added_to_the_next(make_demo: Callable[[Clock], Service]):
+    first, second = Clock(), Clock()  # as two calls at once see the day: each as it was before the other
+
+    async def move(clock: Clock, ahead: int) -> int:
+        day = (clock.real_day() + timedelta(days=ahead)).isoformat()
+        return (await make_demo(clock).post("/demo/clock", {"today": day})).status_code
+
+    assert [await move(first, 10), await move(second, 30), await move(first, 20)] == [200, 200, 409]
+    async with begin(make_demo(first).house.db, Actor("operator:test", Role.OPERATOR, None, id="operator:test"), second, writing=False) as tx:
+        assert (second.offset, (await state.get(tx)).demo_offset_days) == (timedelta(days=30), 30)
+
+
+async def test_every_page_of_the_snapshot_gives_the_cursor_that_fits_its_first(make_demo: Callable[[Clock], Service]):
+    service, token = make_demo(Clock(fixed=TODAY)), "demo-integration-lund"
+    for _ in range(2):
+        await service.recorded(infused_on="2024-03-04", discharged_on="2024-03-18")
+    await service.post("/demo/clock", {"today": "2027-05-04"})
+    first = (await service.get("/alerts?limit=1", token=token)).json()
+    await service.post("/demo/clock", {"today": "2028-05-04"})  # what is raised here lies between the pages
+    second = (await service.get(f"/alerts?limit=1&cursor={first['next_cursor']}", token=token)).json()
+    assert (first["feed_cursor"], second["feed_cursor"]) == (first["feed_cursor"],) * 2
+    between = (await service.get(f"/alerts/events?after={second['feed_cursor']}", token=token)).json()["items"]
+    assert len(between) == 2
+
+
+async def test_a_cursor_behind_every_number_is_ahead_of_the_head(service: Service):
+    for seq in (2**63 - 1, 2**63, 10**30):
+        told = await service.get(f"/alerts/events?after=1.{seq}")
+        assert (told.status_code, told.json()["type"]) == (410, "/problems/cursor-expired"), seq
 
 
 async def test_a_polling_system_misses_nothing_and_is_sent_nothing_twice(make_demo: Callable[[Clock], Service]):
