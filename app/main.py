@@ -36,6 +36,7 @@ PAGES: Final = (due_list, due_print, patients_page, patient, infusion, alerts_pa
 # Of the API and of pages, each also in the demo.
 API, API_OF_THE_DEMO, OF_PAGES, OF_PAGES_OF_THE_DEMO = 33, 2, 28, 2
 OPEN: Final = operations.PATHS | login.OPEN
+JOB_SECONDS: Final = 5.0  # how long a job that was cut off may take to end
 FEED: Final = "/api/v1/alerts/events"
 # What open pages ask for every minute.
 BY_THEMSELVES: Final = frozenset({"/due/changes"})
@@ -96,6 +97,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Ends with the process: an import that is cut off here keeps its rows, and its file can be given again."""
     log.watch_loop(asyncio.get_running_loop())
     yield
-    for job in list(app.state.jobs):
+    jobs = set(app.state.jobs)
+    for job in jobs:
         job.cancel()
-    await asyncio.gather(*app.state.jobs, return_exceptions=True)
+    if jobs:
+        await asyncio.wait(jobs, timeout=JOB_SECONDS)

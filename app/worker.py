@@ -26,6 +26,7 @@ LOOK_SECONDS: Final = 10.0
 PARTED_SECONDS: Final = 60.0
 EXTEND_EVERY: Final = timedelta(days=1)
 MISFIRE_GRACE_SECONDS: Final = 86_400
+BATCH_SECONDS: Final = 3.0  # how long the batch under way may take to its commit when the worker ends; the next sweep takes up what is left
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ class Worker:
         return await self._watching
 
     async def stop(self) -> None:
-        """Ends the worker and waits for it; a batch that is under way comes to its commit."""
+        """Ends the worker and waits for it; a batch that is under way comes to its commit, unless the database does not answer."""
         self.ask_to_stop()
         await self.wait()
 
@@ -135,8 +136,18 @@ class Worker:
             self._stop.set()
             self.scheduler.pause()
             await asyncio.sleep(0)  # what was just fired begins, and sees that it is to stop
-            await asyncio.gather(*self._rounds)
+            await self._end_rounds()
             self.scheduler.shutdown(wait=False)
+
+    async def _end_rounds(self) -> None:
+        """Waits for the rounds under way, and not for a database that does not answer: what is cut off there is not committed."""
+        if self._rounds:
+            _, hung = await asyncio.wait(set(self._rounds), timeout=BATCH_SECONDS)
+            for task in hung:
+                task.cancel()
+            if hung:
+                log.warning("worker.cut_off", count=len(hung))
+                await asyncio.wait(hung, timeout=BATCH_SECONDS)
 
     async def sweep(self) -> None:
         """The job: raises what has become overdue."""

@@ -1,5 +1,6 @@
 """Operations: alive, ready, metrics, version, the OpenAPI document; and a plain page of it. No token, and nothing about a person."""
 
+import asyncio
 from base64 import b64encode
 from hashlib import sha256
 from html import escape
@@ -9,14 +10,16 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, gen
 from starlette.responses import HTMLResponse, Response
 
 from app.api import document
+from app.errors import Unavailable
 from app.followup import health
 from app.followup.health import Health
 from app.http.call import Headers
 from app.http.conditional import answer
-from app.http.deps import OpenDep
+from app.http.deps import OpenDep, unasked
 
 router = APIRouter(tags=["operations"], include_in_schema=False)
 PATHS = frozenset({"/docs", "/livez", "/readyz", "/metrics", "/version", "/openapi.json"})
+READY_SECONDS = 8.0  # longer than the wait for a lock or for a free connection; a probe gives up later
 
 _STYLE = (
     "body{font:1rem/1.5 system-ui,sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b;background:#fff}"
@@ -59,9 +62,17 @@ async def livez() -> Response:
 
 
 @router.get("/readyz")
-async def readyz(tx: OpenDep, request: Request) -> Response:
-    """503 only when the service cannot serve; a late sweep is told as `degraded`, since lists are right without the worker."""
-    found = await health.ready(tx, request.app.state.sweep_minutes)
+async def readyz(request: Request) -> Response:
+    """503 only when the service cannot serve, asked on the connections that calls use and with a limit of its own; a late sweep is told as
+    `degraded`, since lists are right without the worker."""
+    try:
+        async with asyncio.timeout(READY_SECONDS):
+            async with unasked(request) as tx:
+                found = await health.ready(tx, request.app.state.sweep_minutes)
+            async with unasked(request, writing=True) as tx:
+                await health.writable(tx)
+    except TimeoutError:
+        raise Unavailable("The database does not answer.", retry_after=10) from None
     return answer({"status": "degraded" if found.late else "ready", "last_swept_on": found.last_swept_on, "last_sweep_at": found.last_sweep_at})
 
 

@@ -1,7 +1,9 @@
 """Engines and pools, and all that differs between SQLite and PostgreSQL in opening them and in what their errors mean."""
 
+import asyncio
 import os
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
@@ -19,6 +21,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from app.db import tables
 from app.db.columns import Keys
 from app.db.together import Together
+from app.db.waiting import ANSWER_SECONDS, CLOSE_SECONDS, NETWORK, PATIENCE, STATEMENT_SECONDS, bounded, try_the_rested
 from app.errors import Deadlock, Invalid, Unavailable
 from app.planning.protocol import Protocol
 
@@ -26,10 +29,8 @@ log = structlog.get_logger("db")
 
 Dialect = Literal["sqlite", "postgresql"]
 
-PATIENCE: Final = 5.0  # seconds that a statement waits for a lock, or a caller for a connection, before the answer is 503
-STATEMENT_SECONDS: Final = 30
-
 _DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+MIGRATION_SECONDS: Final = 3600.0  # a step of a migration may rewrite a large table
 _MIGRATION_LOCK: Final = 4_620_175_913  # ours among the advisory locks of a server
 _PRAGMAS: Final = ("synchronous=FULL", "secure_delete=ON", "temp_store=MEMORY", "cache_size=-32000")
 _SETTINGS: Final = {
@@ -39,10 +40,10 @@ _SETTINGS: Final = {
     "default_transaction_isolation": "read\\ committed",
     "jit": "off",
 }
-_NETWORK: Final = {"application_name": "follow-up", "connect_timeout": 5, "tcp_user_timeout": 5000}
-# Read-only (a standby that was a primary), idle too long in a transaction: psycopg has no class of their own for what only time mends.
 _DEADLOCKS: Final = frozenset({"40P01", "40001"})
-_PASSING_STATES: Final = frozenset({"25006", "25P03"})
+# Read-only (a standby that was a primary), idle too long in a transaction, a table that is not there (not migrated): psycopg has no class of
+# their own for what only time or an operator mends.
+_PASSING_STATES: Final = frozenset({"25006", "25P03", "42P01"})
 
 _LOG: Final = insert(tables.access_log)
 _HEAD: Final = select(tables.feed_head.c.epoch, tables.feed_head.c.last_seq, tables.feed_head.c.last_at)
@@ -51,31 +52,47 @@ _HEAD: Final = select(tables.feed_head.c.epoch, tables.feed_head.c.last_seq, tab
 class Database:
     """One database, two engines: `write` for transactions, `read` for single statements, each its own snapshot (AUTOCOMMIT, read-only)."""
 
-    def __init__(self, url: str, keys: Keys, *, pool_size: int = 8, patience: float = PATIENCE) -> None:
-        """Opens no connection yet; `patience` in seconds. Raises Invalid for what is neither SQLite in a file nor PostgreSQL."""
+    def __init__(self, url: str, keys: Keys, *, pool_size: int = 8, patience: float = PATIENCE, answer_seconds: float = ANSWER_SECONDS) -> None:
+        """Opens no connection yet. `patience`: seconds that are waited for a lock or a free connection; `answer_seconds`: for any answer of
+        PostgreSQL. Raises Invalid for what is neither SQLite in a file nor PostgreSQL."""
         self.url = normalise_url(url)
         self.keys = keys
+        self.patience = patience
         self.dialect: Dialect = "sqlite" if self.url.startswith("sqlite") else "postgresql"
         # SQLite has one writer at a time: waiting for the one connection is in turn, waiting for its lock is by luck.
-        self.write = _engine(self.url, pool_size=1 if self.dialect == "sqlite" else pool_size, patience=patience)
-        self.read = _engine(self.url, pool_size=pool_size, patience=patience, reading=True)
-        self.log_access = Together(self._log_access)
-        self.look_at_head = Together(self._look_at_head)
+        writers = 1 if self.dialect == "sqlite" else pool_size
+        self.write = _engine(self.url, pool_size=writers, patience=patience, answer_seconds=answer_seconds)
+        self.read = _engine(self.url, pool_size=pool_size, patience=patience, answer_seconds=answer_seconds, reading=True)
+        # A round waits for a connection and for a lock, and hardly works.
+        self.log_access = Together(self._log_access, seconds=2 * patience)
+        self.look_at_head = Together(self._look_at_head, seconds=2 * patience)
         self.protocols: dict[tuple[str, int, datetime], Protocol] = {}  # parsed, by code, version and when it was loaded
         self.versions: dict[str, Protocol] = {}  # those last read, by `code@version`
         self.catalogue: dict[str, tuple[float, dict[str, dict[str, Any]]]] = {}  # rows by table and code, and until when they serve
 
     async def close(self) -> None:
-        """Waits for the access log's last rows and closes every connection."""
-        await self.log_access.finished()
-        await self.look_at_head.finished()
-        await self.write.dispose()
-        await self.read.dispose()
+        """Waits for the access log's last rows, but not for a database that does not answer, and closes every connection."""
+        for ended in (self.log_access.finished, self.look_at_head.finished, self.write.dispose, self.read.dispose):
+            try:
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await ended()
+            except TimeoutError:
+                log.warning("database.not_closed")
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """A connection inside a transaction that is committed at the end of the block, or rolled back by an exception."""
+        asked = time.monotonic()
+        async with self.write.connect() as connection:
+            # One limit for both: who has waited for the connection waits that much less for its lock.
+            connection.info["lock_seconds"] = max(self.patience - (time.monotonic() - asked), 0.0)
+            async with connection.begin():
+                yield connection
 
     async def _log_access(self, waiting: Sequence[Sequence[Mapping[str, Any]]]) -> None:
         """Rows of the access log of requests in flight: one execution, one commit."""
         rows = [dict(row) for rows in waiting for row in rows]
-        async with self.write.begin() as connection:
+        async with self.writing() as connection:
             if self.dialect == "sqlite":
                 await connection.execute(_LOG, rows)
             else:
@@ -133,7 +150,7 @@ async def opened_for_migration(url: str) -> AsyncIterator[AsyncConnection]:
 
     SQLite checks foreign keys at the end instead of in between (a changed table is a new one under the old name). Raises Unavailable.
     """
-    engine = _engine(normalise_url(url), pool_size=1, foreign_keys=False)
+    engine = _engine(normalise_url(url), pool_size=1, answer_seconds=MIGRATION_SECONDS, foreign_keys=False)
     sqlite = engine.dialect.name == "sqlite"
     if sqlite:
         file = Path(str(engine.url.database))
@@ -154,7 +171,9 @@ async def opened_for_migration(url: str) -> AsyncIterator[AsyncConnection]:
         await engine.dispose()
 
 
-def _engine(url: str, *, pool_size: int, patience: float = PATIENCE, reading: bool = False, foreign_keys: bool = True) -> AsyncEngine:
+def _engine(
+    url: str, *, pool_size: int, answer_seconds: float, patience: float = PATIENCE, reading: bool = False, foreign_keys: bool = True
+) -> AsyncEngine:
     parsed = make_url(url)
     sqlite = parsed.get_backend_name() == "sqlite"
     options: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True} if reading else {}
@@ -166,7 +185,9 @@ def _engine(url: str, *, pool_size: int, patience: float = PATIENCE, reading: bo
         max_overflow=0,
         pool_timeout=patience,
         hide_parameters=True,
-        connect_args={"isolation_level": None, "timeout": patience} if sqlite else _postgres_args(parsed, patience, reading=reading),
+        connect_args={"isolation_level": None, "timeout": patience}
+        if sqlite
+        else {**_postgres_args(parsed, patience, reading=reading), "async_creator_fn": bounded(answer_seconds)},
         **options,
     )
     if sqlite:
@@ -177,6 +198,7 @@ def _engine(url: str, *, pool_size: int, patience: float = PATIENCE, reading: bo
             event.listen(engine.sync_engine, "commit", _must_stand)
     else:
         event.listen(engine.sync_engine, "handle_error", _forget_data)
+        try_the_rested(engine.sync_engine)
     return engine
 
 
@@ -184,7 +206,8 @@ def _postgres_args(url: URL, patience: float, *, reading: bool) -> dict[str, obj
     settings = _SETTINGS | {"lock_timeout": f"{patience * 1000:.0f}"} | ({"default_transaction_read_only": "on"} if reading else {})
     ours = " ".join(f"-c {name}={value}" for name, value in settings.items())
     given = url.query.get("options", "")
-    return {**_NETWORK, "options": f"{ours} {given if isinstance(given, str) else ' '.join(given)}".strip()}
+    network = {name: value for name, value in NETWORK.items() if name not in url.query}
+    return {**network, "options": f"{ours} {given if isinstance(given, str) else ' '.join(given)}".strip()}
 
 
 def _prepare_sqlite(engine: AsyncEngine, switches: Mapping[str, bool]) -> None:
@@ -202,6 +225,10 @@ def _prepare_sqlite(engine: AsyncEngine, switches: Mapping[str, bool]) -> None:
 
 
 def _take_the_lock(connection: Connection) -> None:
+    wanted = round(connection.info.pop("lock_seconds", PATIENCE), 1)
+    if connection.info.get("waits_seconds") != wanted:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={wanted * 1000:.0f}")
+        connection.info["waits_seconds"] = wanted
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
@@ -239,6 +266,9 @@ def unavailable() -> Iterator[None]:
     except exc.TimeoutError:
         log.warning("database.unavailable", kind="PoolTimeout")
         raise Unavailable("The database has no connection free; try again.") from None
+    except TimeoutError:  # of a shared round
+        log.warning("database.unavailable", kind="RoundTimeout")
+        raise Unavailable("The database does not answer; try again.") from None
     except exc.DBAPIError as error:
         state = cast(str | None, getattr(error.orig, "sqlstate", None))
         if state in _DEADLOCKS:

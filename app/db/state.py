@@ -62,5 +62,10 @@ async def schema(tx: Transaction) -> str | None:
     return revision
 
 
+async def try_to_write(tx: Transaction) -> None:
+    """A change of no row: where nothing can be stored (a disk that was mounted read-only, a standby) even that is an error. No row is locked."""
+    await tx.run(update(service_state).where(service_state.c.id == 0).values(id=0))
+
+
 async def _set(tx: Transaction, **values: Any) -> None:
     await tx.run(update(service_state).values(**values))

@@ -9,15 +9,19 @@ Made = TypeVar("Made")
 
 
 class Together(Generic[Given, Made]):
-    """Runs `work` on the list of all that waits; each caller gets what that round answered, and none an answer begun before it asked."""
+    """Runs `work` on the list of all that waits; each caller gets what that round answered, and none an answer begun before it asked.
 
-    def __init__(self, work: Callable[[Sequence[Given]], Awaitable[Made]]) -> None:
+    A round is its own task, so no caller's deadline ends it: it has one of its own, `seconds`, and the next round begins anew.
+    """
+
+    def __init__(self, work: Callable[[Sequence[Given]], Awaitable[Made]], *, seconds: float) -> None:
         self._work = work
+        self._seconds = seconds
         self._waiting: list[tuple[Given, asyncio.Future[Made]]] = []
         self._task: asyncio.Task[None] | None = None
 
     async def __call__(self, given: Given) -> Made:
-        """Returns when the round with `given` is over; raises what that round raised."""
+        """Returns when the round with `given` is over; raises what that round raised, TimeoutError when it took too long."""
         mine: asyncio.Future[Made] = asyncio.get_running_loop().create_future()
         self._waiting.append((given, mine))
         if self._task is None or self._task.done():
@@ -33,7 +37,8 @@ class Together(Generic[Given, Made]):
         while self._waiting:
             batch, self._waiting = self._waiting, []
             try:
-                made = await self._work([given for given, _ in batch])
+                async with asyncio.timeout(self._seconds):
+                    made = await self._work([given for given, _ in batch])
             except Exception as fault:  # noqa: BLE001 - handed to each that waits
                 for waiter in _still_there(batch):
                     waiter.set_exception(fault)

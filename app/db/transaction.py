@@ -277,7 +277,7 @@ async def begin(db: Database, actor: Actor, clock: Clock, request_id: str = "", 
     """
     with unavailable():
         async with AsyncExitStack() as stack:
-            conn = await stack.enter_async_context(db.write.begin()) if writing else None
+            conn = await stack.enter_async_context(db.writing()) if writing else None
             tx = Transaction(db, actor, clock, request_id, stack, conn)
             yield tx
             if writing:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from app.db import feed, state
 from app.db import patients as db_patients
-from app.db import state
 from app.db.transaction import Transaction
 from app.errors import Unavailable
 
@@ -29,8 +29,15 @@ async def health(tx: Transaction, sweep_minutes: int) -> Health:
 
 
 async def ready(tx: Transaction, sweep_minutes: int) -> Health:
-    """The same, once the service can serve. Raises Unavailable when the database is away, not of this version, or sealed with other keys."""
+    """The same, once the service can answer questions: asked as lists and polls are. Raises Unavailable when the database is away, not of this
+    version, or sealed with other keys."""
+    await feed.head(tx)  # first, as every list and poll does: it takes a connection for a moment, and the rest then another
     if await state.schema(tx) != state.NEWEST_SCHEMA:
         raise Unavailable("The database is not migrated to this version: follow-up migrate.")
     await db_patients.first_opens(tx)
     return await health(tx, sweep_minutes)
+
+
+async def writable(tx: Transaction) -> None:
+    """Tries to write, and changes nothing. Raises Unavailable on a read-only database."""
+    await state.try_to_write(tx)

@@ -136,10 +136,17 @@ async def reading(request: Request) -> AsyncIterator[Reading]:
 _OPERATIONS = Actor("operations", Role.NETWORK, None, unit="network", id="operations")
 
 
-async def open_unasked(request: Request) -> AsyncIterator[Transaction]:
-    """A reading for the addresses that need no token."""
+@asynccontextmanager
+async def unasked(request: Request, *, writing: bool = False) -> AsyncIterator[Transaction]:
+    """A transaction for the addresses that need no token; `writing`: to see whether one can be had."""
     house = request.app.state
-    async with begin(house.db, _OPERATIONS, house.clock, of(request.scope).request_id, writing=False) as tx:
+    async with begin(house.db, _OPERATIONS, house.clock, of(request.scope).request_id, writing=writing) as tx:
+        yield tx
+
+
+async def open_unasked(request: Request) -> AsyncIterator[Transaction]:
+    """A reading for them."""
+    async with unasked(request) as tx:
         yield tx
 
 

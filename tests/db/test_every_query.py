@@ -138,7 +138,7 @@ WRITES = {
     ),
     *("infusions.add", "infusions.change", "infusions.remember", "patients.add", "patients.add_event", "patients.add_numbers", "patients.change"),
     *("plans.add", "plans.add_visits", "plans.change", "plans.change_visits", "plans.flag_visits", "state.mark_demo", "state.move_demo"),
-    *("state.swept", "tokens.add", "tokens.renew", "tokens.revoke", "tokens.used", "visits.add_contact"),
+    *("state.swept", "state.try_to_write", "tokens.add", "tokens.renew", "tokens.revoke", "tokens.used", "visits.add_contact"),
 }
 
 

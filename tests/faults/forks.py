@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from signal import SIGKILL
+from signal import SIGKILL, SIGTERM
 from typing import Any
 
 # Exit codes of a child: to its end; refused by `Unavailable`; to its end without meeting its fault; another error left the task.
@@ -41,6 +41,9 @@ class Child:
 
     def kill(self) -> None:
         os.kill(self.pid, SIGKILL)
+
+    def ask_to_stop(self) -> None:
+        os.kill(self.pid, SIGTERM)
 
 
 class Forks:
@@ -133,11 +136,11 @@ def _child(request: dict[str, Any]) -> int:
     fault = tasks.arm(*given.pop("fault")) if "fault" in given else None
     told = tasks.Told(request["told"])
     try:
-        asyncio.run(tasks.TASKS[request["task"]](told, **given))
+        code = asyncio.run(tasks.TASKS[request["task"]](told, **given))
     except Exception as error:  # noqa: BLE001 - whatever it was, the parent judges it by the code and reads it in the log
         traceback.print_exc()
         return REFUSED if isinstance(error, Unavailable) else FAILED
-    return DONE if fault is None or fault.met else MISSED
+    return code or (DONE if fault is None or fault.met else MISSED)
 
 
 def _serve() -> None:

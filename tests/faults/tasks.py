@@ -97,9 +97,9 @@ def arm(how: str, n: int) -> Fault:
 
 
 @asynccontextmanager
-async def opened(url: str, day: str) -> AsyncIterator[tuple[Database, Clock]]:
+async def opened(url: str, day: str, **limits: float) -> AsyncIterator[tuple[Database, Clock]]:
     """The database, and a clock that stands on the day."""
-    database = Database(url, KEYS)
+    database = Database(url, KEYS, **limits)
     try:
         yield database, Clock(fixed=date.fromisoformat(day))
     finally:
@@ -157,15 +157,15 @@ async def requests(told: Told, url: str, day: str, bodies: Sequence[Any]) -> Non
 # ---- Processes that stay ------------------------------------------------------------------------------------------------
 
 
-async def work(told: Told, url: str, day: str) -> None:
+async def work(told: Told, url: str, day: str, seconds: int = 900) -> int:
     """`follow-up worker`: sweeps as it starts, then every quarter of an hour."""
     async with opened(url, day) as (database, clock):
-        await worker.run(database, clock, timedelta(minutes=15))
+        return await worker.run(database, clock, timedelta(seconds=seconds))
 
 
-async def serve(told: Told, url: str, day: str) -> None:
+async def serve(told: Told, url: str, day: str, **limits: float) -> None:
     """`follow-up serve` on a free port: tells its address when it answers."""
-    async with opened(url, day) as (database, clock):
+    async with opened(url, day, **limits) as (database, clock):
         house = House(database, clock, Settings(database_url=url, demo_tokens=True, rate_per_second=100_000))
         bound = server.bind("127.0.0.1", 0)
         await server.serve(create_app(house), bound, ready=lambda: told(server.address(bound)))
@@ -183,4 +183,6 @@ async def sweep_on(told: Told, url: str, day: str, until: str, step: int) -> Non
             await asyncio.sleep(0)
 
 
-TASKS: dict[str, Callable[..., Awaitable[None]]] = {task.__name__: task for task in (migrate, enter, sweep, record, requests, work, serve, sweep_on)}
+TASKS: dict[str, Callable[..., Awaitable[int | None]]] = {
+    task.__name__: task for task in (migrate, enter, sweep, record, requests, work, serve, sweep_on)
+}
