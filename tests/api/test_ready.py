@@ -16,7 +16,7 @@ from app.main import House, create_app
 from app.settings import Settings
 from tests.databases import Kind
 
-OPERATOR = Actor("operator:test", Role.OPERATOR, None)
+OPERATOR = Actor("operator:test", Role.OPERATOR, None, id="operator:test")
 
 
 async def _ready(database: Database) -> int:
