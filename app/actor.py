@@ -121,6 +121,10 @@ class Actor:
         if not self.may(act):
             raise Forbidden(f"Your role or token may not: {act.value}.")
 
+    def wrote(self, recorded_by_id: str | None) -> bool:
+        """Whether a row that names the id of who recorded it names this actor."""
+        return recorded_by_id == self.id
+
     def must_belong_to(self, centre: str, field: str = "centre") -> None:
         """Raises NotYourCentre for a centre's code that is not the caller's (contract 1: a foreign code is 403)."""
         if self.centres is not None and centre not in self.centres:

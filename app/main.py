@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 
 from app.access.sessions import Sessions
 from app.access.tokens import Tokens
-from app.api import alerts, catalogue, demo, figures, infusions, operations, patients, visits, work
+from app.api import alerts, catalogue, contacts, demo, figures, infusions, operations, patients, visits, work
 from app.clock import Clock
 from app.db.engine import Database
 from app.http import log
@@ -30,11 +30,11 @@ from app.pages.page import missing
 from app.settings import Settings
 
 # Addresses are looked through in this order: what is asked most often comes first.
-ROUTERS: Final = (alerts, visits, infusions, patients, figures, catalogue, work)
+ROUTERS: Final = (alerts, visits, infusions, patients, contacts, figures, catalogue, work)
 PAGES: Final = (due_list, due_print, patients_page, patient, infusion, alerts_page, accesses, login, kept, assets)
 # How many operations declare their act: a guard that found none would be content for ever.
 # Of the API and of pages, each also in the demo.
-API, API_OF_THE_DEMO, OF_PAGES, OF_PAGES_OF_THE_DEMO = 33, 2, 28, 2
+API, API_OF_THE_DEMO, OF_PAGES, OF_PAGES_OF_THE_DEMO = 37, 2, 28, 2
 OPEN: Final = operations.PATHS | login.OPEN
 JOB_SECONDS: Final = 5.0  # how long a job that was cut off may take to end
 FEED: Final = "/api/v1/alerts/events"

@@ -179,12 +179,13 @@ class OneVisit(Visit):
 
 class Contact(Told):
     id: UUID
-    visit_id: UUID
+    visit_id: UUID | None
     channel: str | None
     outcome: str | None
     contacted_on: date
     note: str | None
     remind_on: date | None
+    source: ToldSource | None
     recorded_at: datetime
     recorded_by: str
 
@@ -276,7 +277,7 @@ class ChangedVisit(OneVisit):
 
 
 class PatientEvent(Told):
-    """Something that happened to a patient; with `where`, `centre` or `entered_in_error` by its type."""
+    """Something that happened to a patient; with `where`, `centre`, `entered_in_error`, or what was decided, by its type."""
 
     id: UUID
     type: str
@@ -288,6 +289,10 @@ class PatientEvent(Told):
     where: str | None = None
     centre: str | None = None
     entered_in_error: bool | None = None
+    decision: Literal["extend", "hand-over", "close", "not-deceased"] | None = None
+    reason: str | None = None
+    protocol: str | None = None
+    infusion_id: UUID | None = None
 
 
 class ReportedEvent(PatientEvent):
@@ -326,7 +331,7 @@ class FollowUp(Told):
     patient: Patient
     as_of_date: date
     responsible_centre: str
-    status: Literal["in-follow-up", "lost", "followed-elsewhere", "withdrawn", "deceased", "plan-ended"]
+    status: Literal["in-follow-up", "lost", "followed-elsewhere", "withdrawn", "deceased", "plan-ended", "no-infusion"]
     plans: list[Plan]
     infusions: list[InfusionOfList]
     visits: list[Visit]
@@ -423,7 +428,15 @@ CHANGE = (*BODY, 404, 409, 412, 428)
 def told(model: type[Told], *also: int, status: tuple[int, ...] = (200,)) -> Answers:
     """The answers of a route: `model` with each of `status`, and the problems that can happen; those of every route need no naming."""
     good: Answers = {code: {"model": model, "description": "Done" if code != 201 else "Made"} for code in status}
-    # The problem's schema is named, not given: FastAPI would build a checker of it for each status of each route.
-    bad: Answers = {code: {"description": _WORDS[code], "content": _PROBLEM} for code in sorted({*_EVERYWHERE, *also}) if code != 304}
     unchanged: Answers = {304: {"description": _WORDS[304]}} if 304 in also else {}
-    return good | unchanged | bad
+    return good | unchanged | _bad(*also)
+
+
+def nothing(*also: int) -> Answers:
+    """The answers of a route that has nothing to tell."""
+    return {204: {"description": "Done"}, **_bad(*also)}
+
+
+def _bad(*also: int) -> Answers:
+    # The problem's schema is named, not given: FastAPI would build a checker of it for each status of each route.
+    return {code: {"description": _WORDS[code], "content": _PROBLEM} for code in sorted({*_EVERYWHERE, *also}) if code != 304}

@@ -1,4 +1,4 @@
-"""What the API tells beside patients and their visits: the catalogue, figures, imports, who has changed and read, the demo's day."""
+"""What the API tells beside single patients and their visits: who needs a decision, the catalogue, figures, imports, logs, the demo's day."""
 
 from datetime import date, datetime
 from typing import Any, Literal
@@ -6,7 +6,21 @@ from uuid import UUID
 
 from pydantic import Field
 
-from app.api.answers import Label, PageOf, Told
+from app.api.answers import Label, PageOf, PatientBlock, Told
+
+
+class UndecidedPatient(PatientBlock):
+    """A patient who needs a decision: why, since when, and when last heard of (local days)."""
+
+    responsible_centre: str
+    needs_decision: Literal["infusion-refused", "deceased-reported", "plan-ended", "no-plan", "no-contact"]
+    since: date
+    last_heard_on: date
+    follow_up_until: date | None
+
+
+class UndecidedPage(PageOf):
+    items: list[UndecidedPatient]
 
 
 class Centre(Told):

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from app.followup.commands import LocalDate, Slug, Text
+from app.planning import decisions
 from app.planning.visits import VisitState
 
 Code = Annotated[Slug | None, Query(description="a code, as the catalogue lists it")]
@@ -27,6 +28,7 @@ class Status(StrEnum):
     WITHDRAWN = "withdrawn"
     DECEASED = "deceased"
     PLAN_ENDED = "plan-ended"
+    NO_INFUSION = "no-infusion"
 
 
 def _words_of(allowed: type[StrEnum] | frozenset[str]) -> tuple[Callable[[str], str], dict[str, Any]]:
@@ -45,11 +47,16 @@ def _words_of(allowed: type[StrEnum] | frozenset[str]) -> tuple[Callable[[str], 
 
 _state, _state_schema = _words_of(VisitState)
 _status, _status_schema = _words_of(Status)
+_undecided, _undecided_schema = _words_of(decisions.Undecided)
 _alert, _alert_schema = _words_of(frozenset({"open", "acknowledged", "resolved"}))
 _type, _type_schema = _words_of(frozenset({"visit.overdue", "alert.acknowledged", "alert.resolved", "alert.reopened"}))
 
 States = Annotated[str, AfterValidator(_state), WithJsonSchema(_state_schema), Query(description="states of visits, a comma list")]
 Statuses = Annotated[str, AfterValidator(_status), WithJsonSchema(_status_schema), Query(description="how follow-up stands, a comma list")]
+EVERY_REASON = ",".join(decisions.Undecided)
+Undecided = Annotated[
+    str, AfterValidator(_undecided), WithJsonSchema(_undecided_schema), Query(description="why a patient needs a decision, a comma list")
+]
 AlertStates = Annotated[str, AfterValidator(_alert), WithJsonSchema(_alert_schema), Query(description="states of alerts, a comma list")]
 EventTypes = Annotated[
     str | None,

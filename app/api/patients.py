@@ -6,14 +6,31 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.actor import Act
-from app.api import answers, overviews
-from app.followup import audit, patients, status
+from app.api import answers, overviews, parameters
+from app.followup import audit, contacts, decisions, patients, status
+from app.followup.contacts import NewContact
+from app.followup.decisions import NewDecision, UndecidedFilter
 from app.followup.patients import NewEvent, PatientChange, Search
 from app.http.conditional import IfMatch, answer, changed
 from app.http.deps import Needs, ReadDep, TxDep
-from app.http.paging import Cursor, Limit
+from app.http.paging import Count, Cursor, Limit
+from app.planning.decisions import Undecided
 
 router = APIRouter(prefix="/api/v1/patients", tags=["patients"])
+
+
+@router.get("", dependencies=[Needs(Act.READ_PATIENTS)], responses=answers.told(overviews.UndecidedPage, *answers.LISTED))
+async def list_patients(
+    read: ReadDep,
+    needs_decision: parameters.Undecided = parameters.EVERY_REASON,
+    centre: parameters.Code = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    count: Count = None,
+) -> Response:
+    """Patients who need a decision, the longest silence first; each for one reason, the first that holds."""
+    wanted = UndecidedFilter(tuple(map(Undecided, needs_decision.split(","))), centre)
+    return await read.page(lambda tx, ask: decisions.undecided(tx, wanted, ask), limit, cursor, count)
 
 
 @router.post("/search", dependencies=[Needs(Act.READ_PATIENTS)], responses=answers.told(answers.FoundPatients, *answers.BODY))
@@ -44,6 +61,30 @@ async def report_event(tx: TxDep, patient_id: UUID, new: NewEvent) -> Response:
     """What happened to a patient; what follows for visits and alerts is done with it. The same again is 200."""
     event, created = await patients.report(tx, patient_id, new)
     return answer(event, 201 if created else 200)
+
+
+@router.post(
+    "/{patient_id}/decide",
+    status_code=201,
+    dependencies=[Needs(Act.REPORT_EVENT)],
+    responses=answers.told(answers.PatientEvent, *answers.BODY, 404, 409, status=(200, 201)),
+)
+async def decide(tx: TxDep, patient_id: UUID, new: NewDecision) -> Response:
+    """What people decided of a patient whose plan has ended, or whose death was reported by mistake. The same again is 200."""
+    event, created = await decisions.decide(tx, patient_id, new)
+    return answer(event, 201 if created else 200)
+
+
+@router.post(
+    "/{patient_id}/contacts",
+    status_code=201,
+    dependencies=[Needs(Act.WORK_VISIT)],
+    responses=answers.told(answers.Contact, *answers.BODY, 404, 409, status=(200, 201)),
+)
+async def log_patient_contact(tx: TxDep, patient_id: UUID, contact: NewContact) -> Response:
+    """Logs an attempt to reach the patient that concerns no visit. The same again is 200."""
+    told, created = await contacts.log(tx, patient_id, contact)
+    return answer(told, 201 if created else 200)
 
 
 @router.get("/{patient_id}/plans", dependencies=[Needs(Act.READ_PATIENTS)], responses=answers.told(answers.Plans, *answers.READ))

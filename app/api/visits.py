@@ -7,10 +7,11 @@ from starlette.responses import Response
 
 from app.actor import Act
 from app.api import answers, parameters
-from app.followup import lists, visits
+from app.followup import contacts, lists, visits
 from app.followup.commands import Reason
+from app.followup.contacts import NewContact
 from app.followup.lists import DueFilter
-from app.followup.visits import Booking, Completion, NewContact, NotRequired
+from app.followup.visits import Booking, Completion, NotRequired
 from app.http.conditional import IfMatch, answer, changed
 from app.http.deps import Needs, ReadDep, TxDep
 from app.http.paging import Count, Cursor, Limit
@@ -96,8 +97,9 @@ async def reopen_visit(tx: TxDep, visit_id: UUID, reason: Reason, version: IfMat
     "/{visit_id}/contacts",
     status_code=201,
     dependencies=[Needs(Act.WORK_VISIT)],
-    responses=answers.told(answers.Contact, *answers.BODY, 404, 409, status=(201,)),
+    responses=answers.told(answers.Contact, *answers.BODY, 404, 409, status=(200, 201)),
 )
 async def log_contact(tx: TxDep, visit_id: UUID, contact: NewContact) -> Response:
-    """Logs an attempt to reach the patient, or with `remind_on` alone a postponement."""
-    return answer(await visits.log_contact(tx, visit_id, contact), 201)
+    """Logs an attempt to reach the patient, or with `remind_on` alone a postponement. The same again is 200."""
+    told, created = await contacts.log_about_visit(tx, visit_id, contact)
+    return answer(told, 201 if created else 200)

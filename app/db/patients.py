@@ -1,7 +1,7 @@
 """Patients, their numbers and what happened to them. Persons are sealed; a number is found by its blind index."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -12,11 +12,13 @@ from sqlalchemy import bindparam, literal, select, union_all, update
 from app.db.scope import cut
 from app.db.tables import infusions, patient_events, patient_identifiers, patients
 from app.db.transaction import AnyRow, Transaction
+from app.planning.decisions import Standing, Undecided
 
 
 @dataclass(frozen=True, slots=True)
 class PatientRow:
-    """One patient; `person` is the opened seal: name, birth_date (ISO), phone, identifiers, contact_persons, preferred_channel."""
+    """One patient; `person` is the opened seal: name, birth_date (ISO), phone, identifiers, contact_persons, preferred_channel. `standing` is what
+    was stored of silence: it follows from the facts, so two rows that differ in it only are the same patient."""
 
     id: UUID
     version: int
@@ -25,6 +27,7 @@ class PatientRow:
     status: str
     responsible_centre: str
     registered_at: datetime
+    standing: Standing | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class EventRow:
     recorded_at: datetime
     recorded_by: str
     recorded_by_id: str | None  # None: recorded before names were unique, by a name that several bear
+    recorded_on: date
 
 
 def about(patient: UUID) -> str:
@@ -49,7 +53,8 @@ def about(patient: UUID) -> str:
     return f"patient:{patient}"
 
 
-_PATIENT = (
+STANDING = (patients.c.last_heard_on, patients.c.undecided, patients.c.undecided_since, patients.c.quiet_until)
+PATIENT = (
     patients.c.id,
     patients.c.version,
     patients.c.sealed,
@@ -57,38 +62,44 @@ _PATIENT = (
     patients.c.status,
     patients.c.responsible_centre,
     patients.c.registered_at,
+    *STANDING,
 )
 _BY_NUMBER = select(patient_identifiers.c.patient_id).where(patient_identifiers.c.blind.in_(bindparam("blinds", expanding=True))).distinct()
 
 
-def _opened(tx: Transaction, row: AnyRow) -> PatientRow:
-    patient, version, sealed, *rest = row
-    return PatientRow(patient, version, tx.keys.open(sealed, about(patient)), *rest)
+def opened(tx: Transaction, row: Sequence[Any]) -> PatientRow:
+    """A patient from the columns PATIENT."""
+    patient, version, sealed, protected, status, centre, registered_at, *stored = row
+    return PatientRow(patient, version, tx.keys.open(sealed, about(patient)), protected, status, centre, registered_at, _standing(*stored))
+
+
+def _standing(heard_on: date | None, undecided: str | None, since: date | None, quiet_until: date | None) -> Standing | None:
+    return None if heard_on is None else Standing(heard_on, Undecided(undecided) if undecided else None, since, quiet_until)
 
 
 async def get(tx: Transaction, patient: UUID) -> PatientRow | None:
     """The patient, if the caller may see it."""
-    row = await tx.first(cut(select(*_PATIENT), tx, patients).where(patients.c.id == patient))
-    return None if row is None else _opened(tx, row)
+    row = await tx.first(cut(select(*PATIENT), tx, patients).where(patients.c.id == patient))
+    return None if row is None else opened(tx, row)
 
 
 async def lock(tx: Transaction, patient: UUID) -> PatientRow | None:
     """The patient, locked until the end of the transaction, so that acts on one patient follow each other."""
-    row = await tx.first(cut(select(*_PATIENT), tx, patients).where(patients.c.id == patient).with_for_update(of=patients))
-    return None if row is None else _opened(tx, row)
+    row = await tx.first(cut(select(*PATIENT), tx, patients).where(patients.c.id == patient).with_for_update(of=patients))
+    return None if row is None else opened(tx, row)
 
 
 async def many(tx: Transaction, ids: Sequence[UUID]) -> dict[UUID, PatientRow]:
     """Those of the patients that the caller may see, by id."""
     if not ids:
         return {}
-    rows = await tx.all(cut(select(*_PATIENT), tx, patients).where(patients.c.id.in_(ids)))
-    return {row[0]: _opened(tx, row) for row in rows}
+    rows = await tx.all(cut(select(*PATIENT), tx, patients).where(patients.c.id.in_(ids)))
+    return {row[0]: opened(tx, row) for row in rows}
 
 
 async def visible(tx: Transaction) -> list[PatientRow]:
     """Every patient that the caller may see: names are searched by opening them (22 ms for 3,000)."""
-    return [_opened(tx, row) for row in await tx.all(cut(select(*_PATIENT), tx, patients).order_by(patients.c.id))]
+    return [opened(tx, row) for row in await tx.all(cut(select(*PATIENT), tx, patients).order_by(patients.c.id))]
 
 
 async def first_opens(tx: Transaction) -> None:
@@ -108,13 +119,13 @@ async def by_number(tx: Transaction, numbers: Iterable[tuple[str, str]]) -> list
 async def lock_known(tx: Transaction, patient: UUID) -> PatientRow:
     """A patient found by number for an infusion that is being recorded: not cut, since the infusing centre becomes responsible (rule 11). Locked
     when the transaction writes; a preview only reads."""
-    query = select(*_PATIENT).where(patients.c.id == patient)
+    query = select(*PATIENT).where(patients.c.id == patient)
     row = await tx.first(query.with_for_update() if tx.writing else query)
     assert row is not None, "an identifier belongs to a patient"
-    return _opened(tx, row)
+    return opened(tx, row)
 
 
-async def add(tx: Transaction, patient: PatientRow) -> None:
+async def add(tx: Transaction, patient: PatientRow, standing: Standing) -> None:
     """Stores a new patient with the numbers in `person["identifiers"]`."""
     row = {
         "id": patient.id,
@@ -126,6 +137,7 @@ async def add(tx: Transaction, patient: PatientRow) -> None:
         "responsible_centre": patient.responsible_centre,
         "registered_at": tx.now,
         "changed_at": tx.now,
+        **_standing_values(standing),
     }
     tx.add(patients, [row])
     await add_numbers(tx, patient.id, [(i["system"], i["value"]) for i in patient.person["identifiers"]])
@@ -151,6 +163,20 @@ async def change(tx: Transaction, patient: PatientRow) -> None:
             changed_at=tx.now,
         )
     )
+
+
+async def set_standing(tx: Transaction, patient: UUID, standing: Standing) -> None:
+    """Writes what the facts say of silence: no change of the patient, so the version stays."""
+    await tx.run(update(patients).where(patients.c.id == patient).values(**_standing_values(standing)))
+
+
+def _standing_values(standing: Standing) -> dict[str, Any]:
+    return {
+        "last_heard_on": standing.last_heard_on,
+        "undecided": standing.undecided and standing.undecided.value,
+        "undecided_since": standing.since,
+        "quiet_until": standing.quiet_until,
+    }
 
 
 _EVENT = tuple(patient_events.c)
@@ -191,6 +217,7 @@ async def add_event(tx: Transaction, event: EventRow) -> None:
         "recorded_at": event.recorded_at,
         "recorded_by": event.recorded_by,
         "recorded_by_id": event.recorded_by_id,
+        "recorded_on": event.recorded_on,
     }
     tx.add(patient_events, [row])
 

@@ -99,10 +99,33 @@ patients = Table(
     Column("sealed", LargeBinary, nullable=False),  # name, birth date, numbers, phone, contact persons: db.columns.seal
     Column("key_id", String, nullable=False),
     Column("protected", Boolean, nullable=False),
-    Column("status", String, nullable=False),  # in-follow-up | lost | followed-elsewhere | withdrawn | deceased; follows from the events
+    Column(
+        "status", String, nullable=False
+    ),  # in-follow-up | lost | followed-elsewhere | withdrawn | deceased | no-infusion; follows from the events
     Column("responsible_centre", ForeignKey("centres.code"), nullable=False, index=True),
     Column("registered_at", Instant, nullable=False),
     Column("changed_at", Instant, nullable=False),
+    # What the facts say of silence, whatever day it is (planning/decisions.py); written by settle, no change of the patient's version.
+    Column("last_heard_on", Date),
+    Column("undecided", String),  # deceased-reported | plan-ended | no-plan; null: nothing of these
+    Column("undecided_since", Date),
+    Column("quiet_until", Date),  # the day on which a visit next asks for the patient; null: nothing to wait for
+    Index(
+        "ix_patients_undecided",
+        "responsible_centre",
+        "last_heard_on",
+        "id",
+        sqlite_where=text("undecided IS NOT NULL"),
+        postgresql_where=text("undecided IS NOT NULL"),
+    ),
+    Index(
+        "ix_patients_quiet",
+        "responsible_centre",
+        "last_heard_on",
+        "id",
+        sqlite_where=text("quiet_until IS NOT NULL"),
+        postgresql_where=text("quiet_until IS NOT NULL"),
+    ),
 )
 
 # Blind: HMAC of system and number under a key of its own. The number itself is sealed with the patient.
@@ -235,16 +258,44 @@ contacts = Table(
     "contacts",
     metadata,
     Column("id", Uuid, primary_key=True),
-    Column("visit_id", ForeignKey("visits.id"), nullable=False, index=True),
+    Column("visit_id", ForeignKey("visits.id"), index=True),  # null: a contact without a visit
     Column("patient_id", ForeignKey("patients.id"), nullable=False, index=True),
     Column("channel", String),
     Column("outcome", String),
     Column("contacted_on", Date, nullable=False),
     Column("remind_on", Date),
     Column("note", LargeBinary),  # sealed
+    Column("source_system", String),
+    Column("source_id", String),
+    Column("recorded_on", Date, nullable=False),  # the clock's local day: until its end it can be taken back
     Column("recorded_at", Instant, nullable=False),
     Column("recorded_by", String, nullable=False),
     Column("recorded_by_id", String),  # of the token or account; null: from before names were unique, by a name that several bear
+    Column("taken_back_at", Instant),  # by whom stands in the history
+    UniqueConstraint("source_system", "source_id"),
+)
+
+# An infusion of another centre that was refused, for the responsible centre to decide on: who and when, and nothing of what was sent (rule 11).
+refused_infusions = Table(
+    "refused_infusions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("patient_id", ForeignKey("patients.id"), nullable=False),
+    Column("centre", ForeignKey("centres.code"), nullable=False),  # whose infusion it was
+    Column("refused_on", Date, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("recorded_by", String, nullable=False),
+    Column("recorded_by_id", String, nullable=False),
+    Column("ended_at", Instant),  # reinstated, corrected, or recorded after all
+    # The same refusal again, as senders repeat it, is one row.
+    Index(
+        "ux_refused_infusions_standing",
+        "patient_id",
+        "centre",
+        unique=True,
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
 )
 
 patient_events = Table(
@@ -254,13 +305,16 @@ patient_events = Table(
     Column("patient_id", ForeignKey("patients.id"), nullable=False, index=True),
     Column("type", String, nullable=False),
     Column("on", Date, nullable=False, key="occurred_on"),
-    Column("details", Text, nullable=False),  # JSON: the event's own fields (centre, where, plan_id, answer, entered_in_error)
+    Column(
+        "details", Text, nullable=False
+    ),  # JSON: the event's own fields (centre, where, plan_id, answer, entered_in_error, decision, protocol ...)
     Column("note", LargeBinary),  # sealed
     Column("source_system", String),
     Column("source_id", String),
     Column("recorded_at", Instant, nullable=False),
     Column("recorded_by", String, nullable=False),
     Column("recorded_by_id", String),  # of the token or account; null: from before names were unique, by a name that several bear
+    Column("recorded_on", Date, nullable=False),  # the clock's local day: until its end its author can take it back
     UniqueConstraint("source_system", "source_id"),
 )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -10,14 +10,14 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Executable, Select, and_, exists, func, literal_column, or_, select, tuple_, union_all
 
 from app.db import tables
-from app.db.patients import PatientRow, about
+from app.db.patients import PATIENT, PatientRow
+from app.db.patients import opened as to_patient
 from app.db.plans import VISIT_FIELDS, to_visit
 from app.db.scope import cut, seen_by
 from app.db.tables import contacts, infusions, patients, plans, visits
 from app.db.transaction import AnyRow, Transaction
 from app.planning.needs_decision import DECIDED_BEFORE_WINDOW
-from app.planning.protocol import LONGEST_WINDOW
-from app.planning.refusals import Attempt
+from app.planning.protocol import LONGEST_WINDOW, Purpose
 from app.planning.state import ON_DAY
 from app.planning.visits import BEFORE_REGISTRATION, Outcome, Visit, VisitState, Window
 
@@ -59,34 +59,9 @@ class ListedVisit(NamedTuple):
     needs_confirmation: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ContactRow:
-    """One contact or postponement. `contacted_on` and `remind_on` are local days."""
-
-    id: UUID
-    visit_id: UUID
-    patient_id: UUID
-    channel: str | None
-    outcome: str | None
-    contacted_on: date
-    remind_on: date | None
-    note: str | None
-    recorded_at: datetime
-    recorded_by: str
-    recorded_by_id: str | None  # None: recorded before names were unique, by a name that several bear
-
-
 _OWN = [visits.c[name] for name in VISIT_FIELDS]
 _BESIDE = (visits.c.plan_id, visits.c.infusion_id, visits.c.protocol_code, visits.c.protocol_version)
-_PATIENT = (
-    patients.c.id.label("p_id"),
-    patients.c.version.label("p_version"),
-    patients.c.sealed,
-    patients.c.protected,
-    patients.c.status,
-    patients.c.responsible_centre,
-    patients.c.registered_at,
-)
+_PATIENT = tuple(column.label(f"p_{column.name}") for column in PATIENT)
 
 
 def in_state(wanted: VisitState, today: date) -> ColumnElement[bool]:
@@ -103,7 +78,7 @@ def _conditions(wanted: DueFilter, today: date) -> list[ColumnElement[bool]]:
     if set(wanted.state) <= {VisitState.DUE, VisitState.OVERDUE}:
         # Said beside the rule, so that the index of open visits is used and bounded.
         found += [visits.c.outcome.is_(None), visits.c.window_end <= today + LONGEST_OPEN]
-    found.append(_among(wanted, today))
+    found.append(_among(wanted))
     if wanted.due_from is not None:
         found.append(visits.c.window_end >= wanted.due_from)
     if wanted.due_to is not None:
@@ -140,24 +115,19 @@ def _needs_confirmation() -> ColumnElement[bool]:
 _DECISIONS = {DECIDED_BEFORE_WINDOW: _needs_confirmation()}
 
 
-def _among(wanted: DueFilter, today: date) -> ColumnElement[bool]:
-    """Whose visits, by status. `plan-ended` follows from the day: nothing open is left, and the last care plan's end has passed."""
+def _among(wanted: DueFilter) -> ColumnElement[bool]:
+    """Whose visits, by status. `plan-ended` is nobody's stored status: it holds when no care visit is open any more."""
     stored = patients.c.status.in_([s for s in wanted.status if s not in ("in-follow-up", "plan-ended")])
     in_follow_up = patients.c.status == "in-follow-up"
-    still, care = visits.alias(), plans.alias()
-    of_care = exists().where(care.c.patient_id == visits.c.patient_id, care.c.purpose == "care")
-    ended = and_(
-        ~exists().where(still.c.patient_id == visits.c.patient_id, still.c.outcome.is_(None)), of_care, ~of_care.where(care.c.ends_on >= today)
-    )
+    still = visits.alias()
+    goes_on = exists().where(still.c.patient_id == visits.c.patient_id, still.c.outcome.is_(None), still.c.purpose == Purpose.CARE.value)
     if {"in-follow-up", "plan-ended"} <= set(wanted.status):
         return or_(stored, in_follow_up)
     if "plan-ended" in wanted.status:
-        return or_(stored, and_(in_follow_up, ended))
+        return or_(stored, and_(in_follow_up, ~goes_on))
     if "in-follow-up" not in wanted.status:
         return stored
-    # Somebody with an open visit has not come to the end, so that needs no look.
-    only_open = set(wanted.state) <= set(ON_DAY)
-    return or_(stored, in_follow_up if only_open else and_(in_follow_up, ~ended))
+    return or_(stored, and_(in_follow_up, goes_on))
 
 
 def _branches(
@@ -218,7 +188,7 @@ def _told_beside() -> tuple[ColumnElement[bool], ...]:
     done = before.c.outcome == Outcome.COMPLETED.value
     last = select(before.c.outcome.is_distinct_from(Outcome.COMPLETED.value)).order_by(before.c.window_end.desc()).limit(1)
     last = last.where(before.c.plan_id == visits.c.plan_id, before.c.window_end < visits.c.window_end, or_(lapsed, done))
-    had_contact = exists().where(contacts.c.patient_id == visits.c.patient_id)
+    had_contact = exists().where(contacts.c.patient_id == visits.c.patient_id, contacts.c.taken_back_at.is_(None))
     return (
         had_contact.label("had_contact"),
         last.scalar_subquery().label("after_a_lapse"),
@@ -234,65 +204,16 @@ async def count(tx: Transaction, wanted: DueFilter, centres: Sequence[str], toda
 
 def _listed(tx: Transaction, row: AnyRow, opened: dict[UUID, PatientRow]) -> ListedVisit:
     """A row of the list; `opened` holds the patients of the rows before it, so that each is opened once."""
-    own = len(VISIT_FIELDS)
-    plan, infusion, code, version, patient, p_version, sealed, *rest, had_contact, after_a_lapse, needs_confirmation = row[own:]
-    known = opened.get(patient)
-    if known is None:
-        known = opened[patient] = PatientRow(patient, p_version, tx.keys.open(sealed, about(patient)), *rest)
-    visit = to_visit(row[:own])
-    return ListedVisit(visit, plan, infusion, code, version, known, had_contact, bool(after_a_lapse), bool(needs_confirmation))
+    own, person = len(VISIT_FIELDS), len(VISIT_FIELDS) + len(_BESIDE)
+    visit, patient = to_visit(row[:own]), row[person]
+    if patient not in opened:
+        opened[patient] = to_patient(tx, row[person:-3])
+    plan, infusion, code, version = row[own:person]
+    beside = row.had_contact, bool(row.after_a_lapse), bool(row.needs_confirmation)
+    return ListedVisit(visit, plan, infusion, code, version, opened[patient], *beside)
 
 
 async def patient_of(tx: Transaction, visit: UUID) -> UUID | None:
     """Whose visit it is, if the caller may see it."""
     found: UUID | None = await tx.scalar(cut(select(visits.c.patient_id), tx, visits).where(visits.c.id == visit))
     return found
-
-
-# ---- contacts ----
-
-_CONTACT = tuple(contacts.c[name] for name in ContactRow.__slots__)
-
-
-def _contact(tx: Transaction, row: AnyRow) -> ContactRow:
-    values = list(row)
-    if values[7] is not None:
-        values[7] = tx.keys.open(values[7], f"contact:{values[0]}")
-    return ContactRow(*values)
-
-
-async def contacts_of(tx: Transaction, patient: UUID) -> list[ContactRow]:
-    """The contacts with a patient, in the order of recording."""
-    query = cut(select(*_CONTACT), tx, contacts).where(contacts.c.patient_id == patient)
-    return [_contact(tx, row) for row in await tx.all(query.order_by(contacts.c.recorded_at, contacts.c.id))]
-
-
-@dataclass(frozen=True, slots=True)
-class Contacted:
-    """What the contacts with a patient come to: every attempt, oldest first, and the latest contact about each visit."""
-
-    attempts: list[Attempt]
-    latest: dict[UUID, ContactRow]
-
-
-async def contacted(tx: Transaction, patients_: Sequence[UUID]) -> dict[UUID, Contacted]:
-    """The contacts with these patients, of those whom the caller may see. Only the notes that are shown are opened."""
-    if not patients_:
-        return {}
-    query = cut(select(*_CONTACT), tx, contacts).where(contacts.c.patient_id.in_(patients_))
-    found: dict[UUID, Contacted] = {}
-    latest: dict[UUID, AnyRow] = {}
-    for row in await tx.all(query.order_by(contacts.c.recorded_at, contacts.c.id)):
-        of = found.setdefault(row.patient_id, Contacted([], {}))
-        of.attempts.append(Attempt(row.contacted_on, row.channel, row.outcome))
-        latest[row.visit_id] = row
-    for visit, row in latest.items():
-        found[row.patient_id].latest[visit] = _contact(tx, row)
-    return found
-
-
-async def add_contact(tx: Transaction, contact: ContactRow) -> None:
-    """Stores a contact; it is never changed afterwards."""
-    values = {name: getattr(contact, name) for name in ContactRow.__slots__}
-    values["note"] = None if contact.note is None else tx.keys.seal(contact.note, f"contact:{contact.id}")
-    tx.add(contacts, [values])

@@ -24,7 +24,7 @@ from app.db.engine import Database
 from app.db.transaction import Transaction
 from app.db.visits import DueFilter
 from app.errors import StaleVersion
-from app.followup import alerts, infusions, lists, patients, rounds, visits
+from app.followup import alerts, contacts, infusions, lists, patients, rounds, visits
 from app.followup.commands import Ask, Reason, Response
 from app.planning.visits import VisitState
 from app.planning.workdays import is_working_day
@@ -252,8 +252,8 @@ class History:
         for place, channel in enumerate(channels, start=1):
             day = working(end + timedelta(days=12 * place), end)
             outcome = last if place == len(channels) else "no-answer"
-            contact = visits.NewContact(channel=visits.Channel(channel), outcome=visits.ContactOutcome(outcome), contacted_on=day)
-            self._plan(day, life, partial(visits.log_contact, visit=visit, new=contact))
+            contact = contacts.NewContact(channel=contacts.Channel(channel), outcome=contacts.ContactOutcome(outcome), contacted_on=day)
+            self._plan(day, life, partial(contacts.log_about_visit, visit=visit, new=contact))
         return day
 
     # ---- what befalls ----

@@ -5,27 +5,31 @@ from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
 
+from app.db import contacts as db_contacts
 from app.db import infusions as db_infusions
 from app.db import patients as db_patients
 from app.db import plans as db_plans
+from app.db.contacts import ContactRow
 from app.db.infusions import InfusionRow
 from app.db.patients import EventRow, PatientRow
 from app.db.transaction import Transaction
 from app.errors import NotFound
-from app.planning import changes, courses
-from app.planning.facts import Done, Event, EventType, Facts, Infusion, life, responsible_centre
+from app.planning import changes, courses, decisions
+from app.planning.decisions import Standing
+from app.planning.facts import Contact, Decision, Done, Event, EventType, Facts, Infusion, Status, life, responsible_centre
 from app.planning.protocol import Protocol
 from app.planning.visits import Outcome, Plan, Visit
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """One patient with infusions (voided ones too), events in the order of recording, and plans with their visits."""
+    """One patient with infusions (voided ones too), events and contacts in the order of recording, and plans with their visits."""
 
     patient: PatientRow
     infusions: tuple[InfusionRow, ...] = ()
     events: tuple[EventRow, ...] = ()
     plans: tuple[Plan, ...] = ()
+    contacts: tuple[ContactRow, ...] = ()
 
     @property
     def visits(self) -> list[Visit]:
@@ -61,7 +65,8 @@ async def of(tx: Transaction, patient: PatientRow) -> Chart:
     """The chart of a patient row that is at hand (and locked, when the transaction writes)."""
     infusions = await db_infusions.of_patient(tx, patient.id)
     events = await db_patients.events_of(tx, patient.id)
-    return Chart(patient, tuple(infusions), tuple(events), tuple(await db_plans.of_patient(tx, patient.id)))
+    contacts = await db_contacts.of_patient(tx, patient.id)
+    return Chart(patient, tuple(infusions), tuple(events), tuple(await db_plans.of_patient(tx, patient.id)), tuple(contacts))
 
 
 def facts(chart: Chart) -> Facts:
@@ -77,7 +82,13 @@ def facts(chart: Chart) -> Facts:
             for v in chart.visits
             if v.outcome is Outcome.COMPLETED and v.completed_on is not None and v.decided_at is not None
         ),
+        contacts=tuple(Contact(c.contacted_on, c.recorded_at, c.channel, c.outcome) for c in chart.contacts),
     )
+
+
+def standing(chart: Chart) -> Standing:
+    """What the chart says of silence, whatever day it is."""
+    return decisions.standing(facts(chart), chart.plans)
 
 
 def _infusion(row: InfusionRow) -> Infusion:
@@ -109,8 +120,10 @@ def _event(row: EventRow, protocol_of: Mapping[str, str]) -> Event:
         recorded_at=row.recorded_at,
         centre=details.get("centre"),
         entered_in_error=bool(details.get("entered_in_error")),
-        protocol=protocol_of.get(details.get("plan_id", "")),
+        protocol=details.get("protocol") or protocol_of.get(details.get("plan_id", "")),
         answer=details.get("answer"),
+        decision=Decision(details["decision"]) if "decision" in details else None,
+        infusion=UUID(details["infusion_id"]) if details.get("infusion_id") else None,
     )
 
 
@@ -130,5 +143,6 @@ def decide(chart: Chart, protocols: Mapping[str, Protocol], today: date) -> Char
                 reinfusion=number.reinfusion if number else False,
             )
         )
-    patient = replace(chart.patient, status=life(known).status.value, responsible_centre=responsible_centre(known))
+    status = life(known).status if known.counted else Status.NO_INFUSION
+    patient = replace(chart.patient, status=status.value, responsible_centre=responsible_centre(known))
     return replace(chart, patient=patient, infusions=tuple(infusions), plans=tuple(changes.replan(known, chart.plans, protocols, today)))

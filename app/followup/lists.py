@@ -5,13 +5,16 @@ from typing import Any
 from uuid import UUID
 
 from app.actor import Act
+from app.db import contacts as db_contacts
 from app.db import visits as db_visits
+from app.db.contacts import Contacted
 from app.db.transaction import Transaction
-from app.db.visits import Contacted, ListedVisit
 from app.db.visits import DueFilter as DueFilter
+from app.db.visits import ListedVisit
 from app.errors import Invalid
 from app.followup import cards, catalogue, views
 from app.followup.commands import Ask, Page
+from app.planning.decisions import Undecided
 from app.planning.needs_decision import DECIDED_BEFORE_WINDOW, needs_decision
 from app.planning.visits import Outcome
 
@@ -33,7 +36,7 @@ async def due(tx: Transaction, wanted: DueFilter, ask: Ask) -> Page:
     shown = rows[: ask.limit]
     people = {row.patient.id: row.patient for row in shown}
     protocols = await catalogue.versions(tx, {f"{row.protocol_code}@{row.protocol_version}" for row in shown})
-    contacts = await db_visits.contacted(tx, list({row.patient.id for row in shown if row.had_contact}))
+    contacts = await db_contacts.with_patients(tx, list({row.patient.id for row in shown if row.had_contact}))
     tx.saw("due list", people)
     told = {patient: cards.patient(row) for patient, row in people.items()}
     items: list[dict[str, Any]] = []
@@ -42,7 +45,7 @@ async def due(tx: Transaction, wanted: DueFilter, ask: Ask) -> Page:
         item = views.visit(protocol, row.visit, row.patient.id, row.plan_id, row.infusion_id, ask.as_of_date)
         item["patient"] = told[row.patient.id]
         had = contacts.get(row.patient.id, NO_CONTACTS) if row.had_contact else NO_CONTACTS
-        contact = had.latest.get(row.visit.id) if row.had_contact and row.visit.id else None
+        contact = had.last_about(row.visit.id)
         item["last_contact"] = views.contact(contact) if contact else None
         item["needs_decision"] = _needs_decision(row, had, ask.as_of_date)
         items.append(item)
@@ -56,10 +59,13 @@ def _needs_decision(row: ListedVisit, had: Contacted, today: date) -> str | None
     window = row.visit.window
     if row.needs_confirmation:
         return DECIDED_BEFORE_WINDOW
+    standing = row.patient.standing
+    if row.visit.is_open and standing is not None and standing.undecided is Undecided.DECEASED_REPORTED:
+        return standing.undecided.value  # before all that concerns the visit alone
     if window is None or not row.visit.is_open:
         return None
     before = Outcome.MISSED if row.after_a_lapse and window.end < today else None
-    return needs_decision(window, before, had.attempts, today)
+    return needs_decision(window, before, had.contacts, standing.last_heard_on if standing else None, today)
 
 
 async def _refuse_unknown(tx: Transaction, wanted: DueFilter) -> None:

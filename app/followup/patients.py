@@ -10,7 +10,6 @@ from app import identifiers
 from app.actor import Act
 from app.db import locks
 from app.db import patients as db_patients
-from app.db import visits as db_visits
 from app.db.columns import new_id
 from app.db.patients import EventRow, PatientRow
 from app.db.transaction import Transaction
@@ -23,7 +22,6 @@ from app.followup.settle import settle
 from app.identifiers import Identifier
 from app.planning import refusals
 from app.planning.facts import EventType, life
-from app.planning.refusals import Attempt
 
 JSON = dict[str, Any]
 SHOWN = 50  # at most so many patients of a search
@@ -217,9 +215,7 @@ async def report(tx: Transaction, patient: UUID, new: NewEvent) -> tuple[JSON, b
         return views.event(told) | {"dropped_bookings": []}, False
     await _check(tx, new)
     facts, kind = chart.facts(before), EventType(new.type)
-    contacts = await db_visits.contacts_of(tx, patient) if kind is EventType.LOST else []
-    attempts = [Attempt(c.contacted_on, c.channel, c.outcome) for c in contacts]
-    refusals.refuse_event(facts, life(facts), kind, new.on, bool(new.entered_in_error), attempts)
+    refusals.refuse_event(facts, life(facts), kind, new.on, bool(new.entered_in_error))
     event = EventRow(
         id=new_id(),
         patient_id=patient,
@@ -232,6 +228,7 @@ async def report(tx: Transaction, patient: UUID, new: NewEvent) -> tuple[JSON, b
         recorded_at=tx.now,
         recorded_by=tx.actor.name,
         recorded_by_id=tx.actor.id,
+        recorded_on=tx.today,
     )
     drawn = replace(before, events=(*before.events, event))
     settled = await settle(tx, new.type, before, chart.decide(drawn, await catalogue.protocols(tx), tx.today))

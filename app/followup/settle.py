@@ -8,12 +8,14 @@ from typing import Any
 from uuid import UUID
 
 from app.db import alerts as db_alerts
+from app.db import decisions as db_decisions
 from app.db import infusions as db_infusions
 from app.db import patients as db_patients
 from app.db import plans as db_plans
 from app.db.alerts import AlertRow, NewAlert
 from app.db.columns import new_id
 from app.db.transaction import Transaction
+from app.followup import chart as charts
 from app.followup.chart import Chart
 from app.planning.facts import Status
 from app.planning.state import state
@@ -23,14 +25,15 @@ ALERTED = (Status.IN_FOLLOW_UP.value, Status.LOST.value)
 LOST = Status.LOST.value
 BECAUSE_LOST = "lost-to-follow-up"
 _NUMBERS = {"child", "infusion_number", "course_number", "reinfusion"}  # what another infusion or a birth date changes of an infusion
-_UNSEEN = {"version", "alert_after", "decided_at"}  # what a history of a visit need not repeat
+_UNSEEN = {"version", "alert_after", "decided_at", "standing"}  # what a history of a visit or a patient need not repeat
+_MENDS = {"reinstated", "corrected", "voided", "deceased"}  # acts after which another centre's refused infusion may fit
 
 
 async def settle(tx: Transaction, act: str, before: Chart | None, decided: Chart, request: dict[str, Any] | None = None) -> Chart:
     """Stores the difference between two charts of one patient in the caller's transaction and returns the chart as it now stands, with ids and
     versions. `act` is the word in the history; `request` is the normalised request of an infusion that is new."""
     if before is None:
-        await db_patients.add(tx, decided.patient)
+        await db_patients.add(tx, decided.patient, charts.standing(decided))
         tx.changed("patient", decided.patient.id, "registered", None, decided.patient.person, patient=decided.patient.id)
         before = Chart(decided.patient)
     chart = await _infusions(tx, act, before, decided, request)
@@ -41,7 +44,26 @@ async def settle(tx: Transaction, act: str, before: Chart | None, decided: Chart
     await db_alerts.reopen(tx, work.reopen)
     chart = await _plans(tx, act, before, await _patient(tx, act, before, chart))
     await db_alerts.add(tx, work.raise_)
+    if before.infusions:
+        await _refused_infusions(tx, act, before, chart)
+        await keep_standing(tx, before, chart)
     return chart
+
+
+async def _refused_infusions(tx: Transaction, act: str, before: Chart, chart: Chart) -> None:
+    """What another centre's infusion had collided with was mended, or the infusion was recorded after all."""
+    if act in _MENDS:
+        await db_decisions.end_refused(tx, chart.patient.id)
+    known = {infusion.id for infusion in before.infusions}
+    for centre in {infusion.centre for infusion in chart.infusions if infusion.id not in known}:
+        await db_decisions.end_refused(tx, chart.patient.id, centre)
+
+
+async def keep_standing(tx: Transaction, before: Chart, chart: Chart) -> None:
+    """Stores what the chart says of silence, where that is no longer what was stored."""
+    standing = charts.standing(chart)
+    if standing != before.patient.standing:
+        await db_patients.set_standing(tx, chart.patient.id, standing)
 
 
 async def _patient(tx: Transaction, act: str, before: Chart, chart: Chart) -> Chart:

@@ -6,11 +6,11 @@ from uuid import UUID
 
 from app.actor import Act
 from app.db import alerts as db_alerts
-from app.db import visits as db_visits
 from app.db.transaction import Transaction
 from app.followup import alerts, cards, catalogue, chart, views
 from app.followup.chart import Chart
 from app.planning.changes import comes_of_age
+from app.planning.decisions import is_over
 from app.planning.facts import Status
 from app.planning.protocol import Purpose
 from app.planning.visits import Outcome
@@ -28,7 +28,8 @@ async def follow_up(tx: Transaction, patient: UUID) -> JSON:
     plans = cards.own_plans(tx.actor, whole)
     visits = sorted(views.visits(protocols, plans, patient, tx.today), key=lambda v: (v["window_end"] or date.max, v["id"]))
     shown = {visit["id"] for visit in visits}
-    contacts = [c for c in await db_visits.contacts_of(tx, patient) if c.visit_id in shown]
+    is_whole = cards.is_whole(tx.actor, whole)
+    contacts = [c for c in whole.contacts if c.visit_id in shown or (c.visit_id is None and is_whole)]
     unresolved = [a for a in await db_alerts.unresolved_of(tx, patient) if a.visit_id in shown]
     still_open = [v for v in visits if v["state"] in ("planned", "due", "overdue")]
     done = [v.completed_on for p in plans for v in p.visits if v.outcome is Outcome.COMPLETED and v.completed_on]
@@ -38,7 +39,7 @@ async def follow_up(tx: Transaction, patient: UUID) -> JSON:
         "patient": cards.full_patient(whole.patient),
         "as_of_date": tx.today,
         "responsible_centre": whole.patient.responsible_centre,
-        "status": _status(tx, whole, still_open, ends),
+        "status": _status(whole),
         "plans": [views.plan(plan, patient) for plan in plans],
         "infusions": [views.infusion(i) for i in whole.infusions if i.id in own],
         "visits": visits,
@@ -49,7 +50,7 @@ async def follow_up(tx: Transaction, patient: UUID) -> JSON:
         "follow_up_until": max(ends, default=None),
         "alerts": [alerts.told(alert) for alert in unresolved],
         "contacts": [views.contact(c) for c in contacts],
-        "events": [views.event(e) for e in whole.events] if cards.is_whole(tx.actor, whole) else [],
+        "events": [views.event(e) for e in whole.events] if is_whole else [],
     }
 
 
@@ -62,6 +63,5 @@ def _transition(tx: Transaction, whole: Chart) -> JSON | None:
     return {"prepare_from": prepare_from, "turns_18_on": birthday, "due": prepare_from <= tx.today < birthday}
 
 
-def _status(tx: Transaction, whole: Chart, still_open: list[JSON], ends: list[Any]) -> str:
-    over = bool(ends) and max(ends) < tx.today and not still_open
-    return "plan-ended" if over and whole.patient.status == Status.IN_FOLLOW_UP.value else whole.patient.status
+def _status(whole: Chart) -> str:
+    return "plan-ended" if whole.patient.status == Status.IN_FOLLOW_UP.value and is_over(whole.plans) else whole.patient.status

@@ -5,9 +5,9 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from app.db.contacts import ContactRow
 from app.db.infusions import InfusionRow
 from app.db.patients import EventRow
-from app.db.visits import ContactRow
 from app.planning.protocol import Protocol
 from app.planning.state import days_overdue, state
 from app.planning.visits import Outcome, Plan, Visit
@@ -118,7 +118,7 @@ def event(row: EventRow) -> JSON:
         "recorded_at": row.recorded_at,
         "recorded_by": row.recorded_by,
         **row.details,
-    }
+    } | ({"note": None, "reason": row.note} if row.type == "decided" else {})
 
 
 def contact(row: ContactRow) -> JSON:
@@ -131,6 +131,7 @@ def contact(row: ContactRow) -> JSON:
         "contacted_on": row.contacted_on,
         "note": row.note,
         "remind_on": row.remind_on,
+        "source": None if row.source_system is None else {"system": row.source_system, "id": row.source_id},
         "recorded_at": row.recorded_at,
         "recorded_by": row.recorded_by,
     }

@@ -1,4 +1,4 @@
-"""Visits: book, complete, miss, cancel, reopen, and the contacts about them. Each act sets a person's decision on one visit and settles the chart."""
+"""Visits: book, complete, miss, cancel, reopen. Each act sets a person's decision on one visit and settles the chart."""
 
 from dataclasses import replace
 from datetime import date
@@ -10,13 +10,11 @@ from pydantic import Field
 
 from app.actor import Act
 from app.db import visits as db_visits
-from app.db.columns import new_id
 from app.db.transaction import Transaction
-from app.db.visits import ContactRow
-from app.errors import Invalid, NotFound
+from app.errors import NotFound
 from app.followup import cards, catalogue, chart, versions, views
 from app.followup.chart import Chart
-from app.followup.commands import Command, LocalDate, Note, Reason, Response, Text
+from app.followup.commands import Command, LocalDate, Reason, Response, Text
 from app.followup.settle import settle
 from app.planning import changes, refusals
 from app.planning.facts import life
@@ -43,29 +41,6 @@ class Confirmation(StrEnum):
     NEARER_TO_NEXT = "nearer_to_next"
 
 
-class Channel(StrEnum):
-    """How somebody was tried to be reached."""
-
-    PHONE = "phone"
-    LETTER = "letter"
-    PORTAL = "1177"
-    RELATIVE = "relative"
-    HOME_HOSPITAL = "home-hospital"
-
-
-class ContactOutcome(StrEnum):
-    """What came of it."""
-
-    NO_ANSWER = "no-answer"
-    BUSY = "busy"
-    WRONG_NUMBER = "wrong-number"
-    WILL_COME = "will-come"
-    OTHER_DAY = "other-day"
-    DECLINED = "declined"
-    ELSEWHERE = "elsewhere"
-    DECEASED_REPORTED = "deceased-reported"
-
-
 class Booking(Command):
     """The day that was agreed; null takes a booking back."""
 
@@ -87,16 +62,6 @@ class NotRequired(Command):
     """A visit that the protocol no longer asks for."""
 
     reason: Literal["not-required"]
-
-
-class NewContact(Command):
-    """An attempt to reach the patient, or with `remind_on` alone a postponement."""
-
-    channel: Channel | None = None
-    outcome: ContactOutcome | None = None
-    contacted_on: LocalDate | None = None
-    note: Note | None = None
-    remind_on: LocalDate | None = None
 
 
 async def _loaded(tx: Transaction, visit: UUID) -> tuple[Chart, Plan, Visit]:
@@ -253,35 +218,3 @@ async def reopen(tx: Transaction, visit: UUID, reason: Reason, *, version: int |
     )
     tx.changed("visit", visit, "reopening", None, {"reason": reason.reason}, patient=before.patient.id)
     return await _decided(tx, "reopened", before, undone)
-
-
-async def log_contact(tx: Transaction, visit: UUID, new: NewContact) -> JSON:
-    """Logs an attempt to reach the patient about a visit, or a postponement. `contacted_on` defaults to today.
-    Raises NotFound, Invalid."""
-    tx.actor.must(Act.WORK_VISIT)
-    before, _, _ = await _loaded(tx, visit)
-    if (new.channel is None) != (new.outcome is None):
-        raise Invalid("A contact has a channel and an outcome.", field="channel" if new.channel is None else "outcome", code="required")
-    if new.outcome is None and new.remind_on is None:
-        raise Invalid("Tell a channel and an outcome, or the day to be reminded.", field="outcome", code="required")
-    contacted = new.contacted_on or tx.today
-    refusals.refuse_future(contacted, tx.today, "contacted_on")
-    if new.remind_on is not None and new.remind_on < tx.today:
-        raise refusals.DateInPast(f"{new.remind_on} lies before today, {tx.today}.", field="remind_on")
-    row = ContactRow(
-        id=new_id(),
-        visit_id=visit,
-        patient_id=before.patient.id,
-        channel=new.channel and new.channel.value,
-        outcome=new.outcome and new.outcome.value,
-        contacted_on=contacted,
-        remind_on=new.remind_on,
-        note=new.note,
-        recorded_at=tx.now,
-        recorded_by=tx.actor.name,
-        recorded_by_id=tx.actor.id,
-    )
-    await db_visits.add_contact(tx, row)
-    tx.changed("contact", row.id, "logged", None, views.contact(row), patient=before.patient.id)
-    tx.saw("visit", [before.patient.id])
-    return views.contact(row)

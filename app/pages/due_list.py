@@ -16,10 +16,11 @@ from starlette.responses import Response
 from app.actor import Act
 from app.clock import ZONE, midnight_after
 from app.errors import FollowUpError, NotFound, StaleVersion
-from app.followup import audit, catalogue, lists, visits
+from app.followup import audit, catalogue, contacts, lists, visits
 from app.followup.commands import Ask, Reason
+from app.followup.contacts import NewContact
 from app.followup.lists import DueFilter
-from app.followup.visits import Booking, Completion, NewContact, NotRequired
+from app.followup.visits import Booking, Completion, NotRequired
 from app.http.deps import Needs, Transaction, reading, writing
 from app.pages import forms
 from app.pages.page import PageRoute, address, back_to, frame, in_weeks, is_fragment, language_of, macro, render, session_of
@@ -32,7 +33,7 @@ GROUPS = ("decision", "overdue", "now", "opening", "asleep")
 OPENS_WITHIN = timedelta(days=30)
 MOST_ROWS = 500
 ROWS_KEPT = 2_000  # some 4 kB each, with their facts
-EVERY_STATUS = ("in-follow-up", "deceased", "withdrawn", "lost", "followed-elsewhere", "plan-ended")
+EVERY_STATUS = ("in-follow-up", "deceased", "withdrawn", "lost", "followed-elsewhere", "plan-ended", "no-infusion")
 Item = Mapping[str, Any]
 Word = Annotated[str | None, Query(max_length=64)]
 
@@ -318,7 +319,7 @@ async def log_contact(request: Request, visit_id: UUID) -> Response:
     async def act(tx: Transaction) -> None:
         names = ("remind_on", "note") if given.get("outcome") == "postponed" else ("channel", "outcome", "remind_on", "note")
         told: dict[str, object] = {name: given[name] for name in names if name in given}
-        await visits.log_contact(tx, visit_id, forms.command(NewContact, told))
+        await contacts.log_about_visit(tx, visit_id, forms.command(NewContact, told))
 
     return await _act(request, visit_id, "contact", given, act)
 

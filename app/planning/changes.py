@@ -8,7 +8,7 @@ from itertools import zip_longest
 from uuid import UUID
 
 from app.planning import courses
-from app.planning.facts import EventType, Facts, Infusion, Life, life, responsible_centre
+from app.planning.facts import Decision, Event, EventType, Facts, Infusion, Life, life, responsible_centre
 from app.planning.plan import PLANNED_AHEAD, Planned, months_later, schedule
 from app.planning.protocol import Protocol, Purpose, Restart
 from app.planning.visits import BEFORE_REGISTRATION, ENTERED_IN_ERROR, Outcome, Plan, Visit
@@ -33,6 +33,19 @@ class Wanted:
     protocol: Protocol
     plan_class: str
     followed_by: Infusion | None  # the anchor of the plan that replaces it
+    extension: "Extension | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """What a person had a patient follow after the plan: from a local day on; `codes` are the visits that the plan had without it."""
+
+    on: date
+    codes: frozenset[str]
+
+    def plans(self, visit: Planned) -> bool:
+        """Whether a visit is planned: nothing further of what lay before the decision (as rule 19 has it for an entry)."""
+        return visit.code in self.codes or visit.window_end >= self.on
 
 
 AGE_OF_MAJORITY = 18
@@ -58,15 +71,16 @@ def wanted(facts: Facts, protocols: Mapping[str, Protocol]) -> list[Wanted]:
     """The plans that the infusions call for: one care plan an infusion (or a course), named registry and study plans, and one for each protocol
     that never restarts (rules 2, 3, 5, 16). `protocols` are the newest versions by code."""
     plans: list[Wanted] = []
+    extended = {e.infusion: e for e in life(facts).decisions if e.decision is Decision.EXTEND}
     for plan_class, groups in courses.of_class(facts).items():
         infusions = sorted((i for group in groups for i in group), key=lambda i: (i.infused_on, i.id))
         first = {group[0].id for group in groups}
-        plans += _chain(plan_class, _care(infusions, protocols), first)
+        plans += _chain(plan_class, _care(infusions, protocols, extended), first)
         for code in sorted({c for i in infusions for c in i.named or () if protocols[c].purpose is not Purpose.CARE}):
             since = next(n for n, i in enumerate(infusions) if code in (i.named or ()))
             if protocols[code].restart is not Restart.NEVER:
                 begins = since if protocols[code].restart is Restart.LAST_INFUSION else _course_start(infusions, groups, since)
-                plans += _chain(plan_class, [(i, protocols[code]) for i in infusions[begins:]], first)
+                plans += _chain(plan_class, [(i, protocols[code], None) for i in infusions[begins:]], first)
     for code, protocol in protocols.items():
         if protocol.restart is Restart.NEVER and code == protocol.code:
             hosts = [i for i in facts.counted if protocol.code in (i.named or ()) or _applies(protocol, facts, i)]
@@ -74,15 +88,23 @@ def wanted(facts: Facts, protocols: Mapping[str, Protocol]) -> list[Wanted]:
     return plans
 
 
-def _care(infusions: Sequence[Infusion], protocols: Mapping[str, Protocol]) -> list[tuple[Infusion, Protocol]]:
-    """Which care protocol each infusion of a class follows: the one it names, else that of the infusion before it, else the product's."""
-    chosen: list[tuple[Infusion, Protocol]] = []
+Step = tuple[Infusion, Protocol, Extension | None]
+
+
+def _care(infusions: Sequence[Infusion], protocols: Mapping[str, Protocol], extended: Mapping[UUID | None, Event]) -> list[Step]:
+    """Which care protocol each infusion of a class follows: what a person extended it by, else the one it names, else that of the infusion before
+    it, else the product's."""
+    chosen: list[Step] = []
     code: str | None = None
     for infusion in infusions:
         named = [c for c in infusion.named or () if protocols[c].purpose is Purpose.CARE and protocols[c].restart is not Restart.NEVER]
         code = named[0] if named else code or infusion.default_protocol
+        extension = None
+        if (decided := extended.get(infusion.id)) is not None and decided.protocol is not None:
+            extension = Extension(decided.on, frozenset(rule.code for rule in protocols[code].rules) if code else frozenset())
+            code = decided.protocol
         if code is not None:
-            chosen.append((infusion, protocols[code]))
+            chosen.append((infusion, protocols[code], extension))
     return chosen
 
 
@@ -91,15 +113,11 @@ def _course_start(infusions: Sequence[Infusion], groups: Sequence[Sequence[Infus
     return infusions.index(course[0])
 
 
-def _chain(plan_class: str, steps: Sequence[tuple[Infusion, Protocol]], first_of_course: set[UUID]) -> list[Wanted]:
+def _chain(plan_class: str, steps: Sequence[Step], first_of_course: set[UUID]) -> list[Wanted]:
     """Plans of which each replaces the one before it; a protocol that restarts with a new course skips further infusions of the course."""
-    anchors = [
-        (infusion, protocol)
-        for n, (infusion, protocol) in enumerate(steps)
-        if protocol.restart is Restart.LAST_INFUSION or infusion.id in first_of_course or n == 0
-    ]
-    following = [infusion for infusion, _ in anchors[1:]]
-    return [Wanted(infusion, protocol, plan_class, after) for (infusion, protocol), after in zip_longest(anchors, following)]
+    anchors = [step for n, step in enumerate(steps) if step[1].restart is Restart.LAST_INFUSION or step[0].id in first_of_course or n == 0]
+    following = [infusion for infusion, _, _ in anchors[1:]]
+    return [Wanted(infusion, protocol, plan_class, after, extension) for (infusion, protocol, extension), after in zip_longest(anchors, following)]
 
 
 def _consent(facts: Facts, protocol: Protocol) -> tuple[str, list[Closing]]:
@@ -190,6 +208,8 @@ def _replanned(facts: Facts, known: Life, plan: Wanted, stands: Plan | None, pro
     consent = _consent(facts, protocol)[0]
     closed = closings(facts, known, plan)
     planned = _planned(protocol, infusion, facts, stands, today)
+    if plan.extension is not None:
+        planned = {code: visit for code, visit in planned.items() if plan.extension.plans(visit)}
     visible = planned if consent in ("not-needed", "yes", "withdrawn") else {}
     before = {visit.code: visit for visit in stands.visits} if stands else {}
     visits = [_visit(facts, infusion, visit, before.get(code), closed) for code, visit in visible.items()]

@@ -22,6 +22,16 @@ class EventType(StrEnum):
     SECOND_MALIGNANCY = "second-malignancy"
     TRANSFERRED = "transferred"
     REINSTATED = "reinstated"
+    DECIDED = "decided"
+
+
+class Decision(StrEnum):
+    """What a person decides of a patient whose follow-up would end in silence, or whose death was reported by mistake (contract 3, rules 8, 17)."""
+
+    EXTEND = "extend"
+    HAND_OVER = "hand-over"
+    CLOSE = "close"
+    NOT_DECEASED = "not-deceased"
 
 
 class Status(StrEnum):
@@ -32,6 +42,7 @@ class Status(StrEnum):
     ELSEWHERE = "followed-elsewhere"
     WITHDRAWN = "withdrawn"
     DECEASED = "deceased"
+    NO_INFUSION = "no-infusion"  # all infusions are voided
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +69,8 @@ class Infusion:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One patient event, in the order of recording. `centre` belongs to a transfer, `protocol` and `answer` to a consent."""
+    """One patient event, in the order of recording. `centre` belongs to a transfer, `protocol` and `answer` to a consent; `decision` to one that
+    people took, and of an extension `protocol` and `infusion`: what the patient is to follow, counted from which infusion."""
 
     type: EventType
     on: date
@@ -67,6 +79,22 @@ class Event:
     entered_in_error: bool = False
     protocol: str | None = None
     answer: str | None = None
+    decision: Decision | None = None
+    infusion: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """One contact or attempt: a local day, a channel, what came of it; outcome None is a mere postponement."""
+
+    on: date
+    recorded_at: datetime
+    channel: str | None
+    outcome: str | None
+
+
+ANSWERS = frozenset({"will-come", "other-day", "declined", "elsewhere"})
+DECEASED_REPORTED = "deceased-reported"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +107,13 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that planning may know: `events` in the order of recording, `done` the completed visits."""
+    """All that planning may know: `events` and `contacts` in the order of recording, `done` the completed visits."""
 
     birth_date: date | None
     infusions: tuple[Infusion, ...]
     events: tuple[Event, ...] = ()
     done: tuple[Done, ...] = ()
+    contacts: tuple[Contact, ...] = ()
 
     @property
     def counted(self) -> list[Infusion]:
@@ -102,19 +131,20 @@ class Withdrawal:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """What the events come to, after corrections and what was taken back."""
+    """What the events come to, after corrections and what was taken back; `decisions` are those that stand, in the order of recording."""
 
     died_on: date | None
     withdrawals: tuple[Withdrawal, ...]
     status: Status
+    decisions: tuple[Event, ...] = ()
 
 
-_TAKEN_BACK = (EventType.DECEASED, EventType.WITHDRAWN, EventType.LOST, EventType.ELSEWHERE)
+_TAKEN_BACK = (EventType.DECEASED, EventType.WITHDRAWN, EventType.LOST, EventType.ELSEWHERE, EventType.DECIDED)
 
 
 def life(facts: Facts) -> Life:
     """Reads the events in the order of recording. A second death corrects the first; `reinstated` as entered in error takes the last
-    closing event back as if it had never been, a plain one ends it from its day on (contract 3, rules 7 and 16)."""
+    closing event or decision back as if it had never been, a plain one ends it from its day on (contract 3, rules 7 and 16)."""
     standing: list[tuple[Event, date | None]] = []
     for event in facts.events:
         if event.type is EventType.REINSTATED:
@@ -125,7 +155,8 @@ def life(facts: Facts) -> Life:
             standing.append((event, None))
     died = next((e.on for e, _ in standing if e.type is EventType.DECEASED), None)
     withdrawals = tuple(Withdrawal(e.on, until) for e, until in standing if e.type is EventType.WITHDRAWN)
-    return Life(died, withdrawals, _status(facts, died, withdrawals, standing))
+    decisions = tuple(e for e, _ in standing if e.type is EventType.DECIDED)
+    return Life(died, withdrawals, _status(facts, died, withdrawals, standing), decisions)
 
 
 def _status(facts: Facts, died: date | None, withdrawals: Sequence[Withdrawal], standing: Sequence[tuple[Event, date | None]]) -> Status:
@@ -153,9 +184,22 @@ def responsible_centre(facts: Facts, on: date | None = None) -> str:
     return before[-1] if before else changes[0][2]
 
 
-def last_heard_of(facts: Facts, answered: Sequence[date]) -> date | None:
-    """The latest day on which the patient is known to have been alive: infusion, discharge, done visit, survival, or a contact with an answer
-    (`answered`, local days; rule 16)."""
+def last_heard_of(facts: Facts) -> date | None:
+    """The latest local day on which the patient is known to have been alive: infusion, discharge, done visit, survival, or a contact with an
+    answer (rule 16)."""
     days = [i.infused_on for i in facts.counted] + [i.discharged_on for i in facts.counted if i.discharged_on]
-    days += [d.on for d in facts.done] + [e.on for e in facts.events if e.type is EventType.SURVIVAL] + list(answered)
-    return max(days, default=None)
+    days += [d.on for d in facts.done] + [e.on for e in facts.events if e.type is EventType.SURVIVAL]
+    return max(days + [c.on for c in facts.contacts if c.outcome in ANSWERS], default=None)
+
+
+def reported_dead_on(facts: Facts) -> date | None:
+    """The local day of a reported death that is neither recorded nor ended, or None. Sure signs of life end it: a survival, a done visit, a contact
+    with an answer, or a person's word (`not-deceased`), dated later or told later on the same day (rule 8)."""
+    known = life(facts)
+    reports = [(c.on, c.recorded_at) for c in facts.contacts if c.outcome == DECEASED_REPORTED]
+    if not reports or known.died_on is not None:
+        return None
+    alive = [(e.on, e.recorded_at) for e in facts.events if e.type is EventType.SURVIVAL]
+    alive += [(e.on, e.recorded_at) for e in known.decisions if e.decision is Decision.NOT_DECEASED]
+    alive += [(d.on, d.recorded_at) for d in facts.done] + [(c.on, c.recorded_at) for c in facts.contacts if c.outcome in ANSWERS]
+    return None if alive and max(alive) > max(reports) else max(reports)[0]

@@ -5,7 +5,7 @@ from datetime import date
 from typing import NamedTuple
 
 from app.errors import Conflict, Invalid
-from app.planning.facts import EventType, Facts, Life, Status, last_heard_of
+from app.planning.facts import Contact, EventType, Facts, Life, Status, last_heard_of
 from app.planning.visits import BEFORE_REGISTRATION, ENTERED_IN_ERROR, Outcome, Visit
 
 
@@ -105,17 +105,20 @@ CLOSING = {
     EventType.LOST: Status.LOST,
     EventType.ELSEWHERE: Status.ELSEWHERE,
 }
-NO_ANSWER = frozenset({"no-answer", "busy", "wrong-number"})
-ANSWERED = frozenset({"will-come", "other-day", "declined", "elsewhere", "deceased-reported"})
+NO_ANSWER = frozenset({"no-answer", "busy", "wrong-number", "letter-sent"})
 ATTEMPTS, CHANNELS = 3, 2  # domain.md 4, own decision
 
 
 class Attempt(NamedTuple):
-    """One contact as far as decisions need it: local day, channel, outcome (None for a mere postponement)."""
+    """An attempt to reach the patient that had no answer: a local day and a channel."""
 
     on: date
     channel: str | None
-    outcome: str | None
+
+
+def attempts(contacts: Sequence[Contact], heard_on: date | None) -> set[Attempt]:
+    """The attempts without an answer since the day on which the patient was last heard of, counted once a day and channel (rule 8)."""
+    return {Attempt(c.on, c.channel) for c in contacts if c.outcome in NO_ANSWER and (heard_on is None or c.on > heard_on)}
 
 
 def refuse_future(day: date | None, today: date, field: str) -> None:
@@ -179,7 +182,7 @@ def refuse_reopening(visit: Visit) -> None:
         raise ClosedByEvent(reason=visit.reason)
 
 
-def refuse_event(facts: Facts, known: Life, kind: EventType, on: date, in_error: bool, attempts: Sequence[Attempt]) -> None:
+def refuse_event(facts: Facts, known: Life, kind: EventType, on: date, in_error: bool) -> None:
     """Raises when an event cannot be so: after a death, before a done visit, lost without enough attempts, nothing to take back (rules 6 to 8)."""
     if kind is EventType.REINSTATED:
         _refuse_reinstating(facts, known, in_error)
@@ -192,8 +195,7 @@ def refuse_event(facts: Facts, known: Life, kind: EventType, on: date, in_error:
     if kind in CLOSING and (known.status is CLOSING[kind] or known.status is Status.WITHDRAWN):
         raise AlreadySo(f"The patient is already {known.status.value}.", field="type", status=known.status.value)
     if kind is EventType.LOST:
-        heard = last_heard_of(facts, [a.on for a in attempts if a.outcome in ANSWERED])
-        tried = [a for a in attempts if a.outcome in NO_ANSWER and (heard is None or a.on > heard) and a.on <= on]
+        tried = [a for a in attempts(facts.contacts, last_heard_of(facts)) if a.on <= on]
         if len(tried) < ATTEMPTS or len({a.channel for a in tried}) < CHANNELS:
             raise NotLost(field="type", attempts=len(tried), channels=len({a.channel for a in tried}))
 

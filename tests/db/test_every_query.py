@@ -14,14 +14,16 @@ import pytest
 import app.db
 from app.actor import Actor
 from app.clock import Clock
-from app.db import alerts, imports, patients, visits
+from app.db import alerts, contacts, decisions, imports, patients, visits
+from app.db.contacts import ContactRow
+from app.db.decisions import UndecidedFilter
 from app.db.engine import Database
 from app.db.feed import Head
 from app.db.figures import Scope
 from app.db.infusions import InfusionFilter
 from app.db.patients import EventRow
 from app.db.transaction import Transaction, begin
-from app.db.visits import ContactRow, DueFilter
+from app.db.visits import DueFilter
 from app.planning.visits import VisitState
 from tests.db.rows import DAY, Chart, a_chart, nurse
 
@@ -52,6 +54,10 @@ QUESTIONS: Mapping[str, Callable[[World], tuple[Any, ...]]] = {
     "alerts.lock": lambda w: (w.alert,),
     "alerts.page": lambda w: (["open"], None, None, 10),
     "alerts.protocols_of": lambda w: ([w.chart.visits["Y01"]],),
+    "contacts.get": lambda w: (w.chart.visits["Y01"],),
+    "contacts.with_patients": lambda w: ([w.patient],),
+    "decisions.count": lambda w: (UndecidedFilter(), ["lund"], DAY),
+    "decisions.page": lambda w: (UndecidedFilter(), ["lund"], DAY, None, 10),
     "feed.page": lambda w: (0, 10),
     "figures.by_context": lambda w: (FIGURES,),
     "figures.completeness": lambda w: (FIGURES,),
@@ -70,8 +76,6 @@ QUESTIONS: Mapping[str, Callable[[World], tuple[Any, ...]]] = {
     "patients.lock": lambda w: (w.patient,),
     "patients.many": lambda w: ([w.patient],),
     "patients.visible": lambda w: (),
-    "visits.contacted": lambda w: ([w.patient],),
-    "visits.contacts_of": lambda w: (w.patient,),
     "visits.count": lambda w: (EVERY_STATE, ["lund"], DAY),
     "visits.page": lambda w: (EVERY_STATE, ["lund"], DAY, None, 10),
     "visits.patient_of": lambda w: (w.chart.visits["Y01"],),
@@ -93,6 +97,8 @@ OPEN: Mapping[str, str] = {
     "catalogue.product": "codes are public",
     "catalogue.products": "codes are public",
     "catalogue.protocols": "published",
+    "contacts.by_source": "the sender's id is unique in the service",
+    "contacts.of_patient": "an answer that another centre had decides here too",
     "feed.head": "a number and an instant; every answer's stamp",
     "infusions.of_patient": "planning needs them all",
     "infusions.request_of": "the natural key is unique in the service",
@@ -138,7 +144,8 @@ WRITES = {
     ),
     *("infusions.add", "infusions.change", "infusions.remember", "patients.add", "patients.add_event", "patients.add_numbers", "patients.change"),
     *("plans.add", "plans.add_visits", "plans.change", "plans.change_visits", "plans.flag_visits", "state.mark_demo", "state.move_demo"),
-    *("state.swept", "state.try_to_write", "tokens.add", "tokens.renew", "tokens.revoke", "tokens.used", "visits.add_contact"),
+    *("state.swept", "state.try_to_write", "tokens.add", "tokens.renew", "tokens.revoke", "tokens.used"),
+    *("contacts.add", "contacts.take_back", "decisions.add_refused", "decisions.end_refused", "patients.set_standing"),
 }
 
 
@@ -196,8 +203,10 @@ async def a_world(tx: Transaction) -> World:
     alert = alerts.NewAlert(chart.visits["Y01"], chart.patient, "lund", "Y01", "care", ends["Y01"])
     (raised,) = await alerts.add(tx, [alert])
     at = chart.visits["Y01"]
-    await visits.add_contact(tx, ContactRow(at, at, chart.patient, "phone", "no-answer", DAY, None, "a note", tx.now, "anna", "id of anna"))
-    event = EventRow(at, chart.patient, "survival", DAY, {}, "a note", "cosmic-lund", "event-1", tx.now, "anna", "id of anna")
+    by_anna = tx.now, "anna", "id of anna"
+    await contacts.add(tx, ContactRow(at, at, chart.patient, "phone", "no-answer", DAY, None, "a note", None, None, DAY, *by_anna))
+    await decisions.add_refused(tx, chart.patient, "umea")
+    event = EventRow(at, chart.patient, "survival", DAY, {}, "a note", "cosmic-lund", "event-1", *by_anna, DAY)
     await patients.add_event(tx, event)
     tx.changed("patient", chart.patient, "registered", None, {}, chart.patient)
     tx.changed("visit", chart.visits["Y01"], "booked", {}, {}, chart.patient)

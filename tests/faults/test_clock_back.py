@@ -13,11 +13,12 @@ from app.clock import Clock
 from app.db import tables, transaction
 from app.db.engine import Database
 from app.db.transaction import Transaction
-from app.followup import alerts, infusions, patients, rounds, status, visits
+from app.followup import alerts, contacts, infusions, patients, rounds, status, visits
 from app.followup.commands import Reason
+from app.followup.contacts import NewContact
 from app.followup.infusions import Correction, NewInfusion
 from app.followup.patients import PatientChange
-from app.followup.visits import Booking, Completion, NewContact
+from app.followup.visits import Booking, Completion
 from tests.faults.given import infusion
 from tests.faults.tasks import COORDINATOR, KEYS
 from tests.invariants import check_invariants
@@ -114,6 +115,6 @@ async def _touch(house: House, told: list[Told]) -> None:
     phone, patient = PatientChange.model_validate_json('{"phone": "070-1740605"}'), told[3]["patient_id"]
     known = await house.do(lambda tx: status.follow_up(tx, patient))
     await house.do(lambda tx: visits.book(tx, planned["id"], booking, version=planned["version"]))
-    await house.do(lambda tx: visits.log_contact(tx, overdue["id"], tried))
+    await house.do(lambda tx: contacts.log_about_visit(tx, overdue["id"], tried))
     await house.do(lambda tx: infusions.correct(tx, infused["id"], batch, infused["version"]))
     await house.do(lambda tx: patients.change(tx, patient, phone, known["patient"]["version"]))

@@ -12,7 +12,7 @@ from app.clock import Clock
 from app.db import tables, transaction
 from app.db.engine import Database
 from app.db.transaction import Transaction
-from app.followup import infusions, patients, rounds, status, visits
+from app.followup import contacts, infusions, patients, rounds, status, visits
 from app.followup.commands import Reason
 from app.followup.infusions import NewInfusion
 from app.followup.patients import NewEvent
@@ -70,7 +70,7 @@ class Ward:
     async def tried(self, visit: dict[str, Any], on: str, channel: str, outcome: str = "no-answer") -> None:
         """Logs an attempt to reach the patient."""
         told = {"channel": channel, "outcome": outcome, "contacted_on": on}
-        await self.do(visits.log_contact, visit["id"], visits.NewContact.model_validate(told))
+        await self.do(contacts.log_about_visit, visit["id"], contacts.NewContact.model_validate(told))
 
     async def visit(self, visit: Any) -> dict[str, Any]:
         """A visit as it now stands."""

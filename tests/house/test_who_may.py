@@ -39,6 +39,8 @@ def _bodies() -> dict[str, Any]:
         "/patients/search": {"name": "Test"},
         "/patients/{patient_id}": {"phone": "+46701740605"},
         "/patients/{patient_id}/events": {"type": "relapse", "on": "2026-01-01"},
+        "/patients/{patient_id}/decide": {"decision": "close", "reason": "moved abroad"},
+        "/patients/{patient_id}/contacts": {"channel": "phone", "outcome": "busy"},
         "/visits/{visit_id}/book": {"booked_on": "2028-03-10"},
         "/visits/{visit_id}/complete": {"completed_on": "2027-10-04"},
         "/visits/{visit_id}/miss": {"reason": "moved away"},
@@ -54,7 +56,7 @@ async def _call(service: Service, route: Route, token: str) -> Any:
     options: dict[str, Any] = {}
     if route.path.endswith("/imports") and route.method == "POST":
         options = {"content": b"not a file of infusions", "headers": {"Content-Type": "text/csv"}}
-    elif route.method != "GET":
+    elif route.method not in ("GET", "DELETE"):
         options = {"json": _bodies()[route.path.removeprefix("/api/v1")]}
     return await service.call(route.method, _address(route), api="", token=token, **options)
 
