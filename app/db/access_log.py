@@ -38,3 +38,19 @@ async def of_patient(tx: Transaction, patient: UUID, after: UUID | None, limit: 
     if after is not None:
         query = query.where(log.id < after)
     return [AccessRow(*row) for row in await tx.all(query.order_by(log.id.desc()).limit(limit))]
+
+
+_WHOSE = {
+    "patient": tables.patients.c.id,
+    "infusion": tables.infusions.c.patient_id,
+    "visit": tables.visits.c.patient_id,
+    "alert": tables.alerts.c.patient_id,
+    "contact": tables.contacts.c.patient_id,
+}
+
+
+async def whose(tx: Transaction, kind: str, object_id: UUID) -> UUID | None:
+    """Whose an object is. Not cut, and shown to nobody: the log tells of whom it was that something was refused."""
+    patient = _WHOSE[kind]
+    found: UUID | None = await tx.scalar(select(patient).where(patient.table.c.id == object_id))
+    return found

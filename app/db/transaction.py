@@ -4,7 +4,7 @@ The end of a writing one, in this order: history; access log; head row (the last
 History and access log go with whatever new rows still wait; on PostgreSQL they are all one statement.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -20,6 +20,7 @@ from app.clock import Clock
 from app.db import tables
 from app.db.columns import Instant, new_id, whole_ms
 from app.db.engine import Database, as_one, insert_as_one, unavailable
+from app.errors import FollowUpError, Unavailable
 
 AnyRow = Row[*tuple[Any, ...]]
 Params = Mapping[str, Any] | Sequence[Mapping[str, Any]]
@@ -80,6 +81,9 @@ class Transaction:
         self._events: list[AlertEvent] = []
         self._numbered: list[Numbered] = []
         self._seen: dict[tuple[str, str | None], dict[UUID, None]] = {}
+        self._concerned: dict[str, dict[UUID, None]] = {}
+        self.refusals: list[tuple[str, Iterable[UUID]]] = []
+        self.kept: list[Callable[[Transaction], Awaitable[None]]] = []
 
     # ---- statements ----
 
@@ -134,12 +138,16 @@ class Transaction:
         """A part of a writing transaction that an exception undoes alone."""
         await self._store_new()
         assert self._conn is not None, "a writing transaction has its connection from its beginning"
+        around, self._concerned = self._concerned, {}
         try:
             async with self._conn.begin_nested():
                 yield
                 await self._store_new()
+        except FollowUpError as refusal:
+            self.refused(refusal)
+            raise
         finally:
-            self._new = {}
+            self._new, self._concerned = {}, around
 
     async def _execute(self, statement: Executable, params: Params | None) -> CursorResult[*tuple[Any, ...]]:
         if statement.is_dml and not self.writing:
@@ -159,6 +167,18 @@ class Transaction:
         shown = dict.fromkeys(patients)
         if shown:
             self._seen.setdefault((what, why), {}).update(shown)
+
+    def concerns(self, what: str, patients: Iterable[UUID]) -> None:
+        """Says whom the act or question is about, shown or not: if it is refused, the log of reads tells so."""
+        self._concerned.setdefault(what, {}).update(dict.fromkeys(patients))
+
+    def refused(self, refusal: FollowUpError) -> None:
+        """Keeps for the log that what was asked about somebody was refused, and by which code."""
+        self.refusals += [(f"{what}: refused, {refusal.code}", patients) for what, patients in self._concerned.items()]
+
+    def keep(self, work: "Callable[[Transaction], Awaitable[None]]") -> None:
+        """Work that stands though what is done here is refused or undone: it is given a writing transaction of its own behind this one."""
+        self.kept.append(work)
 
     def changed(
         self,
@@ -272,9 +292,26 @@ async def begin(db: Database, actor: Actor, clock: Clock, request_id: str = "", 
     """A transaction for one act (writing) or one question. It is over, and what it says is true, when the context has been left.
 
     Writing: committed at its end, rolled back by any exception. Reading: each statement is its own snapshot, nothing can be written, and
-    the rows of the access log are committed before the context is left. Raises Unavailable when the database cannot serve, Deadlock when it has
-    ended the transaction for another one's sake.
+    the rows of the access log are committed before the context is left. What was refused about a patient is told in the access log too, and what
+    was to be kept is stored, both in a transaction of their own behind this one. Raises Unavailable when the database cannot serve, Deadlock when
+    it has ended the transaction for another one's sake.
     """
+    tx: Transaction | None = None
+    try:
+        async with _begun(db, actor, clock, request_id, writing) as tx:
+            yield tx
+    except Unavailable:
+        raise
+    except Exception as error:
+        if tx is not None and isinstance(error, FollowUpError):
+            tx.refused(error)
+        await _stand(tx, clock)
+        raise
+    await _stand(tx, clock)
+
+
+@asynccontextmanager
+async def _begun(db: Database, actor: Actor, clock: Clock, request_id: str, writing: bool) -> AsyncIterator[Transaction]:
     with unavailable():
         async with AsyncExitStack() as stack:
             conn = await stack.enter_async_context(db.writing()) if writing else None
@@ -284,3 +321,14 @@ async def begin(db: Database, actor: Actor, clock: Clock, request_id: str = "", 
                 await tx.finish()
         if not writing and (seen := tx.access_rows()):
             await db.log_access(seen)
+
+
+async def _stand(tx: Transaction | None, clock: Clock) -> None:
+    """Stores what stands whatever became of a transaction: the refusals for the log, and what was to be kept."""
+    if tx is None or not (tx.kept or tx.refusals):
+        return
+    async with _begun(tx.db, tx.actor, clock, tx.request_id, bool(tx.kept)) as own:
+        for work in tx.kept:
+            await work(own)
+        for what, patients in tx.refusals:
+            own.saw(what, patients)

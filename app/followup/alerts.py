@@ -10,8 +10,8 @@ from app.db import feed
 from app.db import patients as db_patients
 from app.db.alerts import AlertRow
 from app.db.transaction import Transaction
-from app.errors import BadCursor, Conflict, CursorExpired, NotFound
-from app.followup import cards, catalogue
+from app.errors import BadCursor, Conflict, CursorExpired
+from app.followup import cards, catalogue, unseen
 from app.followup.commands import Ask, Page, Reason
 
 JSON = dict[str, Any]
@@ -50,7 +50,8 @@ async def acknowledge(tx: Transaction, alert: UUID, reason: Reason) -> JSON:
     tx.actor.must(Act.ACKNOWLEDGE_ALERT)
     found = await db_alerts.lock(tx, alert)
     if found is None:
-        raise NotFound("There is no such alert among those that you may see.")
+        raise await unseen.not_found(tx, "alert", alert)
+    tx.concerns("alert", [found.patient_id])
     if found.state == "resolved":
         raise AlertResolved(resolved_by=found.resolved_by)
     if found.state == "open":
@@ -106,7 +107,7 @@ async def get(tx: Transaction, alert: UUID) -> JSON:
     row = await db_alerts.lock(tx, alert)
     told = await _with_patients(tx, [row]) if row is not None else []
     if not told:
-        raise NotFound("There is no such alert among those that you may see.")
+        raise await unseen.not_found(tx, "alert", alert)
     return told[0]
 
 

@@ -13,7 +13,7 @@ from app.db.contacts import ContactRow
 from app.db.infusions import InfusionRow
 from app.db.patients import EventRow, PatientRow
 from app.db.transaction import Transaction
-from app.errors import NotFound
+from app.followup import unseen
 from app.planning import changes, courses, decisions
 from app.planning.decisions import Standing
 from app.planning.facts import Contact, Decision, Done, Event, EventType, Facts, Infusion, Status, life, responsible_centre
@@ -57,12 +57,13 @@ async def load(tx: Transaction, patient: UUID) -> Chart:
     """The chart of a patient whom the caller may see, locked until the transaction ends when it writes. Raises NotFound."""
     found = await (db_patients.lock if tx.writing else db_patients.get)(tx, patient)
     if found is None:
-        raise NotFound("There is no such patient among those that you may see.")
+        raise await unseen.not_found(tx, "patient", patient)
     return await of(tx, found)
 
 
 async def of(tx: Transaction, patient: PatientRow) -> Chart:
     """The chart of a patient row that is at hand (and locked, when the transaction writes)."""
+    tx.concerns("patient", [patient.id])
     infusions = await db_infusions.of_patient(tx, patient.id)
     events = await db_patients.events_of(tx, patient.id)
     contacts = await db_contacts.of_patient(tx, patient.id)

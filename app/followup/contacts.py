@@ -13,7 +13,7 @@ from app.db.columns import new_id
 from app.db.contacts import ContactRow
 from app.db.transaction import Transaction
 from app.errors import Conflict, Forbidden, Invalid, NotFound
-from app.followup import cards, chart, views
+from app.followup import cards, chart, unseen, views
 from app.followup.chart import Chart
 from app.followup.commands import Command, LocalDate, Note, Source
 from app.followup.settle import keep_standing
@@ -83,7 +83,7 @@ async def log_about_visit(tx: Transaction, visit: UUID, new: NewContact) -> tupl
     tx.actor.must(Act.WORK_VISIT)
     patient = await db_visits.patient_of(tx, visit)
     if patient is None:
-        raise NotFound("There is no such visit among those that you may see.")
+        raise await unseen.not_found(tx, "visit", visit)
     return await _log(tx, await chart.load(tx, patient), visit, new)
 
 
@@ -158,7 +158,7 @@ async def take_back(tx: Transaction, contact: UUID) -> None:
     tx.actor.must(Act.WORK_VISIT)
     found = await db_contacts.get(tx, contact)
     if found is None:
-        raise NotFound("There is no such contact among those that you may see.")
+        raise await unseen.not_found(tx, "contact", contact)
     before = await chart.load(tx, found.patient_id)
     if not any(c.id == contact for c in before.contacts):
         return  # taken back already, as seen under the patient's lock

@@ -13,8 +13,8 @@ from app.db.infusions import InfusionFilter as InfusionFilter
 from app.db.infusions import InfusionRow
 from app.db.patients import PatientRow
 from app.db.transaction import Transaction
-from app.errors import Conflict, FieldError, Invalid, NotFound
-from app.followup import cards, catalogue, chart, persons, repeats, versions, views
+from app.errors import Conflict, FieldError, Invalid
+from app.followup import cards, catalogue, chart, persons, repeats, unseen, versions, views
 from app.followup.chart import Chart
 from app.followup.commands import Ask, Page, Reason
 from app.followup.infusion_fields import Context as Context
@@ -293,7 +293,7 @@ async def _loaded(tx: Transaction, infusion: UUID) -> tuple[Chart, InfusionRow]:
     """The chart of an infusion that the caller may see, and its row as it is under the patient's lock."""
     found = await db_infusions.get(tx, infusion)
     if found is None:
-        raise NotFound("There is no such infusion among those that you may see.")
+        raise await unseen.not_found(tx, "infusion", infusion)
     whole = await chart.load(tx, found.patient_id)
     return whole, whole.infusion(infusion)
 

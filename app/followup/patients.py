@@ -13,8 +13,8 @@ from app.db import patients as db_patients
 from app.db.columns import new_id
 from app.db.patients import EventRow, PatientRow
 from app.db.transaction import Transaction
-from app.errors import Conflict, FieldError, Invalid, NotFound
-from app.followup import cards, catalogue, chart, persons, versions, views
+from app.errors import Conflict, FieldError, Invalid
+from app.followup import cards, catalogue, chart, persons, unseen, versions, views
 from app.followup.chart import Chart
 from app.followup.commands import Command, Flag, Kept, LocalDate, Note, Reason, Slug, Source, Text
 from app.followup.persons import NewIdentifier
@@ -106,7 +106,7 @@ async def get(tx: Transaction, patient: UUID) -> JSON:
     tx.actor.must(Act.READ_PATIENTS)
     row = await db_patients.get(tx, patient)
     if row is None:
-        raise NotFound("There is no such patient among those that you may see.")
+        raise await unseen.not_found(tx, "patient", patient)
     tx.saw("patient", [row.id])
     return cards.full_patient(row)
 
@@ -116,7 +116,7 @@ async def reveal(tx: Transaction, patient: UUID, why: Reason) -> JSON:
     tx.actor.must(Act.READ_PATIENTS)
     row = await db_patients.get(tx, patient)
     if row is None:
-        raise NotFound("There is no such patient among those that you may see.")
+        raise await unseen.not_found(tx, "patient", patient)
     tx.saw("patient's number", [row.id], why.reason)
     numbers = [identifiers.full(Identifier(i["system"], i["value"])) for i in row.person["identifiers"]]
     return {"name": row.person["name"], "birth_date": row.person["birth_date"], "numbers": numbers}

@@ -11,8 +11,7 @@ from pydantic import Field
 from app.actor import Act
 from app.db import visits as db_visits
 from app.db.transaction import Transaction
-from app.errors import NotFound
-from app.followup import cards, catalogue, chart, versions, views
+from app.followup import cards, catalogue, chart, unseen, versions, views
 from app.followup.chart import Chart
 from app.followup.commands import Command, LocalDate, Reason, Response, Text
 from app.followup.settle import settle
@@ -67,7 +66,7 @@ class NotRequired(Command):
 async def _loaded(tx: Transaction, visit: UUID) -> tuple[Chart, Plan, Visit]:
     patient = await db_visits.patient_of(tx, visit)
     if patient is None:
-        raise NotFound("There is no such visit among those that you may see.")
+        raise await unseen.not_found(tx, "visit", visit)
     whole = await chart.load(tx, patient)
     return whole, *whole.visit(visit)
 

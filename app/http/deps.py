@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import Depends, FastAPI, Request, params
 from fastapi.routing import APIRoute, iter_route_contexts
@@ -12,7 +13,8 @@ from app.actor import Act, Actor, Role
 from app.db import feed
 from app.db.transaction import Transaction as Transaction
 from app.db.transaction import begin
-from app.errors import FieldError, Invalid, SessionWasOver
+from app.errors import FieldError, Forbidden, Invalid, SessionWasOver
+from app.followup import unseen
 from app.followup.alerts import Polled
 from app.followup.commands import Ask, Page
 from app.http import conditional, paging
@@ -158,6 +160,16 @@ OpenDep = Annotated[Transaction, Depends(open_unasked, scope="function")]
 # ---- The mark of a route ------------------------------------------------------------------------------------------------
 
 
+_KINDS = ("patient", "infusion", "visit", "alert", "contact")
+
+
+def _uuid(given: object) -> UUID | None:
+    try:
+        return UUID(str(given))
+    except ValueError:
+        return None
+
+
 class _Mark:
     """Refuses callers that may not, before a transaction is opened, and query parameters that the route does not know."""
 
@@ -166,9 +178,20 @@ class _Mark:
         self.parameters: frozenset[str] = frozenset()
 
     async def __call__(self, request: Request) -> None:
-        actor_of(request.scope).must(self.act)
+        actor = actor_of(request.scope)
+        if not actor.may(self.act):
+            await self._tell(request)
+        actor.must(self.act)
         if request.scope["query_string"]:
             self._refuse_unknown(request)
+
+    async def _tell(self, request: Request) -> None:
+        """That somebody may not do this to a patient stands in the log of reads, as every refusal about one."""
+        asked = {kind: given for kind in _KINDS if (given := _uuid(request.path_params.get(f"{kind}_id")))}
+        for kind, given in asked.items():
+            async with reading(request) as read:
+                await unseen.concern(read.tx, kind, given)
+                read.tx.refused(Forbidden())
 
     def _refuse_unknown(self, request: Request) -> None:
         names = [name for name, _ in request.query_params.multi_items()]

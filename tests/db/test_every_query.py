@@ -88,6 +88,7 @@ OPEN: Mapping[str, str] = {
     "accounts.is_borne": "for those who manage accounts",
     "accounts.every": "for those who manage accounts",
     "sessions.by_id": "who calls is found by it",
+    "access_log.whose": "the log tells of whom something was refused",
     "alerts.raise_overdue": "the worker sweeps every centre",
     "alerts.unresolved_of": "settle closes another centre's alerts too",
     "catalogue.centre_codes": "codes are public",

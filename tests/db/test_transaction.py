@@ -16,8 +16,9 @@ from app.db.engine import Database
 from app.db.patients import PatientRow
 from app.db.transaction import Transaction, begin
 from app.errors import Unavailable
+from app.planning.decisions import Standing
 from tests.db.conftest import KEYS
-from tests.db.rows import NOON, StillClock, a_patient, an_event, counted, nurse
+from tests.db.rows import DAY, NOON, StillClock, a_patient, an_event, counted, nurse
 
 
 @contextmanager
@@ -70,7 +71,7 @@ async def test_new_rows_are_there_for_the_next_statement_parents_before_children
     async with begin(database, operator, Clock()) as tx:
         patient = a_row(tx)
         await patients.add_numbers(tx, patient.id, [("personnummer", "198112289874")])
-        await patients.add(tx, patient)
+        await patients.add(tx, patient, Standing(DAY))
         assert await patients.by_number(tx, [("personnummer", "198112289874")]) == [patient.id]
         assert await patients.get(tx, patient.id) == patient
 
@@ -81,7 +82,7 @@ async def test_a_savepoint_that_fails_takes_its_own_new_rows_along_and_no_others
         for patient in rows:
             with suppress(LookupError):
                 async with tx.savepoint():
-                    await patients.add(tx, patient)
+                    await patients.add(tx, patient, Standing(DAY))
                     if patient is rows[1]:
                         raise LookupError
         assert await patients.many(tx, [row.id for row in rows]) == {row.id: row for row in (rows[0], rows[2])}
@@ -90,7 +91,7 @@ async def test_a_savepoint_that_fails_takes_its_own_new_rows_along_and_no_others
 async def test_a_reading_transaction_takes_no_new_rows(database: Database, operator: Actor) -> None:
     with pytest.raises(RuntimeError):
         async with begin(database, operator, Clock(), writing=False) as tx:
-            await patients.add(tx, a_row(tx))
+            await patients.add(tx, a_row(tx), Standing(DAY))
 
 
 async def test_what_was_told_stands_in_the_rows(database: Database, operator: Actor) -> None:
