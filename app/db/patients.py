@@ -1,16 +1,16 @@
 """Patients, their numbers and what happened to them. Persons are sealed; a number is found by its blind index."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import bindparam, literal, select, union_all, update
+from sqlalchemy import bindparam, select, update
 
 from app.db.scope import cut
-from app.db.tables import infusions, patient_events, patient_identifiers, patients
+from app.db.tables import patient_events, patient_identifiers, patients
 from app.db.transaction import AnyRow, Transaction
 from app.planning.decisions import Standing, Undecided
 
@@ -114,6 +114,18 @@ async def by_number(tx: Transaction, numbers: Iterable[tuple[str, str]]) -> list
     so this one question is not cut; what the caller may be shown of the patient is decided by those who ask."""
     rows = await tx.all(_BY_NUMBER, {"blinds": [tx.keys.blind(system, value) for system, value in numbers]})
     return [row[0] for row in rows]
+
+
+async def with_number(tx: Transaction, numbers: Iterable[tuple[str, str]]) -> list[PatientRow]:
+    """Those patients with one of these numbers whom the caller may see: one statement, so that a number of another centre's patient costs the same
+    as one that nobody has."""
+    query = cut(select(*PATIENT), tx, patients).where(patients.c.id.in_(_BY_NUMBER))
+    return [opened(tx, row) for row in await tx.all(query, {"blinds": [tx.keys.blind(system, value) for system, value in numbers]})]
+
+
+async def seen_of(tx: Transaction, ids: Collection[UUID]) -> set[UUID]:
+    """Those of the patients that the caller may see."""
+    return {row[0] for row in await tx.all(cut(select(patients.c.id), tx, patients).where(patients.c.id.in_(ids)))}
 
 
 async def lock_known(tx: Transaction, patient: UUID) -> PatientRow:
@@ -220,14 +232,3 @@ async def add_event(tx: Transaction, event: EventRow) -> None:
         "recorded_on": event.recorded_on,
     }
     tx.add(patient_events, [row])
-
-
-async def centres_of(tx: Transaction, patient: UUID) -> set[str]:
-    """The centres that may see the patient: the responsible one and those that gave an infusion. Not cut: asked when a centre's record joins
-    a person known elsewhere, so that both sides' logs can tell it."""
-    query = union_all(
-        select(patients.c.responsible_centre).where(patients.c.id == patient),
-        select(infusions.c.centre).where(infusions.c.patient_id == patient),
-        select(literal("")).where(literal(False)),
-    )
-    return {row[0] for row in await tx.all(query)}

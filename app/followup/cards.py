@@ -1,5 +1,6 @@
 """What of a person is shown to a caller: masked numbers, nothing of protected identities, and of a shared patient only one's own part."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -56,6 +57,14 @@ def own_plans(actor: Actor, chart: Chart) -> list[Plan]:
     """The plans that the caller sees: those anchored by an infusion that one sees."""
     own = own_infusions(actor, chart)
     return [plan for plan in chart.plans if plan.infusion_id in own]
+
+
+def own_part(actor: Actor, chart: Chart) -> Chart:
+    """The chart as the caller may know it: of a patient whom one is not responsible for neither events nor contacts."""
+    if is_whole(actor, chart):
+        return chart
+    own = own_infusions(actor, chart)
+    return replace(chart, infusions=tuple(i for i in chart.infusions if i.id in own), plans=tuple(own_plans(actor, chart)), events=(), contacts=())
 
 
 def own_objects(actor: Actor, chart: Chart) -> set[str]:

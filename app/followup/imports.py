@@ -115,7 +115,7 @@ async def _record(tx: Transaction, row: Row) -> infusions.Recorded:
 
 async def _earlier(tx: Transaction, system: str, number: str) -> UUID:
     found = await db_infusions.request_of(tx, system, number)
-    if found is None:
+    if found is None or await db_infusions.get(tx, found[0]) is None:
         raise Invalid("No infusion of this source has this id; put the earlier row first.", field="continues", code="unknown_infusion")
     return found[0]
 

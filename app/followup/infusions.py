@@ -14,7 +14,7 @@ from app.db.infusions import InfusionRow
 from app.db.patients import PatientRow
 from app.db.transaction import Transaction
 from app.errors import Conflict, FieldError, Invalid
-from app.followup import cards, catalogue, chart, persons, repeats, unseen, versions, views
+from app.followup import cards, catalogue, chart, elsewhere, persons, repeats, unseen, versions, views
 from app.followup.chart import Chart
 from app.followup.commands import Ask, Page, Reason
 from app.followup.infusion_fields import Context as Context
@@ -60,9 +60,9 @@ async def record(tx: Transaction, new: NewInfusion) -> Recorded:
     if new.source is not None and (stored := await db_infusions.request_of(tx, new.source.system, new.source.id)):
         return Recorded(await _repeat(tx, await repeats.compare(tx, new, stored)), created=False)
     await _check(tx, new, person, unreadable)
-    known = None if person is None else await persons.find(tx, person)
+    known = None if person is None else await persons.find(tx, person, new.centre)
     before, drawn, odd = await _drawn(tx, new, person, known)
-    decided = await _decided(tx, new, drawn)
+    decided = await _decided(tx, new, before, drawn)
     settled = await settle(tx, "recorded", before, decided, repeats.normalised(new, person))
     if before is not None and person is not None:
         await _tell_both_sides(tx, before, settled)
@@ -75,12 +75,15 @@ async def preview(tx: Transaction, new: NewInfusion) -> JSON:
     unreadable: list[FieldError] = []
     person = None if new.patient is None else persons.described(new.patient, tx.today, unreadable)
     await _check(tx, new, person, unreadable)
-    known = None if person is None else await persons.find(tx, person)
-    elsewhere = known is not None and not await _is_seen(tx, known)
-    if known is not None and elsewhere:
+    known = None if person is None else await persons.find(tx, person, new.centre)
+    before, drawn, odd = await _drawn(tx, new, person, known)
+    decided = await _decided(tx, new, before, drawn)
+    unseen_known = known is not None and not await db_patients.seen_of(tx, [known.id])
+    if known is not None and unseen_known:
+        # Refused as recording would be; what is told is what a person of no other centre would get.
         tx.saw("infusion preview: known elsewhere", [known.id])
-    before, drawn, odd = await _drawn(tx, new, person, None if elsewhere else known)
-    decided = await _decided(tx, new, drawn)
+        before, drawn, odd = await _drawn(tx, new.model_copy(update={"continues": None}), person, None)
+        decided = await _decided(tx, new, before, drawn)
     mine = plan_ids(decided, decided.infusions[-1].id)
     if before is not None:
         tx.saw("infusion preview", [before.patient.id])
@@ -92,12 +95,8 @@ async def preview(tx: Transaction, new: NewInfusion) -> JSON:
         "changes": effects(before, decided, tx.today),
         "dropped_bookings": dropped_bookings(before, decided),
         "warnings": odd,
-        "known_elsewhere": elsewhere,
+        "known_elsewhere": unseen_known,
     }
-
-
-async def _is_seen(tx: Transaction, patient: PatientRow) -> bool:
-    return tx.actor.centres is None or bool(await db_patients.centres_of(tx, patient.id) & tx.actor.centres)
 
 
 async def _check(tx: Transaction, new: NewInfusion, person: Described | None, unreadable: list[FieldError]) -> None:
@@ -136,15 +135,18 @@ async def _drawn(tx: Transaction, new: NewInfusion, person: Described | None, kn
         patient = persons.new_patient(tx, person, new.centre)
     infusion = await _row(tx, new, patient)
     drawn = replace(before or Chart(patient), patient=patient).with_infusion(infusion)
-    facts = chart.facts(drawn)
-    refusals.refuse_infusion(life(chart.facts(before)) if before else life(facts), infusion.infused_on)
-    try:
-        courses.refuse_unclear(facts, next(i for i in facts.infusions if i.id == infusion.id))
-    except Conflict as refused:
-        if before is None or await _is_seen(tx, before.patient):
-            raise
-        raise type(refused)(field=refused.field) from None  # of another centre's infusion no id and no day
+    if before is not None and not cards.is_whole(tx.actor, before) and cards.own_infusions(tx.actor, before):
+        _judge(cards.own_part(tx.actor, before), infusion)  # what the caller knows itself is told
+    with elsewhere.closed(tx, before, new.centre):
+        _judge(before or Chart(patient), infusion)
     return before, drawn, odd
+
+
+def _judge(before: Chart, infusion: InfusionRow) -> None:
+    """Raises what stands against a new infusion."""
+    facts = chart.facts(before.with_infusion(infusion))
+    refusals.refuse_infusion(life(chart.facts(before) if before.infusions else facts), infusion.infused_on)
+    courses.refuse_unclear(facts, next(i for i in facts.infusions if i.id == infusion.id))
 
 
 async def _row(tx: Transaction, new: NewInfusion, patient: PatientRow) -> InfusionRow:
@@ -175,7 +177,7 @@ async def _row(tx: Transaction, new: NewInfusion, patient: PatientRow) -> Infusi
     )
 
 
-async def _decided(tx: Transaction, new: NewInfusion, drawn: Chart) -> Chart:
+async def _decided(tx: Transaction, new: NewInfusion, before: Chart | None, drawn: Chart) -> Chart:
     """The chart as planning wants it, with the visits that the sender says were done. Raises Invalid for a visit that no plan has."""
     protocols = await catalogue.protocols(tx)
     decided = chart.decide(drawn, protocols, tx.today)
@@ -190,7 +192,9 @@ async def _decided(tx: Transaction, new: NewInfusion, drawn: Chart) -> Chart:
         refusals.refuse_future(done.completed_on, tx.today, f"completed.{n}.completed_on")
         plan, visit = found[0]
         everything = frozenset({"window_not_open", "nearer_to_next"})  # outside the window: taken, not on time
-        refusals.refuse_completion(visit, plan.visits, infusion.infused_on, known, done.completed_on, everything, f"completed.{n}.completed_on")
+        field = f"completed.{n}.completed_on"
+        with elsewhere.closed(tx, before, new.centre):
+            refusals.refuse_completion(visit, plan.visits, infusion.infused_on, known, done.completed_on, everything, field)
         closed = replace(
             visit,
             outcome=Outcome.COMPLETED,
@@ -263,7 +267,16 @@ def _check_done(before: Chart, mended: InfusionRow, faults: list[FieldError]) ->
 
 async def _moved(tx: Transaction, act: str, before: Chart, mended: InfusionRow, patient: PatientRow) -> Chart:
     drawn = replace(before, patient=patient).with_infusion(mended)
-    facts, was = chart.facts(drawn), before.infusion(mended.id)
+    if not cards.is_whole(tx.actor, before):
+        _judge_moved(cards.own_part(tx.actor, before), mended)  # what the caller knows itself is told
+    with elsewhere.closed(tx, before):
+        _judge_moved(before, mended)
+    return await settle(tx, act, before, chart.decide(drawn, await catalogue.protocols(tx), tx.today))
+
+
+def _judge_moved(before: Chart, mended: InfusionRow) -> None:
+    """Raises what stands against a correction."""
+    facts, was = chart.facts(before.with_infusion(mended)), before.infusion(mended.id)
     if mended.infused_on != was.infused_on:
         died = life(facts).died_on
         if died is not None and mended.infused_on > died:
@@ -271,7 +284,6 @@ async def _moved(tx: Transaction, act: str, before: Chart, mended: InfusionRow, 
     # What stands was said when it was entered: only what decides the course is asked about anew.
     if any(getattr(mended, name) != getattr(was, name) for name in ("infused_on", "product", "continues", "new_course")):
         courses.refuse_unclear(facts, next(i for i in facts.infusions if i.id == mended.id))
-    return await settle(tx, act, before, chart.decide(drawn, await catalogue.protocols(tx), tx.today))
 
 
 async def void(tx: Transaction, infusion: UUID, reason: Reason, version: int | None) -> JSON:

@@ -14,7 +14,7 @@ from app.db.columns import new_id
 from app.db.patients import EventRow, PatientRow
 from app.db.transaction import Transaction
 from app.errors import Conflict, FieldError, Invalid
-from app.followup import cards, catalogue, chart, persons, unseen, versions, views
+from app.followup import cards, catalogue, chart, elsewhere, persons, unseen, versions, views
 from app.followup.chart import Chart
 from app.followup.commands import Command, Flag, Kept, LocalDate, Note, Reason, Slug, Source, Text
 from app.followup.persons import NewIdentifier
@@ -130,8 +130,7 @@ async def search(tx: Transaction, wanted: Search) -> JSON:
         numbers, faults = persons.canonical([wanted.identifier], tx.today, "identifier")
         if faults:
             raise Invalid("The number cannot be read.", errors=[replace(f, field=f.field.replace("identifier.0", "identifier")) for f in faults])
-        ids = await db_patients.by_number(tx, [(n.system, n.value) for n in numbers])
-        found = list((await db_patients.many(tx, ids)).values())
+        found = await db_patients.with_number(tx, [(n.system, n.value) for n in numbers])
     else:
         words = (wanted.name or "").casefold().split()
         visible = [row for row in await db_patients.visible(tx) if not row.protected]
@@ -191,7 +190,7 @@ async def _numbers(tx: Transaction, row: PatientRow, told: list[NewIdentifier]) 
         raise Invalid("A number cannot be read; each is named in errors.", errors=faults)
     owners = await db_patients.by_number(tx, [(n.system, n.value) for n in numbers])
     if any(owner != row.id for owner in owners):
-        raise NumberTaken(field="identifiers")
+        raise await elsewhere.refused(tx, set(owners) - {row.id}, None, NumberTaken(field="identifiers"))
     since = {(i["system"], i["value"]): i["since"] for i in row.person["identifiers"]}
     now = [{"system": n.system, "value": n.value, "since": since.get((n.system, n.value), tx.today.isoformat())} for n in numbers]
     # A number that somebody once had still finds them: the old ones stay behind the new.

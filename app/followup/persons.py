@@ -12,6 +12,7 @@ from app.db.columns import new_id
 from app.db.patients import PatientRow
 from app.db.transaction import Transaction
 from app.errors import Conflict, FieldError, Invalid
+from app.followup import elsewhere
 from app.followup.commands import Command, LocalDate, Text
 from app.identifiers import Identifier
 from app.planning.facts import Status
@@ -91,18 +92,18 @@ def lock_names(person: Described) -> list[str]:
     return [f"{number.system}:{number.value}" for number in person.numbers]
 
 
-async def find(tx: Transaction, person: Described) -> PatientRow | None:
+async def find(tx: Transaction, person: Described, centre: str) -> PatientRow | None:
     """The patient who carries one of the numbers, locked, or None; the caller holds the locks of the numbers when it writes.
-    Raises IdentifiersDisagree, IdentityUnclear."""
+    Raises IdentifiersDisagree, IdentityUnclear; KnownElsewhere where an infusion of `centre` meets a person whom the caller does not see."""
     found = await db_patients.by_number(tx, [(n.system, n.value) for n in person.numbers])
     if not found:
         return None
     if len(found) > 1:
-        raise IdentifiersDisagree(field="patient.identifiers")
+        raise await elsewhere.refused(tx, found, centre, IdentifiersDisagree(field="patient.identifiers"))
     patient = await db_patients.lock_known(tx, found[0])
     only_coordination = all(n.system == identifiers.SAMORDNINGSNUMMER for n in person.numbers)
     if only_coordination and "name_differs" in (odd := warnings(patient, person)) and "birth_date_differs" in odd:
-        raise IdentityUnclear(field="patient.identifiers")
+        raise await elsewhere.refused(tx, found, centre, IdentityUnclear(field="patient.identifiers"))
     return patient
 
 

@@ -10,11 +10,10 @@ from starlette.responses import Response
 
 from app import identifiers
 from app.actor import Act
-from app.errors import Conflict, FieldError, FollowUpError
+from app.errors import FieldError, FollowUpError
 from app.followup import catalogue, infusions, patients
 from app.followup.infusions import Context, NewInfusion
 from app.followup.patients import Search
-from app.followup.repeats import SourceConflict
 from app.http import problems
 from app.http.deps import Needs, Transaction, reading, writing
 from app.pages import forms
@@ -74,7 +73,7 @@ async def record(request: Request) -> Response:
     except FollowUpError as refusal:
         async with reading(request) as read:
             plan = await _plan(read.tx, given)
-            return await _page(request, read.tx, given, plan, _telling_no_more(plan, refusal))
+            return await _page(request, read.tx, given, plan, refusal)
     return back_to(f"/patients/{recorded.infusion['patient_id']}")
 
 
@@ -146,18 +145,11 @@ async def _plan(tx: Transaction, given: Given) -> Plan:
         asked = _command(given)
         told = await infusions.preview(tx, asked)
     except FollowUpError as refusal:
+        tx.refused(refusal)
         return Plan(refusal=refusal)
     assert asked.patient is not None, "the form always tells a person"
     found = (await patients.search(tx, Search(identifier=asked.patient.identifiers[0])))["items"]
     return Plan(told, found[0] if found else None)
-
-
-def _telling_no_more(plan: Plan, refusal: FollowUpError) -> FollowUpError:
-    """The refusal, but of a person whom only another centre knows nothing that the preview does not tell: no infusion, no day, no death."""
-    elsewhere = plan.told is not None and plan.told["known_elsewhere"]
-    if elsewhere and isinstance(refusal, Conflict) and not isinstance(refusal, SourceConflict):
-        return Conflict("What another centre has recorded does not allow this.", field="course", code="known_elsewhere")
-    return refusal
 
 
 def _question(given: Given, plan: Plan) -> Mapping[str, str] | None:
@@ -167,11 +159,14 @@ def _question(given: Given, plan: Plan) -> Mapping[str, str] | None:
         return about | {"near": str(plan.refusal.facts["infusion_id"]), "on": str(plan.refusal.facts["infused_on"])}
     if "near" in given and "near_on" in given:
         return about | {"near": given["near"], "on": given["near_on"]}
-    return about if plan.told is not None and plan.told["known_elsewhere"] else None
+    elsewhere = plan.refusal is not None and plan.refusal.code == "known_elsewhere"
+    return about if elsewhere or (plan.told is not None and plan.told["known_elsewhere"]) else None
 
 
 def _faults(refusal: FollowUpError | None) -> list[FieldError]:
     """What was refused, each fault at the form's own field."""
+    if refusal is not None and refusal.code == "known_elsewhere":  # what the form can do about it is to say that a new course begins
+        return [FieldError("course", refusal.code, refusal.detail)]
     found = () if refusal is None else forms.faults(refusal)
     return [FieldError(_field(fault.field), fault.code, fault.message) for fault in found]
 
