@@ -32,7 +32,8 @@ class Act(StrEnum):
     CHANGE_PATIENT = "change patient data"
     VOID_INFUSION = "void an infusion"
     REPORT_EVENT = "report a patient event"
-    TRANSFER_PATIENT = "transfer a patient or take back an event"
+    TRANSFER_PATIENT = "transfer a patient, or say that a reported death is none"
+    TAKE_BACK_EVENT = "take back an event (a nurse: her own, on its day, while nothing later rests on it)"
     WORK_VISIT = "book, miss, cancel or reopen a visit, log a contact"
     COMPLETE_VISIT = "complete a visit"
     WAIVE_VISIT = "mark a visit as not required"
@@ -64,6 +65,7 @@ MAY: Mapping[Act, frozenset[Role]] = {
     Act.VOID_INFUSION: WARD - {Role.NURSE},
     Act.REPORT_EVENT: SYSTEMS,
     Act.TRANSFER_PATIENT: WARD - {Role.NURSE},
+    Act.TAKE_BACK_EVENT: WARD,
     Act.WORK_VISIT: WARD,
     Act.COMPLETE_VISIT: SYSTEMS,
     Act.WAIVE_VISIT: WARD - {Role.NURSE},

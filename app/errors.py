@@ -71,6 +71,12 @@ class NotYourCentre(Forbidden):
     code = "not_your_centre"
 
 
+class NotYourOwn(Forbidden):
+    """Somebody else has recorded this, so they take it back, or whoever may take back the acts of others."""
+
+    code = "not_your_own"
+
+
 class NotFound(FollowUpError):
     """There is no such object among those that the caller may see."""
 

@@ -22,7 +22,7 @@ from app.http.deps import refuse_undeclared
 from app.http.middleware import Limits, OnceMore, Outermost, StrictJson, WhoCalls
 from app.http.polled import HeldFeed
 from app.http.problems import HANDLERS
-from app.pages import accesses, assets, due_list, due_print, infusion, kept, login, patient
+from app.pages import accesses, assets, decisions, due_list, due_print, infusion, kept, login, patient
 from app.pages import alerts as alerts_page
 from app.pages import demo as demo_page
 from app.pages import patients as patients_page
@@ -31,10 +31,10 @@ from app.settings import Settings
 
 # Addresses are looked through in this order: what is asked most often comes first.
 ROUTERS: Final = (alerts, visits, infusions, patients, contacts, figures, catalogue, work)
-PAGES: Final = (due_list, due_print, patients_page, patient, infusion, alerts_page, accesses, login, kept, assets)
+PAGES: Final = (due_list, due_print, patients_page, patient, decisions, infusion, alerts_page, accesses, login, kept, assets)
 # How many operations declare their act: a guard that found none would be content for ever.
 # Of the API and of pages, each also in the demo.
-API, API_OF_THE_DEMO, OF_PAGES, OF_PAGES_OF_THE_DEMO = 37, 2, 28, 2
+API, API_OF_THE_DEMO, OF_PAGES, OF_PAGES_OF_THE_DEMO = 37, 2, 32, 2
 OPEN: Final = operations.PATHS | login.OPEN
 JOB_SECONDS: Final = 5.0  # how long a job that was cut off may take to end
 FEED: Final = "/api/v1/alerts/events"

@@ -163,6 +163,7 @@ class ImportItem(Told):
     field: str | None
     message: str | None
     infusion_id: UUID | None
+    warnings: list[str] = Field([])
 
 
 class ImportReport(Told):

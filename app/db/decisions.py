@@ -19,10 +19,11 @@ from app.planning.protocol import Purpose
 
 @dataclass(frozen=True, slots=True)
 class UndecidedFilter:
-    """For which reasons, and in which centre (None: all of the caller's)."""
+    """For which reasons, in which centre (None: all of the caller's), and whether of one patient only."""
 
     reasons: tuple[Undecided, ...] = tuple(Undecided)
     centre: str | None = None
+    patient: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ def _branches(wanted: UndecidedFilter, centres: Collection[str], today: date, co
         ranges.append(and_(patients.c.undecided.is_not(None), patients.c.undecided.in_(stored), others))
     if Undecided.NO_CONTACT in wanted.reasons:
         ranges.append(and_(patients.c.quiet_until > today, patients.c.last_heard_on < heard_before(today), others))
-    return [select(*columns).where(patients.c.responsible_centre == centre, held) for centre in sorted(centres) for held in ranges]
+    told = select(*columns) if wanted.patient is None else select(*columns).where(patients.c.id == wanted.patient)
+    return [told.where(patients.c.responsible_centre == centre, held) for centre in sorted(centres) for held in ranges]
 
 
 async def page(

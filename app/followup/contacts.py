@@ -12,7 +12,7 @@ from app.db import visits as db_visits
 from app.db.columns import new_id
 from app.db.contacts import ContactRow
 from app.db.transaction import Transaction
-from app.errors import Conflict, Forbidden, Invalid, NotFound
+from app.errors import Conflict, Invalid, NotYourOwn
 from app.followup import cards, chart, unseen, views
 from app.followup.chart import Chart
 from app.followup.commands import Command, LocalDate, Note, Source
@@ -21,24 +21,6 @@ from app.planning import refusals
 from app.planning.facts import DECEASED_REPORTED, EventType, Status, life, reported_dead_on
 
 JSON = dict[str, Any]
-
-
-class NotYourOwn(Forbidden):
-    """Somebody else has recorded this; only they can take it back."""
-
-    code = "not_your_own"
-
-
-class NotItsDay(Conflict):
-    """This was recorded on another day, so it stays; record what holds now."""
-
-    code = "not_its_day"
-
-
-class LossStands(Conflict):
-    """The patient was declared lost to follow-up after this attempt; take the loss back first."""
-
-    code = "newer_stands"
 
 
 class Channel(StrEnum):
@@ -92,7 +74,7 @@ async def log(tx: Transaction, patient: UUID, new: NewContact) -> tuple[JSON, bo
     tx.actor.must(Act.WORK_VISIT)
     before = await chart.load(tx, patient)
     if not cards.is_whole(tx.actor, before):
-        raise NotFound("There is no such patient among those that you are responsible for.")
+        raise await unseen.not_found(tx, "patient", patient)
     return await _log(tx, before, None, new)
 
 
@@ -152,9 +134,15 @@ def _key(row: ContactRow) -> tuple[object, ...]:
     return row.patient_id, row.visit_id, row.channel, row.outcome, row.contacted_on, row.remind_on if row.outcome is None else None
 
 
+async def own_of_today(tx: Transaction, patient: UUID) -> set[UUID]:
+    """The contacts with a patient that the caller may still take back: their own of this local day."""
+    tx.actor.must(Act.READ_PATIENTS)
+    return {c.id for c in await db_contacts.of_patient(tx, patient) if tx.actor.wrote(c.recorded_by_id) and c.recorded_on == tx.today}
+
+
 async def take_back(tx: Transaction, contact: UUID) -> None:
     """Takes a contact back on the local day on which it was logged, by who logged it: its reminder, its report of a death and its attempt go with it;
-    the history keeps it. Once taken back it stays so. Raises NotFound, NotYourOwn, NotItsDay, LossStands."""
+    the history keeps it. Once taken back it stays so. Raises NotFound, NotYourOwn, NotItsDay, NewerStands."""
     tx.actor.must(Act.WORK_VISIT)
     found = await db_contacts.get(tx, contact)
     if found is None:
@@ -165,7 +153,7 @@ async def take_back(tx: Transaction, contact: UUID) -> None:
     if not tx.actor.wrote(found.recorded_by_id):
         raise NotYourOwn
     if found.recorded_on != tx.today:
-        raise NotItsDay
+        raise refusals.NotItsDay
     _refuse_under_a_loss(before, found)
     await db_contacts.take_back(tx, contact)
     tx.changed("contact", contact, "taken back", views.contact(found), None, patient=found.patient_id)
@@ -174,9 +162,9 @@ async def take_back(tx: Transaction, contact: UUID) -> None:
 
 
 def _refuse_under_a_loss(before: Chart, contact: ContactRow) -> None:
-    """Raises LossStands for an attempt that a standing loss was declared on."""
+    """Raises NewerStands for an attempt that a standing loss was declared on."""
     if contact.outcome not in refusals.NO_ANSWER or life(chart.facts(before)).status is not Status.LOST:
         return
     lost = next((e for e in reversed(before.events) if e.type == EventType.LOST.value and e.recorded_at >= contact.recorded_at), None)
     if lost is not None:
-        raise LossStands(event_id=str(lost.id), on=lost.on.isoformat())
+        raise refusals.NewerStands(kind="event", id=str(lost.id))

@@ -12,8 +12,8 @@ from app.db.decisions import UndecidedFilter as UndecidedFilter
 from app.db.decisions import UndecidedPatient
 from app.db.patients import EventRow
 from app.db.transaction import Transaction
-from app.errors import Conflict, Invalid, NotFound
-from app.followup import cards, catalogue, chart, views
+from app.errors import Conflict, Invalid
+from app.followup import cards, catalogue, chart, unseen, views
 from app.followup.chart import Chart
 from app.followup.commands import Ask, Command, Page, Slug, Text
 from app.followup.settle import settle
@@ -87,7 +87,7 @@ async def decide(tx: Transaction, patient: UUID, new: NewDecision) -> tuple[JSON
         tx.actor.must(Act.TRANSFER_PATIENT)
     before = await chart.load(tx, patient)
     if not cards.is_whole(tx.actor, before):
-        raise NotFound("There is no such patient among those that you are responsible for.")
+        raise await unseen.not_found(tx, "patient", patient)
     await _check(tx, new)
     tx.saw("patient event", [patient])
     details = {"decision": new.decision.value} | ({"protocol": new.protocol} if new.protocol else {})

@@ -122,7 +122,10 @@ async def _earlier(tx: Transaction, system: str, number: str) -> UUID:
 
 def _verdict(row: Row, recorded: infusions.Recorded) -> JSON:
     verdict = "accepted" if recorded.created else "unchanged"
-    return {"row": row.number, "verdict": verdict, "code": None, "field": None, "message": None, "infusion_id": recorded.infusion["id"]}
+    return {"row": row.number, "verdict": verdict, "code": None, "field": None, "message": None} | {
+        "infusion_id": recorded.infusion["id"],
+        "warnings": recorded.infusion["warnings"],
+    }
 
 
 def _rejected(row: Row, error: FollowUpError) -> JSON:
@@ -136,4 +139,5 @@ def _rejected(row: Row, error: FollowUpError) -> JSON:
         "field": spreadsheet.column(first.field) if first else None,
         "message": first.message if first else error.detail,
         "infusion_id": None,
+        "warnings": [],
     }

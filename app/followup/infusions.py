@@ -23,7 +23,7 @@ from app.followup.infusion_fields import InfusionFields, day_faults
 from app.followup.infusion_fields import NewInfusion as NewInfusion
 from app.followup.persons import Described
 from app.followup.settle import dropped_bookings, effects, plan_ids, settle
-from app.planning import courses, refusals
+from app.planning import courses, decisions, refusals
 from app.planning.facts import life
 from app.planning.protocol import Purpose
 from app.planning.visits import Outcome
@@ -63,6 +63,7 @@ async def record(tx: Transaction, new: NewInfusion) -> Recorded:
     known = None if person is None else await persons.find(tx, person, new.centre)
     before, drawn, odd = await _drawn(tx, new, person, known)
     decided = await _decided(tx, new, before, drawn)
+    odd += decisions.warnings(new.infused_on, plan_ids(decided, decided.infusions[-1].id), tx.today)
     settled = await settle(tx, "recorded", before, decided, repeats.normalised(new, person))
     if before is not None and person is not None:
         await _tell_both_sides(tx, before, settled)
@@ -94,7 +95,7 @@ async def preview(tx: Transaction, new: NewInfusion) -> JSON:
         "visits": views.visits(await catalogue.protocols(tx), mine, drawn.patient.id, tx.today),
         "changes": effects(before, decided, tx.today),
         "dropped_bookings": dropped_bookings(before, decided),
-        "warnings": odd,
+        "warnings": odd + decisions.warnings(new.infused_on, mine, tx.today),
         "known_elsewhere": unseen_known,
     }
 

@@ -7,13 +7,13 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from app import identifiers
-from app.actor import Act
+from app.actor import Act, Role
 from app.db import locks
 from app.db import patients as db_patients
 from app.db.columns import new_id
 from app.db.patients import EventRow, PatientRow
 from app.db.transaction import Transaction
-from app.errors import Conflict, FieldError, Invalid
+from app.errors import Conflict, FieldError, Invalid, NotYourOwn
 from app.followup import cards, catalogue, chart, elsewhere, persons, unseen, versions, views
 from app.followup.chart import Chart
 from app.followup.commands import Command, Flag, Kept, LocalDate, Note, Reason, Slug, Source, Text
@@ -214,6 +214,8 @@ async def report(tx: Transaction, patient: UUID, new: NewEvent) -> tuple[JSON, b
         return views.event(told) | {"dropped_bookings": []}, False
     await _check(tx, new)
     facts, kind = chart.facts(before), EventType(new.type)
+    if new.entered_in_error:
+        _refuse_to_nurses(tx, before)
     refusals.refuse_event(facts, life(facts), kind, new.on, bool(new.entered_in_error))
     event = EventRow(
         id=new_id(),
@@ -236,7 +238,27 @@ async def report(tx: Transaction, patient: UUID, new: NewEvent) -> tuple[JSON, b
 
 
 def _act(new: NewEvent) -> Act:
-    return Act.TRANSFER_PATIENT if new.type == "transferred" or new.entered_in_error else Act.REPORT_EVENT
+    if new.entered_in_error:
+        return Act.TAKE_BACK_EVENT
+    return Act.TRANSFER_PATIENT if new.type == "transferred" else Act.REPORT_EVENT
+
+
+def _refuse_to_nurses(tx: Transaction, before: Chart) -> None:
+    """A nurse takes back her own event only, on its own local day, and while no later act on the patient rests on it (contract 8).
+    Raises NotYourOwn, NotItsDay, NewerStands."""
+    last = life(chart.facts(before)).last
+    taken = next((e for e in before.events if last is not None and (e.type, e.recorded_at) == (last.type.value, last.recorded_at)), None)
+    if tx.actor.role is not Role.NURSE or taken is None:
+        return
+    if not tx.actor.wrote(taken.recorded_by_id):
+        raise NotYourOwn
+    if taken.recorded_on != tx.today:
+        raise refusals.NotItsDay
+    acts = [(e.recorded_at, "event", e.id) for e in before.events] + [(i.registered_at, "infusion", i.id) for i in before.infusions]
+    acts += [(v.decided_at, "visit", v.id) for v in before.visits if v.decided_at is not None and v.id is not None]
+    newest = max(acts)
+    if newest[0] > taken.recorded_at:
+        raise refusals.NewerStands(kind=newest[1], id=str(newest[2]))
 
 
 def _details(new: NewEvent) -> JSON:
@@ -289,7 +311,7 @@ async def _told_before(tx: Transaction, before: Chart, new: NewEvent) -> EventRo
 
 
 def _weighs(kind: str) -> bool:
-    return EventType(kind) in refusals.CLOSING or kind in (EventType.REINSTATED, EventType.TRANSFERRED)
+    return EventType(kind) in refusals.CLOSING or kind in (EventType.REINSTATED, EventType.TRANSFERRED, EventType.DECIDED)
 
 
 def _ended_since(before: Chart, event: EventRow) -> bool:

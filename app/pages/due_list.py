@@ -1,6 +1,6 @@
 """The due list: what a nurse opens every morning and works off. A row and its forms are the same page, or with script a part of it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -16,9 +16,10 @@ from starlette.responses import Response
 from app.actor import Act
 from app.clock import ZONE, midnight_after
 from app.errors import FollowUpError, NotFound, StaleVersion
-from app.followup import audit, catalogue, contacts, lists, visits
+from app.followup import audit, catalogue, contacts, decisions, lists, visits
 from app.followup.commands import Ask, Reason
 from app.followup.contacts import NewContact
+from app.followup.decisions import UndecidedFilter
 from app.followup.lists import DueFilter
 from app.followup.visits import Booking, Completion, NotRequired
 from app.http.deps import Needs, Transaction, reading, writing
@@ -68,14 +69,15 @@ Chosen = Annotated[Filters, Depends()]
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What of one centre's list is chosen: all rows that fit, those that are shown by group, how many of each there are, and whether the list was
-    cut."""
+    """What of one centre's list is chosen: all rows that fit, those that are shown by group, how many of each there are, whether the list was cut,
+    and the patients that need a decision beside their visits."""
 
     centre: Mapping[str, Any]
     items: list[Item]
     groups: Mapping[str, list[Item]]
     counts: Mapping[str, int]
     is_cut: bool
+    undecided: Sequence[Item]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,7 @@ async def _page(request: Request, tx: Transaction, chosen: Filters, form: Form |
         filters=chosen,
         groups=selected.groups,
         counts=selected.counts,
+        undecided=selected.undecided,
         total=len(selected.items),
         is_cut=selected.is_cut,
         opening=await _next_opening(tx, selected.centre["code"]) if not selected.items else None,
@@ -140,7 +143,16 @@ async def select(tx: Transaction, chosen: Filters) -> Selection:
     for item in items:
         grouped[group_of(item, tx)].append(item)
     shown = {group: rows for group, rows in grouped.items() if rows and chosen.group in (None, group, "unbooked")}
-    return Selection(centre, items, shown, _counts(items, len(grouped["decision"])), page.next is not None)
+    undecided = [] if set(chosen.chosen()) - {"group"} else await _undecided(tx, centre["code"], grouped["decision"])
+    counts = _counts(items, len(grouped["decision"]) + len(undecided))
+    return Selection(centre, items, shown, counts, page.next is not None, undecided if chosen.group in (None, "decision") else [])
+
+
+async def _undecided(tx: Transaction, centre: str, rows: Sequence[Item]) -> list[Item]:
+    """The patients that need a decision, but for a reported death that a row of theirs tells already."""
+    page = await decisions.undecided(tx, UndecidedFilter(centre=centre), Ask(MOST_ROWS, tx.today))
+    told = {row["patient"]["id"] for row in rows if row["needs_decision"] == "deceased-reported"}
+    return [item for item in page.items if item["needs_decision"] != "deceased-reported" or item["id"] not in told]
 
 
 def _is_wanted(item: Item, chosen: Filters) -> bool:

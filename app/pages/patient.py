@@ -26,7 +26,7 @@ LATEST, ROWS = 20, 200  # so many acts are told, out of so many changes: a death
 OPEN, OVER = ("planned", "due", "overdue"), ("completed", "missed")
 Item = Mapping[str, Any]
 # What a ward may tell of a patient, in the order of the form's list.
-EVENTS = tuple(words.WORDS["event"])
+EVENTS = tuple(kind for kind in words.WORDS["event"] if kind != "decided")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +99,10 @@ def _listed_from(tx: Transaction, found: Item) -> date | None:
 
 def _events(tx: Transaction, status: str) -> list[str]:
     """What the reader may tell: to transfer, and to take back a death, is not everybody's."""
-    may = tx.actor.may(Act.TRANSFER_PATIENT)
-    return [kind for kind in EVENTS if may or not (kind == "transferred" or (kind == "reinstated" and status == "deceased"))]
+    lacks = {"transferred"} if not tx.actor.may(Act.TRANSFER_PATIENT) else set()
+    if status == "deceased" and not tx.actor.may(Act.TAKE_BACK_EVENT):
+        lacks.add("reinstated")
+    return [kind for kind in EVENTS if kind not in lacks]
 
 
 def _acts(changes: Sequence[Item]) -> Sequence[Item]:

@@ -103,7 +103,17 @@ def _over_since(facts: Facts, care: Sequence[Visit]) -> date:
     """The latest local day of what left no visit open: an infusion entered, a visit done or closed by a person, care taken up again."""
     days = [infusion.registered_on for infusion in facts.counted]
     days += [day for visit in care if (day := visit.completed_on or visit.decided_on) is not None]
-    return max(days + [event.on for event in facts.events if event.type is EventType.REINSTATED])
+    return max(days + [event.on for event in facts.events if event.type is EventType.REINSTATED and not event.entered_in_error])
+
+
+def warnings(infused_on: date, plans: Sequence[Plan], today: date) -> list[str]:
+    """What looks odd of an infusion entered on a local day: more than a year late, or with a follow-up that is over already. `plans` are those that
+    it anchors."""
+    odd = ["late_entry"] if today > months_later(infused_on, 12) else []
+    care = [plan for plan in plans if plan.purpose == Purpose.CARE.value and plan.state == "active"]
+    if care and is_over(care):
+        odd.append("follow_up_over")
+    return odd
 
 
 def heard_before(today: date) -> date:

@@ -131,12 +131,14 @@ class Withdrawal:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """What the events come to, after corrections and what was taken back; `decisions` are those that stand, in the order of recording."""
+    """What the events come to, after corrections and what was taken back. `decisions` are those that stand, in the order of recording; `last` is the
+    closing event or decision that taking back as entered in error would take back: the last that stands and was not ended since."""
 
     died_on: date | None
     withdrawals: tuple[Withdrawal, ...]
     status: Status
     decisions: tuple[Event, ...] = ()
+    last: Event | None = None
 
 
 _TAKEN_BACK = (EventType.DECEASED, EventType.WITHDRAWN, EventType.LOST, EventType.ELSEWHERE, EventType.DECIDED)
@@ -148,7 +150,10 @@ def life(facts: Facts) -> Life:
     standing: list[tuple[Event, date | None]] = []
     for event in facts.events:
         if event.type is EventType.REINSTATED:
-            standing = standing[:-1] if event.entered_in_error else [(e, until or event.on) for e, until in standing]
+            if not event.entered_in_error:
+                standing = [(e, until if e.type is EventType.DECIDED else until or event.on) for e, until in standing]
+            elif (place := _last(standing)) is not None:
+                del standing[place]
         elif event.type in _TAKEN_BACK:
             if event.type is EventType.DECEASED:
                 standing = [(e, until) for e, until in standing if e.type is not EventType.DECEASED]
@@ -156,7 +161,14 @@ def life(facts: Facts) -> Life:
     died = next((e.on for e, _ in standing if e.type is EventType.DECEASED), None)
     withdrawals = tuple(Withdrawal(e.on, until) for e, until in standing if e.type is EventType.WITHDRAWN)
     decisions = tuple(e for e, _ in standing if e.type is EventType.DECIDED)
-    return Life(died, withdrawals, _status(facts, died, withdrawals, standing), decisions)
+    place = _last(standing)
+    last = None if place is None else standing[place][0]
+    return Life(died, withdrawals, _status(facts, died, withdrawals, standing), decisions, last)
+
+
+def _last(standing: Sequence[tuple[Event, date | None]]) -> int | None:
+    """The place of the last event that no later one has ended."""
+    return next((place for place in reversed(range(len(standing))) if standing[place][1] is None), None)
 
 
 def _status(facts: Facts, died: date | None, withdrawals: Sequence[Withdrawal], standing: Sequence[tuple[Event, date | None]]) -> Status:

@@ -57,6 +57,18 @@ class NothingToTakeBack(Conflict):
     code = "nothing_to_reinstate"
 
 
+class NotItsDay(Conflict):
+    """This was recorded on an earlier day, so it stays; record what holds now."""
+
+    code = "not_its_day"
+
+
+class NewerStands(Conflict):
+    """A later act on the patient rests on this; take that back first."""
+
+    code = "newer_stands"
+
+
 class AlreadySo(Conflict):
     """This already holds for the patient, since another day."""
 
@@ -185,7 +197,7 @@ def refuse_reopening(visit: Visit) -> None:
 def refuse_event(facts: Facts, known: Life, kind: EventType, on: date, in_error: bool) -> None:
     """Raises when an event cannot be so: after a death, before a done visit, lost without enough attempts, nothing to take back (rules 6 to 8)."""
     if kind is EventType.REINSTATED:
-        _refuse_reinstating(facts, known, in_error)
+        _refuse_reinstating(known, in_error)
         return
     if kind is EventType.DECEASED:
         _refuse_death(facts, on)
@@ -208,15 +220,11 @@ def _refuse_death(facts: Facts, on: date) -> None:
         )
 
 
-def _refuse_reinstating(facts: Facts, known: Life, in_error: bool) -> None:
+def _refuse_reinstating(known: Life, in_error: bool) -> None:
     if known.died_on is not None and not in_error:
         raise PatientDeceased("A death can only be taken back as entered in error.", field="entered_in_error")
     if in_error:
-        closing = 0
-        for event in facts.events:
-            taken = event.type is EventType.REINSTATED and event.entered_in_error
-            closing += 1 if event.type in CLOSING else -1 if taken else 0
-        if closing <= 0:
+        if known.last is None:
             raise NothingToTakeBack(field="type")
     elif known.status is Status.IN_FOLLOW_UP:
         raise NothingToTakeBack(field="type")

@@ -1,14 +1,21 @@
 """Who needs a decision although no visit asks for one, and how that ends (contract 3, rule 17)."""
 
+from datetime import date
+
+import pytest
+
+from app.actor import Role
 from app.db import decisions as db_decisions
-from app.followup import contacts, decisions
-from app.followup.commands import Ask
+from app.errors import Conflict, FollowUpError, Forbidden, Invalid
+from app.followup import contacts, decisions, infusions, visits
+from app.followup.commands import Ask, Reason
 from app.followup.contacts import NewContact
 from app.followup.decisions import NewDecision, UndecidedFilter
 from app.planning.decisions import Undecided
+from app.planning.facts import Decision
 from tests.followup.ward import Ward, code
 
-WITHOUT_FOLLOW_UP = "spherox"
+WITHOUT_FOLLOW_UP = {"product": "keratinocytes-autologous", "context": "HE"}
 
 
 async def undecided(ward: Ward, *reasons: str) -> list[tuple[str, str, str]]:
@@ -60,4 +67,126 @@ async def test_an_infusion_of_another_centre_that_was_refused_stands_until_someb
     assert await undecided(ward) == [(given["patient_id"], "infusion-refused", "2026-11-24")]
     assert await undecided(ward, "plan-ended", "no-plan", "no-contact") == []
     await ward.happens(given["patient_id"], "reinstated", "2026-11-24", entered_in_error=True)
+    assert await undecided(ward) == []
+
+
+async def test_who_is_not_in_follow_up_needs_no_decision(ward):
+    dead, away, declined = [(await ward.infuse("2009-03-04"))["patient_id"] for _ in range(3)]
+    await ward.happens(dead, "deceased", "2020-01-01")
+    await ward.happens(away, "followed-elsewhere", "2020-01-01", where="Oslo")
+    await ward.happens(declined, "withdrawn", "2020-01-01")
+    assert await undecided(ward) == []
+    with pytest.raises(Conflict, match="nothing_to_decide"):
+        await decide(ward, dead, "close", reason="dead")
+
+
+async def test_without_an_infusion_that_counts_nobody_is_followed(ward):
+    given = await ward.infuse("2026-11-20", **WITHOUT_FOLLOW_UP)
+    assert await undecided(ward) == [(given["patient_id"], "no-plan", "2026-11-24")]
+    await ward.do(infusions.void, given["id"], Reason(reason="another person"), given["version"])
+    assert ((await ward.follow_up(given["patient_id"]))["status"], await undecided(ward)) == ("no-infusion", [])
+
+
+async def test_the_longest_silence_comes_first_page_by_page_on_one_day(ward):
+    days = ["2011-05-04", "2009-03-04", "2012-03-04", "2006-03-04"]
+    given = {day: (await ward.infuse(day))["patient_id"] for day in days}
+    found, after = [], None
+    while True:
+        page = await ward.do(decisions.undecided, UndecidedFilter(), Ask(1, ward.today, after, count=True), writing=False)
+        found += [item["id"] for item in page.items]
+        assert page.total == 4
+        if (after := page.next) is None:
+            break
+    assert found == [given[day] for day in sorted(days)]
+
+
+async def test_only_the_responsible_centre_is_asked(ward):
+    patient = (await ward.infuse("2009-03-04"))["patient_id"]
+    await ward.happens(patient, "transferred", "2026-11-24", centre="umea")
+    assert await undecided(ward) == []
+    wanted = UndecidedFilter()
+    there = await ward.do(decisions.undecided, wanted, Ask(50, ward.today), by=ward.member("umea"), writing=False)
+    assert [item["id"] for item in there.items] == [patient]
+    with pytest.raises(FollowUpError, match="not_found"):
+        await decide(ward, patient, "close", reason="moved")
+
+
+async def test_what_was_closed_stays_closed_until_an_infusion_comes(ward):
+    patient = (await ward.infuse("2009-03-04"))["patient_id"]
+    assert await decide(ward, patient, "close", reason="by agreement")
+    assert not await decide(ward, patient, "close", reason="by agreement")
+    ward.today = date(2030, 1, 1)
+    assert await undecided(ward) == []
+    await ward.infuse("2029-12-01", patient_id=patient, **WITHOUT_FOLLOW_UP)
+    assert await undecided(ward) == [(patient, "no-plan", "2030-01-01")]
+
+
+async def test_a_decision_is_taken_back_like_other_events(ward):
+    patient = (await ward.infuse("2009-03-04"))["patient_id"]
+    for decision in ({"decision": "hand-over", "reason": "to primary care"}, {"decision": "extend", "protocol": "ltfu-15y-plus"}):
+        await decide(ward, patient, **decision)
+        assert await undecided(ward, "no-plan") == []
+        await ward.happens(patient, "reinstated", str(ward.today), entered_in_error=True)
+        assert await undecided(ward) == [(patient, "no-plan", "2026-11-24")]
+        ward.today = ward.today.replace(day=ward.today.day + 1)
+    with pytest.raises(Conflict, match="nothing_to"):
+        await ward.happens(patient, "reinstated", str(ward.today), entered_in_error=True)
+
+
+async def test_an_extension_plans_what_lies_ahead_and_nothing_of_before(ward):
+    given = await ward.infuse("2009-03-04")
+    await decide(ward, given["patient_id"], "extend", protocol="ltfu-15y-plus")
+    told = await ward.follow_up(given["patient_id"])
+    assert [v["code"] for v in told["visits"] if v["state"] in ("planned", "due", "overdue")] == ["Y18", "Y19", "Y20", "Y21", "Y22"]
+    assert {v["code"] for v in told["visits"]}.isdisjoint({"Y16", "Y17"})
+    # A later infusion of the class goes on by the same protocol.
+    later = await ward.infuse("2026-11-20", patient_id=given["patient_id"])
+    assert later["plans"][0]["protocol"]["code"] == "ltfu-15y-plus"
+
+
+@pytest.mark.parametrize(
+    ("told", "refused", "match"),
+    [
+        ({"decision": "close"}, Invalid, "reason"),
+        ({"decision": "extend"}, Invalid, "protocol"),
+        ({"decision": "close", "reason": "so", "protocol": "ltfu-15y-plus"}, Invalid, "protocol"),
+        ({"decision": "extend", "protocol": "no-such"}, Invalid, "protocol"),
+        ({"decision": "extend", "protocol": "cibmtr-15y"}, Invalid, "protocol"),
+        ({"decision": "extend", "protocol": "ltfu-15y"}, Conflict, "protocol"),
+        ({"decision": "not-deceased"}, Conflict, "decision"),
+    ],
+)
+async def test_what_cannot_be_decided_says_which_field(ward, told, refused, match):
+    patient = (await ward.infuse("2009-03-04"))["patient_id"]
+    with pytest.raises(refused) as error:
+        await decide(ward, patient, **told)
+    assert error.value.field == match
+    assert len(await undecided(ward)) == 1
+
+
+async def test_a_reported_death_needs_a_clinicians_word_or_a_sign_of_life(ward):
+    given = await ward.infuse("2025-11-20", discharged_on="2025-12-04")
+    patient = given["patient_id"]
+    await told(ward, patient, "deceased-reported")
+    with pytest.raises(Forbidden):
+        await ward.do(decisions.decide, patient, NewDecision(decision=Decision.NOT_DECEASED), by=ward.member("lund", role=Role.NURSE))
+    assert (await undecided(ward))[0][1] == "deceased-reported"
+    # What happened before the report says nothing; what came after it ends it.
+    await ward.done(code(given, "W4"), "2026-01-02")
+    assert (await undecided(ward))[0][1] == "deceased-reported"
+    ward.today = date(2026, 11, 26)
+    await ward.happens(patient, "survival", "2026-11-25")
+    assert await undecided(ward) == []
+    # Reported anew on another day, and recorded.
+    await told(ward, patient, "deceased-reported")
+    assert len(await undecided(ward)) == 1
+    await ward.happens(patient, "deceased", "2026-11-25")
+    assert await undecided(ward) == []
+
+
+async def test_a_booked_visit_is_no_silence(ward):
+    given = await ward.infuse("2012-03-04")
+    assert (await undecided(ward))[0][1] == "no-contact"
+    y15 = code(given, "Y15")
+    await ward.do(visits.book, y15["id"], visits.Booking(booked_on=date(2027, 3, 4)), version=y15["version"])
     assert await undecided(ward) == []

@@ -12,8 +12,8 @@ from app.clock import Clock
 from app.db import tables, transaction
 from app.db.engine import Database
 from app.db.transaction import Transaction
-from app.followup import contacts, infusions, patients, rounds, status, visits
-from app.followup.commands import Reason
+from app.followup import contacts, infusions, lists, patients, rounds, status, visits
+from app.followup.commands import Ask, Reason
 from app.followup.infusions import NewInfusion
 from app.followup.patients import NewEvent
 
@@ -52,9 +52,9 @@ class Ward:
         recorded = await self.do(infusions.record, NewInfusion.model_validate(body | told), by=by)
         return recorded.infusion
 
-    async def happens(self, patient: Any, kind: str, on: str, **told: Any) -> dict[str, Any]:
+    async def happens(self, patient: Any, kind: str, on: str, *, by: Actor | None = None, **told: Any) -> dict[str, Any]:
         """Something happens to a patient."""
-        event, _ = await self.do(patients.report, patient, NewEvent.model_validate({"type": kind, "on": on} | told))
+        event, _ = await self.do(patients.report, patient, NewEvent.model_validate({"type": kind, "on": on} | told), by=by)
         return event
 
     async def done(self, visit: dict[str, Any], on: str, **told: Any) -> dict[str, Any]:
@@ -79,6 +79,10 @@ class Ward:
     async def follow_up(self, patient: Any) -> dict[str, Any]:
         """How the patient's follow-up stands."""
         return await self.do(status.follow_up, patient, writing=False)
+
+    async def listed(self) -> list[dict[str, Any]]:
+        """What is due or overdue, as the list tells it."""
+        return (await self.do(lists.due, lists.DueFilter(), Ask(50, self.today), writing=False)).items
 
     async def sweep(self, day: str) -> int:
         """Moves the day and sweeps."""
