@@ -125,6 +125,24 @@ class TooLarge(FollowUpError):
     code = "too_large"
 
 
+class AddressTooLong(FollowUpError):
+    """The request's address, its query included, is longer than allowed."""
+
+    code = "address_too_long"
+
+
+class HeadersTooLarge(FollowUpError):
+    """The request's address and headers are longer, or more, than allowed."""
+
+    code = "headers_too_large"
+
+
+class TooSlow(FollowUpError):
+    """The request took too long to arrive."""
+
+    code = "too_slow"
+
+
 class RateLimited(FollowUpError):
     """Too many requests; wait as Retry-After says."""
 

@@ -10,6 +10,7 @@ from typing import Final
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app.access.sessions import Sessions
 from app.access.tokens import Tokens
@@ -19,7 +20,7 @@ from app.db.engine import Database
 from app.http import log
 from app.http.browser import Smaller, WhoBrowses
 from app.http.deps import refuse_undeclared
-from app.http.middleware import Limits, OnceMore, Outermost, StrictJson, WhoCalls
+from app.http.middleware import Limits, OnceMore, Outermost, Rate, StrictJson, WhoCalls
 from app.http.polled import HeldFeed
 from app.http.problems import HANDLERS
 from app.pages import accesses, assets, decisions, due_list, due_print, infusion, kept, login, patient
@@ -71,11 +72,19 @@ def create_app(house: House) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
         exception_handlers=HANDLERS | dict.fromkeys((404, 405), missing),
         middleware=[
-            Middleware(Outermost, registry=registry, open_headers=operations.HEADERS),
+            Middleware(ProxyHeadersMiddleware, trusted_hosts=house.settings.proxies),
+            Middleware(Outermost, registry=registry, open_headers=operations.HEADERS, public_origin=house.settings.public_origin),
             Middleware(Limits),
-            Middleware(WhoCalls, authenticate=tokens.actor, per_second=house.settings.rate_per_second),
+            Middleware(WhoCalls, authenticate=tokens.actor, rate=Rate(house.settings.rate_per_second, "token")),
             Middleware(HeldFeed, path=FEED),
-            Middleware(WhoBrowses, sessions=sessions, open_paths=OPEN, by_themselves=BY_THEMSELVES),
+            Middleware(
+                WhoBrowses,
+                sessions=sessions,
+                open_paths=OPEN,
+                by_themselves=BY_THEMSELVES,
+                rate=Rate(house.settings.rate_per_second, "browser"),
+                watched=operations.WATCHED,
+            ),
             Middleware(StrictJson),
             Middleware(OnceMore),
             Middleware(Smaller),

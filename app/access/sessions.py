@@ -26,11 +26,10 @@ from app.errors import RateLimited, Unauthenticated
 
 log = structlog.get_logger("access")
 
-COOKIE: Final = "follow-up-session"
 IDLE, ABSOLUTE = timedelta(minutes=30), timedelta(hours=10)
 KEPT: Final = timedelta(minutes=30)  # so long a form waits for its sender
 _SEEN_EVERY = timedelta(minutes=1)  # so often it is written that a session is in use
-_PER_USER, _PER_ADDRESS = RateLimitItemPerMinute(5), RateLimitItemPerMinute(20)
+_PER_USER_THERE, _PER_ADDRESS = RateLimitItemPerMinute(5), RateLimitItemPerMinute(20)
 Tries = tuple[tuple[RateLimitItemPerMinute, str], ...]  # each limit, and what is counted under it
 # Who looks a session up, before it is known who calls: an actor without a centre.
 _NOBODY: Final = Actor("authentication", Role.OPERATOR, frozenset(), id="authentication")
@@ -59,12 +58,15 @@ class Sessions:
         self._counts = MemoryStorage()
         self._tries = FixedWindowRateLimiter(self._counts)
 
-    async def log_in(self, username: str, password: str, address: str) -> str:
-        """Answers the secret of a new session. Five failures a minute and user name, twenty and address. Raises Unauthenticated, RateLimited."""
+    async def log_in(self, username: str, password: str, address: str, *, before: str | None = None) -> str:
+        """Answers the secret of a new session; `before` is what the browser's cookie holds, and that session ends (OWASP ASVS 5, 7.2.4).
+
+        Failures are counted by user name and address together, so that nobody locks a user out from elsewhere: five a minute; and twenty a minute
+        for an address. Raises Unauthenticated, RateLimited."""
         username = username.strip().lower()
         if USERNAME.fullmatch(username) is None:
             username = ""  # nobody's
-        tries = ((_PER_ADDRESS, f"address:{address}"), (_PER_USER, f"user:{username}"))
+        tries = ((_PER_ADDRESS, f"address:{address}"), (_PER_USER_THERE, f"user:{username}@{address}"))
         await self._count(tries)
         async with begin(self._db, _NOBODY, self._clock, writing=False) as tx:
             account = await accounts.by_username(tx, username)
@@ -72,25 +74,26 @@ class Sessions:
             log.warning("login.failed", actor=account.username if account else None)  # what nobody is called may be a password
             raise Unauthenticated("User name or password is wrong.")
         await self._uncount(tries)
-        return await self._begun(account, None)
+        return await self._begun(account, None, before)
 
-    async def log_in_demo(self, token: str, loopback: bool) -> str:
-        """Answers the secret of a new session on a fixed token of the demo. Raises Unauthenticated."""
+    async def log_in_demo(self, token: str, loopback: bool, *, before: str | None = None) -> str:
+        """Answers the secret of a new session on a fixed token of the demo; `before` as at the login. Raises Unauthenticated."""
         if not token.startswith("demo-"):
             raise Unauthenticated("There is no such login.")
         await self._tokens.actor(token, loopback)
-        return await self._begun(None, token)
+        return await self._begun(None, token, before)
 
     async def change_password(self, actor: Actor, old: str, new: str) -> str:
-        """Gives the caller's own account another password, ends its sessions and answers the secret of a new one. Guesses at the old one count as at
-        the login. Raises Invalid for the field `old_password` or `new_password`, NotFound without an account, RateLimited."""
-        tries = ((_PER_USER, f"user:{actor.name}"),)
+        """Gives the caller's own account another password, ends its sessions and answers the secret of a new one. Five wrong guesses a minute at the
+        old one; they lock nobody out of the login. Raises Invalid for the field `old_password` or `new_password`, NotFound without an account,
+        RateLimited."""
+        tries = ((_PER_USER_THERE, f"password:{actor.name}"),)
         await self._count(tries)
         async with begin(self._db, actor, self._clock) as tx:
             await change_password(tx, old, new)
             account = await accounts.by_id(tx, actor.id)
         await self._uncount(tries)
-        return await self._begun(account, None)
+        return await self._begun(account, None, None)
 
     async def _count(self, tries: Tries) -> None:
         """Before the password is looked at, so that many at once are not let through."""
@@ -102,12 +105,14 @@ class Sessions:
         for limit, whose in tries:
             await self._counts.incr(limit.key_for(whose), limit.get_expiry(), -1)
 
-    async def _begun(self, account: AccountRow | None, demo_token: str | None) -> str:
+    async def _begun(self, account: AccountRow | None, demo_token: str | None, before: str | None) -> str:
         secret = secrets.token_urlsafe(32)
         language, keys = (account.language, account.single_keys) if account else ("sv", True)
         async with begin(self._db, _NOBODY, self._clock) as tx:
             row = SessionRow(_hash(secret), account.id if account else None, demo_token, language, False, keys, tx.now, tx.now, None)
             await sessions.add(tx, row)
+            if before is not None:
+                await sessions.end(tx, _hash(before))
             await kept_forms.forget(tx, tx.now - KEPT)
         log.info("login.done", actor=account.username if account else demo_token)
         return secret

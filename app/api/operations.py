@@ -20,6 +20,7 @@ from app.http.deps import OpenDep, unasked
 router = APIRouter(tags=["operations"], include_in_schema=False)
 PATHS = frozenset({"/docs", "/livez", "/readyz", "/metrics", "/version", "/openapi.json"})
 READY_SECONDS = 8.0  # longer than the wait for a lock or for a free connection; a probe gives up later
+WATCHED = frozenset({"/livez", "/readyz", "/metrics"})  # by supervisors and balancers: counted apart, so that no page takes their share
 
 _STYLE = (
     "body{font:1rem/1.5 system-ui,sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b;background:#fff}"
@@ -64,7 +65,7 @@ async def livez() -> Response:
 @router.get("/readyz")
 async def readyz(request: Request) -> Response:
     """503 only when the service cannot serve, asked on the connections that calls use and with a limit of its own; a late sweep is told as
-    `degraded`, since lists are right without the worker."""
+    `degraded`, since lists are right without the worker; that the demo's tokens are honoured stands in `warnings`."""
     try:
         async with asyncio.timeout(READY_SECONDS):
             async with unasked(request) as tx:
@@ -73,7 +74,8 @@ async def readyz(request: Request) -> Response:
                 await health.writable(tx)
     except TimeoutError:
         raise Unavailable("The database does not answer.", retry_after=10) from None
-    return answer({"status": "degraded" if found.late else "ready", "last_swept_on": found.last_swept_on, "last_sweep_at": found.last_sweep_at})
+    told = {"status": "degraded" if found.late else "ready", "last_swept_on": found.last_swept_on, "last_sweep_at": found.last_sweep_at}
+    return answer(told | {"warnings": ["demo_tokens"] if request.app.state.one_click else []})
 
 
 @router.get("/metrics")

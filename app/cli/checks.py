@@ -28,12 +28,13 @@ ENDS_SOON: Final = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of the doctor: what was looked at, whether it is well, what was found, and what mends it."""
+    """One line of the doctor: what was looked at, whether it is well, what was found, and what mends it; `warns`: well, and yet to be known."""
 
     name: str
     well: bool
     found: str
     remedy: str = ""
+    warns: bool = False
 
 
 @commands.command(epilog="Example: follow-up doctor --json")
@@ -58,7 +59,7 @@ def doctor(today: Today = None, as_json: Json = False) -> None:
         return 0 if all(check.well for check in checks) else 1
 
     code = server.run(looked())
-    rows = [("ok" if c.well else "WRONG", c.name, c.found + (f"; {c.remedy}" if c.remedy else "")) for c in checks]
+    rows = [("WRONG" if not c.well else "WARN" if c.warns else "ok", c.name, c.found + (f"; {c.remedy}" if c.remedy else "")) for c in checks]
     desk.tell([asdict(check) for check in checks], desk.columns(rows), as_json)
     raise typer.Exit(code)
 
@@ -66,6 +67,7 @@ def doctor(today: Today = None, as_json: Json = False) -> None:
 async def _checks(settings: "Settings", today: date | None) -> AsyncIterator[Check]:
     from app.db.columns import Keys
     from app.db.engine import Database
+    from app.settings import DEMO_TOKENS
 
     keys: Keys | None = None
     try:
@@ -73,6 +75,8 @@ async def _checks(settings: "Settings", today: date | None) -> AsyncIterator[Che
         yield Check("keys", True, f"{settings.key_file} is read by its owner only")
     except FollowUpError as refused:
         yield Check("keys", False, refused.detail)
+    if settings.demo_tokens:
+        yield Check("demo tokens", True, DEMO_TOKENS, "unset FOLLOW_UP_DEMO_TOKENS", warns=True)
     yield _disk(settings)
     yield _zone(today)
     try:

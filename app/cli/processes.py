@@ -26,6 +26,7 @@ def serve(
     from app.db.engine import Database
     from app.http import log, server
     from app.main import House, create_app
+    from app.settings import DEMO_TOKENS
 
     settings = desk.read_settings()
     log.configure(settings.log_level)
@@ -40,6 +41,8 @@ def serve(
             except (Unavailable, NotMigrated):  # it may come later; until then /readyz tells
                 clock = Clock(fixed=today)
             app = create_app(House(db, clock, settings))
+            if settings.demo_tokens:
+                desk.words(f"Warning: FOLLOW_UP_DEMO_TOKENS is set. {DEMO_TOKENS}")
             await server.serve(app, bound, ready=lambda: desk.words(f"Listening on {server.address(bound)}"))
         finally:
             await db.close()

@@ -2,20 +2,26 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, insert, select
 
 from app.db.columns import new_id
 from app.db.service_tables import kept_forms
 from app.db.transaction import Transaction
 
+MOST: Final = 10  # of one owner
+
 
 async def add(tx: Transaction, owner: str, path: str, fields: Mapping[str, list[str]]) -> UUID:
-    """Stores a form and answers its id."""
+    """Stores a form and answers its id. Of one owner the newest MOST are kept."""
     form = new_id()
     row = {"id": form, "owner": owner, "path": path, "sealed": tx.keys.seal(fields, _about(form)), "created_at": tx.now}
     await tx.run(insert(kept_forms), row)
+    own = kept_forms.c.owner == owner
+    newest = select(kept_forms.c.id).where(own).order_by(kept_forms.c.created_at.desc(), kept_forms.c.id.desc()).limit(MOST)
+    await tx.run(delete(kept_forms).where(own, kept_forms.c.id.not_in(newest)))
     return form
 
 

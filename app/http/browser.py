@@ -1,23 +1,23 @@
 """Browsers at the pages: who calls is told by a cookie, and forms are taken from our own pages only."""
 
-from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qs, quote
+from urllib.parse import quote
 from uuid import UUID
 
-from starlette.datastructures import MutableHeaders
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.access.sessions import COOKIE, Sessions
-from app.errors import Forbidden
-from app.http.call import header, of
-from app.http.middleware import from_loopback, guarded
+from app.access.sessions import Sessions
+from app.errors import Forbidden, TooLarge
+from app.http import forms, peer
+from app.http.call import Call, header, of
+from app.http.middleware import Rate, guarded
+from app.http.problems import UnsupportedMediaType
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 STATIC = "/static/"
-FORM_BYTES = 100_000  # a longer form is not kept
+KEPT_BYTES = 50_000  # a longer form is not kept
 LONGEST = 500  # a longer address is not led back to
 _KEPT = ("/visits/", "/patients/", "/infusions/", "/alerts/")  # forms of work; others are as quickly sent again
 
@@ -25,11 +25,16 @@ _KEPT = ("/visits/", "/patients/", "/infusions/", "/alerts/")  # forms of work; 
 class WhoBrowses:
     """Settles whose session a page is asked for with, and sends whoever has none to the login.
 
-    `open_paths` need none. `by_themselves`: what open pages ask for without anybody at the screen; it keeps no session alive.
+    `open_paths` need none. `by_themselves`: what open pages ask for without anybody at the screen; it keeps no session alive. Calls are counted by
+    session, without one by address; those of `watched` apart from the others.
     """
 
-    def __init__(self, app: ASGIApp, *, sessions: Sessions, open_paths: frozenset[str], by_themselves: frozenset[str]) -> None:
+    def __init__(
+        self, app: ASGIApp, *, sessions: Sessions, open_paths: frozenset[str], by_themselves: frozenset[str], rate: Rate, watched: frozenset[str]
+    ) -> None:
         self.app = app
+        self.rate = rate
+        self.watched = watched
         self.sessions = sessions
         self.open_paths = open_paths
         self.by_themselves = by_themselves
@@ -38,11 +43,13 @@ class WhoBrowses:
         if scope["type"] != "http" or guarded(scope["path"]) or scope["path"].startswith(STATIC):
             await self.app(scope, receive, send)
             return
-        secret = secret_of(scope)
+        secret = of(scope).secret
         if scope["method"] not in _SAFE:
-            _refuse_foreign(scope, secret)
+            _refuse_foreign(scope, of(scope))
         by_itself = scope["path"] in self.by_themselves
-        session = await self.sessions.found(secret, from_loopback(scope), by_itself=by_itself) if secret else None
+        session = await self.sessions.found(secret, peer.from_loopback(scope), by_itself=by_itself) if secret else None
+        kind = "watched" if scope["path"] in self.watched else "address"
+        await self.rate.count(of(scope), f"session:{session.id}" if session else f"{kind}:{peer.address(scope)}")
         if session is not None:
             of(scope).session, of(scope).actor = session, session.actor
         elif scope["path"] not in self.open_paths:
@@ -78,28 +85,26 @@ class Smaller(GZipMiddleware):
             await self.app(scope, receive, send)
 
 
-def secret_of(scope: Scope) -> str | None:
-    """What the session's cookie holds."""
-    cookies = SimpleCookie()
-    try:
-        cookies.load(header(scope, b"cookie") or "")
-    except CookieError:
-        return None
-    return cookies[COOKIE].value if COOKIE in cookies else None
-
-
-def _refuse_foreign(scope: Scope, secret: str | None) -> None:
+def _refuse_foreign(scope: Scope, call: Call) -> None:
     """Raises Forbidden for a form that another site sent. A browser too old to say where from sends Origin; what says neither is no browser, and
     is taken without a cookie only."""
     site, origin = header(scope, b"sec-fetch-site"), header(scope, b"origin")
     if site is not None:
         ours = site in ("same-origin", "none")
     elif origin is not None:
-        ours = origin.partition("://")[2] == header(scope, b"host")
+        ours = _is_ours(origin, call)
     else:
-        ours = secret is None
+        ours = call.secret is None
     if not ours:
         raise Forbidden("Forms are taken from the service's own pages only.")
+
+
+def _is_ours(address: str, call: Call) -> bool:
+    """Whether a page's origin, or an address that begins with it, is the service's own. One that it knows by http only may be seen by https,
+    behind a proxy that it has not been told of."""
+    scheme, _, rest = address.partition("://")
+    host, own = rest.partition("/")[0], call.origin.partition("://")[2]
+    return host != "" and host == own and scheme in (("https",) if call.secure else ("http", "https"))
 
 
 def _asked(scope: Scope) -> str:
@@ -109,30 +114,18 @@ def _asked(scope: Scope) -> str:
 
 def _page(scope: Scope) -> str:
     """The page of ours that the browser stands at, by its Referer; else the first one."""
-    host, _, rest = (header(scope, b"referer") or "").partition("://")[2].partition("/")
-    return f"/{rest}" if host and host == header(scope, b"host") else "/"
+    referer = header(scope, b"referer") or ""
+    return f"/{referer.partition('://')[2].partition('/')[2]}" if _is_ours(referer, of(scope)) else "/"
 
 
 async def _fields(scope: Scope, receive: Receive) -> dict[str, list[str]] | None:
     """The fields of a form, but for passwords; None for what is no form, or too long."""
-    if (header(scope, b"content-type") or "").partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
-        return None
-    body = b""
-    async for part in Request(scope, receive).stream():
-        body += part
-        if len(body) > FORM_BYTES:
-            return None
     try:
-        told = parse_qs(body.decode(errors="replace"), keep_blank_values=True, max_num_fields=100)
-    except ValueError:
+        told = await forms.read(Request(scope, receive), KEPT_BYTES)
+    except (TooLarge, UnsupportedMediaType):
         return None
-    return {name: values for name, values in told.items() if "password" not in name}
-
-
-def keep(answer: Response, secret: str | None, *, secure: bool) -> Response:
-    """The answer with the session's cookie, or, for None, with the word to forget it. `secure`: the request came by https."""
-    lasting = "" if secret else "; Max-Age=0"
-    MutableHeaders(raw=answer.raw_headers).append(
-        "set-cookie", f"{COOKIE}={secret or ''}; Path=/; HttpOnly; SameSite=Lax{lasting}{'; Secure' if secure else ''}"
-    )
-    return answer
+    fields: dict[str, list[str]] = {}
+    for name, value in told:
+        if "password" not in name:
+            fields.setdefault(name, []).append(value)
+    return fields

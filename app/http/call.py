@@ -15,14 +15,22 @@ Headers = list[tuple[bytes, bytes]]
 
 @dataclass(slots=True)
 class Call:
-    """One request. `actor` is set by the authentication, before a body is read; `session` where a browser has logged in; `is_kept` where a form
-    comes again that was kept for its sender: it is shown, not obeyed."""
+    """One request. `origin` is where browsers see the service, `secret` what the session's cookie holds. `actor` is set by the authentication,
+    before a body is read; `session` where a browser has logged in; `is_kept` where a form comes again that was kept for its sender: it is shown,
+    not obeyed."""
 
     request_id: str
+    origin: str
+    secret: str | None = None
     actor: Actor | None = None
     session: Session | None = None
     is_kept: bool = False
     extra: Headers = field(default_factory=list)
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach the service by https."""
+        return self.origin.startswith("https://")
 
 
 def of(scope: Scope) -> Call:

@@ -1,5 +1,6 @@
 """What a route asks for: a transaction of the actor that the middleware found, a reading with conditional answers, the mark of its act."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
@@ -23,17 +24,23 @@ from app.http.conditional import answer
 from app.http.middleware import guarded
 
 JSON = Mapping[str, Any]
+MOST_FAULTS = 50  # of one query; whoever sends more has not mistyped
 
 
 # ---- Transactions -------------------------------------------------------------------------------------------------------
+
+
+def refuse_kept(request: Request) -> None:
+    """Raises SessionWasOver for a form that was kept: nothing that it asks for is done before its sender sends it again."""
+    if of(request.scope).is_kept:
+        raise SessionWasOver
 
 
 async def open_transaction(request: Request) -> AsyncIterator[Transaction]:
     """A writing transaction. It ends (commits, or rolls back) before the answer leaves, by `scope="function"`. Raises SessionWasOver for a form that
     was kept."""
     house, scope = request.app.state, request.scope
-    if of(scope).is_kept:
-        raise SessionWasOver
+    refuse_kept(request)
     async with begin(house.db, actor_of(scope), house.clock, of(scope).request_id) as tx:
         yield tx
 
@@ -94,18 +101,16 @@ class Reading:
     async def feed_held(self) -> Response | None:
         """304 when the caller holds the page of the feed already: one look at the head row."""
         own = self._own()
-        for tag in conditional.tags(self._given()):
+        mine = [tag for tag in conditional.tags(self._given()) if tag.endswith(f":{own}")]
+        head = await feed.head(self.tx) if mine else None
+        for tag in mine:
             reached, _, rest = tag.rpartition(":")[0].partition(":")
-            if tag.endswith(f":{own}") and await self._still_fits(reached, full=rest == "full"):
+            if head is not None and _still_fits(reached, head, full=rest == "full"):
                 return conditional.not_modified(f'"{tag}"')
         return None
 
     def _own(self) -> str:
         return conditional.stamp(self.tx.actor, self._address())
-
-    async def _still_fits(self, reached: str, *, full: bool) -> bool:
-        head = await feed.head(self.tx)
-        return reached.partition(".")[0] == str(head.epoch) if full else reached == f"{head.epoch}.{head.last_seq}"
 
     async def _stamp(self) -> str:
         # The head is read first: a commit in between makes the tag older than the answer, and the next question is simply answered again.
@@ -118,6 +123,10 @@ class Reading:
 
     def _given(self) -> str | None:
         return header(self.request.scope, b"if-none-match")
+
+
+def _still_fits(reached: str, head: feed.Head, *, full: bool) -> bool:
+    return reached.partition(".")[0] == str(head.epoch) if full else reached == f"{head.epoch}.{head.last_seq}"
 
 
 async def open_reading(request: Request) -> AsyncIterator[Reading]:
@@ -194,11 +203,11 @@ class _Mark:
                 read.tx.refused(Forbidden())
 
     def _refuse_unknown(self, request: Request) -> None:
-        names = [name for name, _ in request.query_params.multi_items()]
-        faults = [FieldError(name, "unknown_parameter", "There is no such parameter here.") for name in names if name not in self.parameters]
-        faults += [FieldError(name, "given_twice", "A parameter is given once.") for name in set(names) if names.count(name) > 1]
+        given = Counter(name for name, _ in request.query_params.multi_items())
+        faults = [FieldError(name, "unknown_parameter", "There is no such parameter here.") for name in given if name not in self.parameters]
+        faults += [FieldError(name, "given_twice", "A parameter is given once.") for name, times in given.items() if times > 1]
         if faults:
-            raise Invalid("The query has parameters that this address does not take.", errors=faults, code=faults[0].code)
+            raise Invalid("The query has parameters that this address does not take.", errors=faults[:MOST_FAULTS], code=faults[0].code)
 
 
 def Needs(act: Act) -> params.Depends:  # noqa: N802 - reads as a word in the list of a route's dependencies

@@ -4,9 +4,7 @@ Pure ASGI, one object a layer. A layer refuses by raising an error of the field;
 """
 
 import asyncio
-import ipaddress
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
 from time import perf_counter
 
 import structlog
@@ -16,14 +14,17 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.actor import Actor
-from app.errors import FollowUpError, Malformed, RateLimited, TooLarge, Unauthenticated, Unavailable, once_more
-from app.http import problems, strict
+from app.errors import FollowUpError, Malformed, RateLimited, TooLarge, TooSlow, Unauthenticated, Unavailable, once_more
+from app.http import cookie, problems, strict
 from app.http.call import Call, Headers, header, of, request_id
+from app.http.peer import from_loopback
 
 log = structlog.get_logger("http")
 
 BODY_BYTES, IMPORT_BYTES = 1_000_000, 64_000_000
+FORM_BYTES = 100_000  # of a page's form
 DEADLINE_SECONDS, IMPORT_SECONDS = 30.0, 600.0
+BODY_SECONDS = 20.0  # for a body to arrive
 IMPORTS = "/api/v1/imports"
 
 _ALWAYS: Headers = [
@@ -53,8 +54,10 @@ def guarded(path: str) -> bool:
 class Outermost:
     """Last resort (no exception leaves it), request id, one log line by route template without query, headers, the figures of requests."""
 
-    def __init__(self, app: ASGIApp, *, registry: CollectorRegistry, open_headers: Headers) -> None:
+    def __init__(self, app: ASGIApp, *, registry: CollectorRegistry, open_headers: Headers, public_origin: str | None) -> None:
+        """`public_origin`: where browsers see the service; None: where each request says."""
         self.app = app
+        self.public_origin = public_origin
         self.open_headers = [*_ALWAYS, *open_headers]
         self.seconds = Histogram("follow_up_request_seconds", "Requests", ("method", "route", "status"), registry=registry)
 
@@ -63,7 +66,7 @@ class Outermost:
             await self.app(scope, receive, send)
             return
         began = perf_counter()
-        call = scope["call"] = Call(request_id(header(scope, b"x-request-id")))
+        call = scope["call"] = self._call(scope)
         headers = _GUARDED if guarded(scope["path"]) else self.open_headers if not scope["path"].startswith("/static/") else _ALWAYS
         status = 0
 
@@ -90,6 +93,11 @@ class Outermost:
         finally:
             self._line(scope, call, status, perf_counter() - began)
 
+    def _call(self, scope: Scope) -> Call:
+        call = Call(request_id(header(scope, b"x-request-id")), self.public_origin or f"{scope['scheme']}://{header(scope, b'host') or ''}")
+        call.secret = cookie.take(scope, secure=call.secure)
+        return call
+
     def _line(self, scope: Scope, call: Call, status: int, seconds: float) -> None:
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
         route = _template(scope)
@@ -113,7 +121,8 @@ def _template(scope: Scope) -> str:
 
 
 class Limits:
-    """One deadline for the whole call; the body's size is counted while it is read, and a declared one is refused at the first read."""
+    """One deadline for the whole call, and one for its body; the body's size is counted while it is read, and a declared one is refused at the
+    first read."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -123,14 +132,23 @@ class Limits:
             await self.app(scope, receive, send)
             return
         importing = scope["path"] == IMPORTS
-        most = IMPORT_BYTES if importing else BODY_BYTES
-        read = 0
+        most = IMPORT_BYTES if importing else BODY_BYTES if guarded(scope["path"]) else FORM_BYTES
+        seconds = IMPORT_SECONDS if importing else BODY_SECONDS
+        read, whole = 0, False
+        began = asyncio.get_running_loop().time()
 
         async def counted() -> Message:
-            nonlocal read
+            nonlocal read, whole
+            if whole:
+                return await receive()
             if not read and _declared(scope) > most:
                 raise TooLarge(f"A body may have {most:,} bytes here.")
-            message = await receive()
+            try:
+                async with asyncio.timeout_at(began + seconds):
+                    message = await receive()
+            except TimeoutError:
+                raise TooSlow from None
+            whole = not message.get("more_body", False)
             read += len(message.get("body", b""))
             if read > most:
                 raise TooLarge(f"A body may have {most:,} bytes here.")
@@ -148,15 +166,33 @@ def _declared(scope: Scope) -> int:
     return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else 0
 
 
-class WhoCalls:
-    """Settles who calls before a body is read, and how often: `per_second` calls a token, counted in windows of one second."""
+class Rate:
+    """How often somebody calls, counted in windows of one second. The library's fixed window by its storage: one counter; its strategy class would
+    ask the storage twice more for the same."""
 
-    def __init__(self, app: ASGIApp, *, authenticate: Authenticate, per_second: int) -> None:
+    def __init__(self, per_second: int, name: str) -> None:
+        """`name`: what the calls are counted by, as RateLimit-Policy tells it."""
+        self.per_second = per_second
+        self.name = name
+        self.policy = (b"ratelimit-policy", f'"{name}";q={per_second};w=1'.encode())
+        self.counts = MemoryStorage()
+
+    async def count(self, call: Call, whose: str) -> None:
+        """Counts a call. Raises RateLimited."""
+        count = await self.counts.incr(whose, 1)
+        left = max(0, self.per_second - count)
+        call.extra += [self.policy, (b"ratelimit", f'"{self.name}";r={left};t=1'.encode())]
+        if count > self.per_second:
+            raise RateLimited(f"More than {self.per_second} requests a second by one {self.name}.", retry_after=1)
+
+
+class WhoCalls:
+    """Settles who calls before a body is read, and how often."""
+
+    def __init__(self, app: ASGIApp, *, authenticate: Authenticate, rate: Rate) -> None:
         self.app = app
         self.authenticate = authenticate
-        self.per_second = per_second
-        self.policy = (b"ratelimit-policy", f'"token";q={per_second};w=1'.encode())
-        self.counts = MemoryStorage()
+        self.rate = rate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not guarded(scope["path"]):
@@ -164,12 +200,7 @@ class WhoCalls:
             return
         call = of(scope)
         token_id, call.actor = await self.authenticate(_token(scope), from_loopback(scope))
-        # The library's fixed window by its storage: one counter; its strategy class would ask the storage twice more for the same.
-        count = await self.counts.incr(token_id, 1)
-        left = max(0, self.per_second - count)
-        call.extra += [self.policy, (b"ratelimit", f'"token";r={left};t=1'.encode())]
-        if count > self.per_second:
-            raise RateLimited(f"More than {self.per_second} requests a second with this token.", retry_after=1)
+        await self.rate.count(call, token_id)
         await self.app(scope, receive, send)
 
 
@@ -181,23 +212,6 @@ def _token(scope: Scope) -> str:
     if len(given) > 1 or scheme.lower() != b"bearer" or not token.isascii() or len(token) > 512:
         raise Unauthenticated
     return str(token.strip().decode("ascii"))
-
-
-def from_loopback(scope: Scope) -> bool:
-    """Whether the peer is this machine itself; what a proxy forwards is not, wherever the proxy stands."""
-    client = scope.get("client")
-    forwarded = any(name in (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via") for name, _ in scope["headers"])
-    return client is not None and not forwarded and _is_loopback(client[0])
-
-
-@lru_cache(maxsize=1024)
-def _is_loopback(host: str) -> bool:
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return bool((mapped or address).is_loopback)
 
 
 class OnceMore:

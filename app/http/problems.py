@@ -36,13 +36,16 @@ KINDS: Mapping[type[FollowUpError], Kind] = {
     errors.Forbidden: Kind("forbidden", 403),
     errors.NotFound: Kind("not-found", 404),
     errors.Conflict: Kind("conflict", 409),
+    errors.TooSlow: Kind("request-timeout", 408),
     errors.CursorExpired: Kind("cursor-expired", 410),
     errors.SessionWasOver: Kind("conflict", 409),
     errors.StaleVersion: Kind("stale-version", 412),
     errors.TooLarge: Kind("too-large", 413),
+    errors.AddressTooLong: Kind("address-too-long", 414),
     errors.Invalid: Kind("validation", 422),
     errors.VersionRequired: Kind("version-required", 428),
     errors.RateLimited: Kind("rate-limited", 429),
+    errors.HeadersTooLarge: Kind("headers-too-large", 431),
     errors.Unavailable: Kind("unavailable", 503),
 }
 REFUSED = Kind("internal", 500)

@@ -11,6 +11,7 @@ from typing import Any, Final
 import uvicorn
 
 from app.errors import FollowUpError
+from app.http.connection import Connection
 
 STOP_SECONDS: Final = 10  # how long answers under way may take after SIGTERM
 
@@ -53,7 +54,17 @@ def run(work: Coroutine[Any, Any, int]) -> int:
 
 async def serve(app: Any, bound: socket.socket, *, ready: Callable[[], None], ended: asyncio.Event | None = None) -> None:
     """Serves until SIGTERM or SIGINT, or until `ended` is set. `ready` is called once, when the first request would be answered."""
-    config = uvicorn.Config(app, access_log=False, log_config=None, server_header=False, lifespan="on", timeout_graceful_shutdown=STOP_SECONDS)
+    config = uvicorn.Config(
+        app,
+        http=Connection,
+        ws="none",  # no address takes a WebSocket
+        proxy_headers=False,  # the application's own, for the proxies that the settings name and no others
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        lifespan="on",
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )
     server = _Server(config, ready)
     watch = asyncio.create_task(_stop_at(ended, server)) if ended else None
     try:

@@ -4,18 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
-from starlette.datastructures import FormData
 from starlette.requests import Request
 
 from app.errors import FieldError, FollowUpError, Invalid
+from app.http import forms
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
 async def fields(request: Request) -> dict[str, str]:
     """The fields of a form with a single value each, without those left empty."""
-    form: FormData = await request.form(max_files=0, max_fields=100)
-    return {name: value.strip() for name, value in form.items() if isinstance(value, str) and value.strip()}
+    return {name: value.strip() for name, value in await forms.read(request) if value.strip()}
 
 
 def command(model: type[Model], given: Mapping[str, object]) -> Model:

@@ -8,10 +8,10 @@ from starlette.responses import Response
 from app.access.sessions import Sessions
 from app.actor import Act
 from app.errors import FollowUpError, Invalid, RateLimited, Unauthenticated
-from app.http import problems
-from app.http.browser import LONGEST, keep, secret_of
+from app.http import cookie, peer, problems
+from app.http.browser import LONGEST
+from app.http.call import of
 from app.http.deps import Needs
-from app.http.middleware import from_loopback
 from app.pages import forms
 from app.pages.page import LOCALES, PageRoute, back_to, render, session_of
 
@@ -31,7 +31,7 @@ def _inside(where: str | None) -> str:
 
 
 def _come_in(request: Request, secret: str, where: str | None) -> Response:
-    return keep(back_to(_inside(where)), secret, secure=request.url.scheme == "https")
+    return cookie.give(back_to(_inside(where)), secret, secure=of(request.scope).secure)
 
 
 @router.get("/login")
@@ -52,9 +52,9 @@ def _login(request: Request, given: dict[str, str], refusal: FollowUpError | Non
 async def log_in(request: Request) -> Response:
     """A session under a new id."""
     given = await forms.fields(request)
-    address = request.client.host if request.client else ""
+    address, before = peer.address(request.scope), of(request.scope).secret
     try:
-        secret = await _sessions(request).log_in(given.get("username", ""), given.get("password", ""), address)
+        secret = await _sessions(request).log_in(given.get("username", ""), given.get("password", ""), address, before=before)
     except (Unauthenticated, RateLimited) as refusal:
         return _login(
             request,
@@ -69,8 +69,11 @@ async def log_in(request: Request) -> Response:
 async def log_in_to_demo(request: Request) -> Response:
     """One click, from this machine only."""
     given = await forms.fields(request)
-    secret = await _sessions(request).log_in_demo(given.get("token", ""), from_loopback(request.scope))
-    return _come_in(request, secret, given.get("next"))
+    return _come_in(request, await _demo(request, given.get("token", "")), given.get("next"))
+
+
+async def _demo(request: Request, token: str) -> str:
+    return await _sessions(request).log_in_demo(token, peer.from_loopback(request.scope), before=of(request.scope).secret)
 
 
 @router.get("/login/demo")
@@ -78,17 +81,17 @@ async def follow_demo_link(
     request: Request, token: Annotated[str, Query(max_length=80)], where: Annotated[str, Query(alias="next", max_length=LONGEST)] = "/"
 ) -> Response:
     """The link that the demo prints."""
-    return _come_in(request, await _sessions(request).log_in_demo(token, from_loopback(request.scope)), where)
+    return _come_in(request, await _demo(request, token), where)
 
 
 @router.post("/logout", dependencies=[Needs(Act.READ_CATALOGUE)])
 async def log_out(request: Request) -> Response:
     """Ends the session here and in the database; the browser forgets what it has kept of the pages."""
-    if secret := secret_of(request.scope):
+    if secret := of(request.scope).secret:
         await _sessions(request).log_out(secret)
     answer = back_to("/login")
     answer.headers["clear-site-data"] = '"cache", "storage"'
-    return keep(answer, None, secure=request.url.scheme == "https")
+    return cookie.give(answer, None, secure=of(request.scope).secure)
 
 
 @router.get("/profile", dependencies=[Needs(Act.READ_CATALOGUE)])

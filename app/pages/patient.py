@@ -15,7 +15,7 @@ from app.errors import FieldError, FollowUpError
 from app.followup import audit, catalogue, patients, status
 from app.followup.commands import Ask, Reason
 from app.followup.patients import NewEvent
-from app.http.deps import Needs, Transaction, reading, writing
+from app.http.deps import Needs, Transaction, reading, refuse_kept, writing
 from app.pages import days, forms, words
 from app.pages.due_list import OPENS_WITHIN
 from app.pages.page import PageRoute, back_to, frame, language_of, render, translations
@@ -190,6 +190,7 @@ async def open_person(request: Request, patient_id: UUID) -> Response:
     given = await forms.fields(request)
     async with reading(request) as read:
         try:
+            refuse_kept(request)
             why = forms.command(Reason, {"reason": given.get("reason", "")})
             revealed = await patients.reveal(read.tx, patient_id, why)
         except FollowUpError as refusal:

@@ -1,7 +1,7 @@
 """The door of the pages over the whole application: where a browser without a session is sent, and what becomes of its form."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -9,18 +9,24 @@ from uuid import UUID
 
 import httpx
 import pytest
+from prometheus_client import CollectorRegistry
+from starlette.types import Receive, Scope, Send
 
 import app.pages
-from app.access.sessions import COOKIE, IDLE, KEPT
+from app.access.sessions import IDLE, KEPT
 from app.db.columns import Keys
 from app.db.engine import Database
+from app.http.cookie import NAME
+from app.http.middleware import Outermost
 from app.main import BY_THEMSELVES, OPEN, House
 from app.settings import Settings
 from tests.access.conftest import Later
-from tests.api.conftest import TODAY, Service
+from tests.api.conftest import AT, TODAY, Service, make_service
+
+__all__ = ["make_service"]
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-OURS = FORM | {"Sec-Fetch-Site": "same-origin", "Referer": "http://service/?centre=lund&group=now"}
+OURS = FORM | {"Sec-Fetch-Site": "same-origin", "Referer": f"{AT}/?centre=lund&group=now"}
 OVER = IDLE + timedelta(seconds=1)
 BOOKED = {"booked_on": "2026-12-03", "note": "Test Testsson"}
 
@@ -110,7 +116,7 @@ async def test_a_form_of_nobody_known_is_not_kept(browser: Browser):
     assert asked(await browser.send())["next"] == "/?centre=lund&group=now"
     browser.client.cookies.clear()
     assert asked(await browser.send())["next"] == "/?centre=lund&group=now"
-    browser.client.cookies.set(COOKIE, "another")
+    browser.client.cookies.set(NAME, "x" * 43)
     assert asked(await browser.send())["next"] == "/?centre=lund&group=now"
     assert await browser.kept() == 0
 
@@ -122,7 +128,7 @@ async def test_a_form_of_another_site_is_not_kept_for_anybody(browser: Browser, 
     assert await browser.kept() == 0
 
 
-@pytest.mark.parametrize("referer", ["https://evil.example/?a", "http://service.evil.example/x", "http://[", "service", ""])
+@pytest.mark.parametrize("referer", ["https://evil.example/?a", f"{AT}.evil.example/x", "http://[", "localhost", ""])
 async def test_nobody_is_led_back_to_a_page_of_another_site(browser: Browser, referer: str):
     browser.clock.by = OVER
     assert asked(await browser.send("/profile", headers=OURS | {"Referer": referer}))["next"] == "/"
@@ -134,7 +140,7 @@ async def test_a_part_of_a_page_leads_back_to_the_page_and_not_to_the_part(brows
     assert asked(told, "hx-redirect")["next"] == "/?centre=lund&group=now"
 
 
-@pytest.mark.parametrize("origin", ["http://[", "null", "https://", "http://service:81", "service"])
+@pytest.mark.parametrize("origin", ["http://[", "null", "https://", f"{AT}:81", "localhost"])
 @pytest.mark.parametrize("path", ["/login", "/logout", "/profile/names"])
 async def test_an_origin_that_is_not_ours_is_refused_at_every_page(browser: Browser, origin: str, path: str):
     assert (await browser.send(path, headers=FORM | {"Origin": origin})).status_code == 403
@@ -168,6 +174,76 @@ async def test_what_is_open_is_open_without_a_session_and_nothing_else_is(browse
         assert "location" not in (await browser.client.get(path)).headers, path
     for path in ("/", "/patients", "/infusions/new", "/alerts", "/profile", "/no/such/page", "/login/other", "/staticx"):
         assert asked(await browser.client.get(path)) == {"next": path}
+
+
+# ---- The cookie ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        'odd="a\\"; x',
+        "a=b; a@b=c",
+        "=;;=",
+        f"{NAME}=; {NAME}=short",
+        f'{NAME}="' + "x" * 43 + '"',
+        'theirs={"json": "1, 2"}',
+        "å=ö",
+        "a=" + "\\" * 8000,
+    ],
+    ids=["open quote", "odd name", "empty", "ours without a secret", "ours quoted", "json", "letters", "backslashes"],
+)
+async def test_what_others_have_stored_in_the_browser_ends_no_session(browser: Browser, others: str):
+    own = f"{NAME}={browser.client.cookies[NAME]}"
+    for told in (f"{others}; {own}", f"{own}; {others}", f"{own};{others}"):
+        answer = await browser.client.get("/", headers=[("Cookie", told.encode())])
+        assert answer.status_code == 200, told
+
+
+async def test_no_cookie_reaches_what_parses_it(browser: Browser):
+    """The framework parses the header for every route, at a cost that grows with the square of its length."""
+    parsed = []
+    inner = browser.service.app.router
+
+    async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+        parsed.extend(value for name, value in scope["headers"] if name == b"cookie")
+        await inner(scope, receive, send)
+
+    stack = Outermost(watched, registry=CollectorRegistry(), open_headers=[], public_origin=None)
+    transport = httpx.ASGITransport(stack)
+    async with httpx.AsyncClient(transport=transport, base_url=AT) as client:
+        for path in ("/livez", "/api/v1/visits", "/static/none"):
+            await client.get(path, headers=[("Cookie", b"a=1"), ("cookie", b"b=" + b"\\" * 30_000)])
+    assert parsed == []
+
+
+async def test_a_login_ends_the_session_that_the_browser_had(browser: Browser):
+    first = browser.client.cookies[NAME]
+    assert (await browser.send("/login/demo", token="demo-clinician-lund")).status_code == 303
+    browser.client.cookies.clear()
+    answer = await browser.client.get("/", headers={"Cookie": f"{NAME}={first}"})
+    assert asked(answer) == {"next": "/"}
+
+
+# ---- How often ----------------------------------------------------------------------------------------------------------
+
+
+async def test_pages_are_counted_by_session_and_without_one_by_address(make_service: Callable[..., Service]):
+    service = make_service(rate=2)
+    mine, theirs = [httpx.AsyncClient(transport=service.client._transport, base_url=AT) for _ in range(2)]
+    for client in (mine, theirs):
+        assert (await client.post("/login/demo", content="token=demo-nurse-lund", headers=OURS)).status_code == 303
+    seen = [await mine.get("/profile") for _ in range(30)]
+    assert {answer.status_code for answer in seen} == {200, 429}
+    refused = next(answer for answer in seen if answer.status_code == 429)
+    assert (refused.headers["retry-after"], refused.json()["type"]) == ("1", "/problems/rate-limited")
+    assert refused.headers["ratelimit-policy"] == '"browser";q=2;w=1'
+    assert (await theirs.get("/profile")).status_code == 200
+    mine.cookies.clear()
+    assert 429 in [(await mine.get("/login")).status_code for _ in range(20)]
+    assert (await mine.get("/livez")).status_code == 200  # what watches is counted apart
+    for client in (mine, theirs):
+        await client.aclose()
 
 
 async def test_a_session_opens_nothing_of_the_api(browser: Browser):

@@ -20,6 +20,7 @@ from app.settings import Settings
 
 TODAY = date(2026, 11, 23)
 NURSE = "demo-nurse-lund"
+AT = "http://localhost"  # where the service is reached; the demo's tokens are honoured at a name of this machine only
 _serial = count(0)
 
 
@@ -61,7 +62,7 @@ class Service:
         self.house = house
         self.app = create_app(house)
         transport = httpx.ASGITransport(self.app, client=(peer, 50000), raise_app_exceptions=True)
-        self.client = httpx.AsyncClient(transport=transport, base_url="http://service")
+        self.client = httpx.AsyncClient(transport=transport, base_url=AT)
 
     async def call(self, method: str, path: str, *, token: str | None = NURSE, api: str = "/api/v1", **options: Any) -> httpx.Response:
         headers = dict(options.pop("headers", {}))

@@ -269,3 +269,10 @@ async def test_a_bad_request_is_told_exactly_and_stores_nothing(service: Service
     found = (told.status_code, problem["type"], (first.get("pointer"), first.get("code")) if bad.fault else None)
     assert found == (bad.status, f"/problems/{bad.type}", bad.fault), problem
     assert await service.counts() == before
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_query_of_thousands_of_parameters_is_refused_with_fifty_of_them(service: Service):
+    query = "&".join(f"p{n}=1&p{n}=2" for n in range(2_000))
+    told = await service.get(f"/centres?{query}")
+    assert (told.status_code, len(told.json()["errors"])) == (422, 50)

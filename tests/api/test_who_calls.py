@@ -84,7 +84,29 @@ async def test_demo_tokens_count_only_from_this_machine(make_service: Callable[.
     assert (await make_service(peer=peer).get("/centres")).status_code == status
 
 
-@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"])
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("localhost", 200), ("LOCALHOST:8000", 200), ("127.0.0.1:8000", 200), ("[::1]", 200), ("[::1]:8000", 200), ("follow-up.example", 401),
+     ("127.0.0.1.evil.example", 401), ("localhost.evil.example:80", 401), ("evil.example:127.0.0.1", 401), ("::1", 401), ("", 401)],
+)  # fmt: skip
+async def test_demo_tokens_count_only_at_a_name_of_this_machine(service: Service, host: str, status: int):
+    assert (await service.get("/centres", headers={"Host": host})).status_code == status
+    login = await service.client.get("/login/demo?token=demo-nurse-lund", headers={"Host": host})
+    assert login.status_code == {200: 303, 401: 401}[status]
+
+
+async def test_a_name_of_this_machine_beside_another_is_none(service: Service):
+    headers = [("Host", "localhost"), ("Host", "evil.example"), ("Authorization", "Bearer demo-nurse-lund")]
+    assert (await service.client.get("/api/v1/centres", headers=headers)).status_code == 401
+
+
+@pytest.mark.parametrize("demo", [True, False])
+async def test_that_demo_tokens_count_is_told_to_who_watches(make_service: Callable[..., Service], demo: bool):
+    told = await make_service(demo=demo).get("/readyz", api="", token=None)
+    assert told.json()["warnings"] == (["demo_tokens"] if demo else [])
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Forwarded", "X-Real-IP", "Via"])
 async def test_what_a_proxy_on_this_machine_forwards_is_not_from_this_machine(service: Service, header: str):
     assert (await service.get("/centres", headers={header: "127.0.0.1"})).status_code == 401
 

@@ -280,6 +280,13 @@ def test_the_doctor_finds_a_well_house(command: Run) -> None:
     }
 
 
+def test_the_doctor_warns_of_the_demos_tokens(forks: Forks, env: dict[str, str], tmp_path: Path) -> None:
+    done = forks.run("doctor", env={**env, "FOLLOW_UP_DEMO_TOKENS": "1"}, cwd=tmp_path)
+    line = next(line for line in done.stdout.splitlines() if "demo tokens" in line)
+    assert line.startswith("WARN ")
+    assert "unset FOLLOW_UP_DEMO_TOKENS" in line
+
+
 # ---- how a command ends ----
 
 

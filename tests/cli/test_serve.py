@@ -67,6 +67,7 @@ def test_it_starts_without_a_migrated_database_and_is_not_ready(key_file: Path, 
 
 def test_its_day_is_the_one_it_was_given(env: dict[str, str], tmp_path: Path) -> None:
     with started("serve", "--port", 0, "--today", "2031-03-01", env={**env, "FOLLOW_UP_DEMO_TOKENS": "1"}, cwd=tmp_path) as service:
+        assert "not for real patients" in service.said("Warning: FOLLOW_UP_DEMO_TOKENS is set.")
         address = service.said("Listening on").split()[-1]
         assert get(address, "/api/v1/visits", "demo-nurse-lund").json()["as_of_date"] == "2031-03-01"
         assert get(address, "/api/v1/demo/clock", "demo-nurse-lund").status_code == 404

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from tests.api.conftest import Service, make_service, service
+from tests.api.conftest import AT, Service, make_service, service
 
 __all__ = ["make_service", "service"]
 FORM = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/x-www-form-urlencoded"}
@@ -19,7 +19,7 @@ class Ward:
 
     def __init__(self, service: Service, *, script: bool = False) -> None:
         self.service = service
-        self.client = httpx.AsyncClient(transport=service.client._transport, base_url="http://service")
+        self.client = httpx.AsyncClient(transport=service.client._transport, base_url=AT)
         self.script = {"HX-Request": "true"} if script else {}
 
     async def log_in(self, token: str = "demo-nurse-lund") -> "Ward":

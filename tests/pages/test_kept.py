@@ -1,5 +1,6 @@
 """A form sent when the session had run out: after the login it is there again, filled in, and nothing has been saved."""
 
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from urllib.parse import unquote
@@ -91,6 +92,20 @@ async def test_a_new_infusion_stands_in_its_form_with_its_plan_and_is_not_stored
     assert "2041-11-20" in page
     assert WORDS in page
     assert (await ward.service.counts())["infusions"] == 0
+
+
+async def test_a_form_that_asks_to_show_a_number_stands_there_and_shows_none(later: tuple[Ward, Later]):
+    ward, clock = later
+    stored = await ward.service.recorded()
+    status, page = await _again(ward, clock, f"/patients/{stored['patient_id']}/number", reason="calls the registry")
+    assert status == 422
+    assert 'value="calls the registry"' in page
+    assert WORDS in page
+    assert re.search(r"\d{8}-\d{4}", page) is None
+    log = await ward.service.get(f"/patients/{stored['patient_id']}/accesses", token="demo-auditor")
+    assert "patient's number" not in [row["what"] for row in log.json()["items"]]
+    shown = await ward.post(f"/patients/{stored['patient_id']}/number", reason="calls the registry")
+    assert re.search(r"\d{8}-\d{4}", shown.text)
 
 
 async def test_it_is_there_once_and_for_its_sender_only(later: tuple[Ward, Later]):

@@ -8,7 +8,7 @@ from app.access import accounts
 from app.access.accounts import NewAccount
 from app.actor import Actor, Role
 from app.db.transaction import begin
-from tests.api.conftest import Service
+from tests.api.conftest import AT, Service
 from tests.pages.conftest import FORM, Ward
 
 
@@ -59,8 +59,25 @@ async def test_a_form_of_another_site_is_refused_and_changes_nothing(nurse: Ward
 
 
 async def test_a_form_of_our_own_by_a_browser_that_tells_its_origin_only_is_taken(nurse: Ward):
-    told = await nurse.client.post("/profile/names", content="back=%2F", headers={"Content-Type": FORM["Content-Type"], "Origin": "http://service"})
+    told = await nurse.client.post("/profile/names", content="back=%2F", headers={"Content-Type": FORM["Content-Type"], "Origin": AT})
     assert told.status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("media", "sent", "status"),
+    [
+        ("multipart/form-data; boundary=x", b"--x\r\n" + b"a: b\r\n" * 5_000, 415),
+        ("multipart/form-data" + ";" * 30_000, b"", 415),
+        (FORM["Content-Type"], b"&" * 90_000, 413),
+        (FORM["Content-Type"], b"a=1&" * 101, 413),
+        (FORM["Content-Type"], b"a=" + b"x" * 100_000, 413),
+        (FORM["Content-Type"], b"username=%ff%&password=", 401),
+    ],
+    ids=["parts", "semicolons", "ampersands", "fields", "length", "no letters"],
+)
+async def test_a_form_that_is_none_of_ours_is_refused_at_once(service: Service, media: str, sent: bytes, status: int):
+    headers = {"Sec-Fetch-Site": "same-origin", "Content-Type": media}
+    assert (await service.client.post("/login", content=sent, headers=headers)).status_code == status
 
 
 async def test_log_out_ends_the_session_and_has_the_browser_forget(nurse: Ward):
