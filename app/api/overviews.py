@@ -92,47 +92,51 @@ class Protocols(Told):
     items: list[Protocol]
 
 
+# A number, or "<5": fewer than five persons stand behind it, or it is kept back because such a figure could be worked out from it.
+Figure = int | Literal["<5"]
+
+
 class ContextCount(Told):
     context: str
-    infusions: int
-    patients: int
-    reinfusions: int
+    infusions: Figure
+    patients: Figure
+    reinfusions: Figure
     first_infused_on: date | None
 
 
 class VisitCounts(Told):
-    planned: int
-    due: int
-    overdue: int
-    completed: int
-    missed: int
-    not_required: int
+    planned: Figure
+    due: Figure
+    overdue: Figure
+    completed: Figure
+    missed: Figure
+    not_required: Figure
 
 
 class Completeness(Told):
     """Done of all whose window has closed, and the fraction it is made of."""
 
-    done: int
-    closed: int
+    done: Figure
+    closed: Figure
     percent: float | None
 
 
 class OnTime(Told):
-    on_time: int
-    done: int
+    on_time: Figure
+    done: Figure
     percent: float | None
 
 
 class Figures(Told):
-    infusions: int
-    patients: int
-    children: int
-    courses: int
-    reinfusions: int
+    infusions: Figure
+    patients: Figure
+    children: Figure
+    courses: Figure
+    reinfusions: Figure
     by_context: list[ContextCount]
     visits: VisitCounts
-    lost: int
-    followed_elsewhere: int
+    lost: Figure
+    followed_elsewhere: Figure
     completeness: Completeness
     on_time: OnTime
     unexplained: str | None

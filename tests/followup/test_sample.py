@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import random
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import date
 from importlib.resources import files
@@ -22,12 +23,14 @@ from app.followup.infusions import NewInfusion
 from app.planning.state import state
 from app.planning.visits import Outcome, VisitState, Window
 from tests.databases import KINDS, drop_database, fresh_database
+from tests.followup.equations import Equation, fixed
 from tests.followup.ward import Ward
 from tests.years.schedule import sixteen, suggested
 
 ROWS = list(csv.DictReader((files("app.data") / "infusions-2025-09-08.csv").read_text(encoding="utf-8").splitlines()))
 
 EVERYBODY = Actor("operator:test", Role.OPERATOR, None, id="operator:test")
+NETWORK = Actor("network", Role.NETWORK, None, id="network")
 
 
 def body(row: dict[str, str]) -> NewInfusion:
@@ -147,7 +150,7 @@ async def test_state_in_json_in_sql_and_in_python_agree(sample):
 
 
 async def test_the_network_counts_what_the_published_list_counts_and_says_what_it_cannot_explain(sample):
-    told = await sample.do(figures.network, None, writing=False)
+    told = await sample.do(figures.network, None, by=EVERYBODY, writing=False)
     assert (told["infusions"], told["patients"], told["children"]) == (304, 297, 13)
     published = list(csv.DictReader((files("app.data") / "centres.csv").read_text(encoding="utf-8").splitlines()))
     counted = {(c["centre"], x["context"]): x["patients"] for c in told["centres"] for x in c["by_context"]}
@@ -187,3 +190,44 @@ async def visits_by_person(ward: Ward) -> dict[str, list[tuple[Any, ...]]]:
             visits = [tuple(v[name] for name in names) for v in told["visits"]]
             found[told["source"]["id"]] = [(told["infusion_number"], told["course_number"], told["reinfusion"]), *visits]
     return found
+
+
+# ---- Small cells (contract 8) ----
+
+
+def sums_of(told: dict[str, Any]) -> Iterator[Equation]:
+    """What a reader may add up in a network's summary: centres to the network, contexts to their centre, states to a centre's visits, patients and
+    those infused again to infusions."""
+    columns: dict[object, dict[object, int]] = defaultdict(dict)
+    for centre in told["centres"]:
+        code, cells = centre["centre"], {}
+        for name in ("infusions", "patients", "courses", "children", "reinfusions", "lost", "followed_elsewhere"):
+            cells[name, "all"] = centre[name]
+        cells |= {(name, context["context"]): context[name] for context in centre["by_context"] for name in ("infusions", "patients", "reinfusions")}
+        cells |= {(name, "visits"): value for name, value in centre["visits"].items()}
+        cells |= {(name, part): centre[part][name] for part in ("completeness", "on_time") for name in centre[part] if name != "percent"}
+        unknown = {key: (code, *key) for key, value in cells.items() if value == "<5"}
+        for key, cell in unknown.items():
+            columns[key][cell] = 1
+        for name in ("infusions", "patients", "reinfusions"):
+            yield {cell: -1 if key[1] == "all" else 1 for key, cell in unknown.items() if key[0] == name}
+        yield {cell: 1 for key, cell in unknown.items() if key[1] == "visits"}
+        for context in {key[1] for key in unknown}:
+            factors = {"infusions": 1, "patients": -1, "reinfusions": -1}
+            yield {unknown[name, context]: factor for name, factor in factors.items() if (name, context) in unknown}
+    yield from columns.values()
+
+
+@pytest.mark.parametrize("day", ["2017-06-01", "2024-01-01", "2026-11-24"])
+@pytest.mark.parametrize("reader", [NETWORK, Ward.member("lund")], ids=lambda reader: reader.name)
+async def test_nobody_can_work_out_a_hidden_cell_of_the_sample(sample: Ward, reader: Actor, day: str):
+    told = await sample.do(figures.network, date.fromisoformat(day), by=reader, writing=False)
+    assert fixed([equation for equation in sums_of(told) if equation]) == set()
+    whole = await sample.do(figures.network, date.fromisoformat(day), by=EVERYBODY, writing=False)
+    assert {name: value for name, value in told.items() if name not in ("centres", "unexplained")} == {
+        name: value for name, value in whole.items() if name not in ("centres", "unexplained")
+    }
+    assert "<5" in str(told)
+    for hidden, plain in zip(told["centres"], whole["centres"], strict=True):
+        own = reader.centres is not None and hidden["centre"] in reader.centres
+        assert hidden == plain if own else not 0 < plain["patients"] < 5 or hidden["patients"] == "<5"
