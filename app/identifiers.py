@@ -1,6 +1,7 @@
 """Numbers that tell who a person is: personnummer, samordningsnummer, national reserve number; their systems, check, mask (contract 6)."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -27,6 +28,9 @@ SYSTEMS: Mapping[str, tuple[str, ...]] = {
 _SLUGS = {name: slug for slug, addresses in SYSTEMS.items() for name in (slug, *addresses)}
 _NUMBER = re.compile(r"(?P<century>1[89]|2[01])?(?P<year>\d\d)(?P<month>\d\d)(?P<day>\d\d)(?P<sign>[-+])?(?P<last>(?!000)\d{4})", re.ASCII)
 _RESERVE = re.compile(r"[0-9A-Z][0-9A-Z-]{6,18}[0-9A-Z]", re.ASCII)
+# A personnummer or samordningsnummer inside a text, found wherever it begins: no digit before or behind, parts apart by a space or a hyphen.
+_IN_TEXT = re.compile(r"(?<!\d)(?=((?:18|19|20)?\d\d[ -]?\d\d[ -]?\d\d ?[-+]? ?\d{4})(?!\d))", re.ASCII)
+_DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2212"), "-")
 COORDINATION = 60  # added to the day of a samordningsnummer
 
 
@@ -67,6 +71,25 @@ def normalise(system: str, value: str, today: date) -> Identifier:
     if not swedish.valid(digits):
         raise _invalid("value", "bad_check_digit", "The check digit does not fit the other digits: one of them is mistyped.")
     return Identifier(SAMORDNINGSNUMMER if added else PERSONNUMMER, digits)
+
+
+def stands_in(text: str) -> bool:
+    """Whether a personnummer or samordningsnummer stands in a text: 12 or 10 digits in a usual spelling, with a day of the calendar and a check
+    digit that fits. Of ten ids that are made of a day and four more digits one looks so too."""
+    plain = unicodedata.normalize("NFKC", text).translate(_DASHES)
+    return any(_is_personal("".join(filter(str.isdigit, found[1]))) for found in _IN_TEXT.finditer(plain))
+
+
+def _is_personal(digits: str) -> bool:
+    if digits[-4:-1] == "000":
+        return False  # no such number is given
+    years = (digits,) if len(digits) == 12 else (f"19{digits}", f"20{digits}")
+    return any(_day_of(full_year) is not None and swedish.valid(full_year) for full_year in years)
+
+
+def _day_of(digits: str) -> date | None:
+    day = int(digits[6:8])
+    return _day(int(digits[:4]), int(digits[4:6]), day - COORDINATION if day > COORDINATION else day)
 
 
 def system_of(written: str) -> str:

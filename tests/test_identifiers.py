@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.identifiers import Identifier, InvalidIdentifier, birth_date, full, masked, normalise, system_of
+from app.identifiers import Identifier, InvalidIdentifier, birth_date, full, masked, normalise, stands_in, system_of
 
 TODAY = date(2026, 11, 23)
 
@@ -162,3 +162,39 @@ def test_one_wrong_digit_is_always_found(born, serial, place, change):
     digits[place] = str((int(digits[place]) + change) % 10)
     with pytest.raises(InvalidIdentifier):
         normalise("personnummer", "".join(digits), TODAY)
+
+
+# ---- in a text ----
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["198112289874", "19811228-9874", "8112289874", "811228-9874", "811228+9874", "811228 9874", "19811228 - 9874", "1981-12-28-9874",
+     "81 12 28 9874", "811228\u20139874", "811228\u00a09874", "pat_198112289874", "Anna 811228-9874 ringde",
+     "proc-8841/8112289874", "nr 20 811228-9874"],
+)  # fmt: skip
+def test_a_personal_number_is_found_in_any_text_and_spelling(text):
+    assert stands_in(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "proc-8841", "SE-00123", "198112289875", "198113289874", "198112009874", "811228-987", "8112289874123", "1198112289874", "811228-0003",
+     "2025-03-04T08:00", "070-174 06 05", "DLBCL, linje 3", "01890000-0000-7000-8000-000000000001", "18112289874", "811228/9874"],
+)  # fmt: skip
+def test_what_is_no_personal_number_passes(text):
+    assert not stands_in(text)
+
+
+@given(
+    born=st.dates(date(1890, 1, 1), TODAY),
+    serial=st.integers(1, 999),
+    coordination=st.booleans(),
+    words=st.sampled_from(["{}", "id {}", "{}/2", "ref:{};"]),
+)
+def test_every_number_is_found_in_words_and_with_another_check_digit_not(born, serial, coordination, words):
+    nine = f"{born:%y%m}{born.day + 60 * coordination:02}{serial:03}"
+    right = int(check_digit(nine))
+    assert stands_in(words.format(f"{born.year // 100}{nine[:6]}-{nine[6:]}{right}"))
+    assert stands_in(words.format(f"{nine}{right}"))
+    assert not stands_in(words.format(f"{born.year // 100}{nine[:6]}-{nine[6:]}{(right + 1) % 10}"))

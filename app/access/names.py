@@ -6,6 +6,7 @@ from uuid import UUID
 from app.db import accounts
 from app.db.transaction import Transaction
 from app.errors import FieldError
+from app.identifiers import stands_in
 
 LONGEST: Final = 200
 # How the command line, the worker and the demo are called in the logs.
@@ -16,6 +17,8 @@ async def faults(tx: Transaction, field: str, name: str, *, own: UUID | None = N
     """What is wrong with the name of a token, or a user name or name of an account (`own`: which may keep what it has)."""
     if not name or len(name) > LONGEST or not name.isprintable():
         return [FieldError(field, "bad_format", f"A name has 1 to {LONGEST} signs that can be seen.")]
+    if stands_in(name):
+        return [FieldError(field, "looks_like_a_number", "A personal number must not stand in a name.")]
     if name in _RESERVED or name.startswith(_RESERVED_BEGINNINGS):
         return [FieldError(field, "reserved", "This name is the service's own; choose another one.")]
     if await accounts.is_borne(tx, name, own):

@@ -8,8 +8,10 @@ from enum import StrEnum
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Strict, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Strict, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
+
+from app.identifiers import stands_in
 
 _DAY = re.compile(r"(?:19|20|21)\d\d-\d\d-\d\d", re.ASCII)
 _VISIBLE = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]"
@@ -41,6 +43,16 @@ LocalDate = Annotated[date, BeforeValidator(local_date), WithJsonSchema({"type":
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 # One line: no control characters, not empty, at most 200 signs.
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=rf"^{_VISIBLE}*$")]
+
+
+def _nobodys(value: str) -> str:
+    if stands_in(value):
+        raise PydanticCustomError("looks_like_a_number", "A personal number stands here, in clear; write it nowhere but among the identifiers.")
+    return value
+
+
+# A text that is stored, and may be logged, as it is written: an id of the sender's, a batch, a reason. No place for a personal number.
+ClearText = Annotated[Text, AfterValidator(_nobodys)]
 # Several lines, at most 4,000 signs.
 Note = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000, pattern=rf"^(?:{_VISIBLE}|[\t\n\r])*$")]
 # True or false, and no word or number that could be read as one.
@@ -71,14 +83,14 @@ class Response(StrEnum):
 class Source(Command):
     """The sender's own id of what it tells: the natural key."""
 
-    system: Text
-    id: Text
+    system: ClearText
+    id: ClearText
 
 
 class Reason(Command):
     """Why something is undone or refused."""
 
-    reason: Text
+    reason: ClearText
 
 
 Place = tuple[date | UUID | int | str, ...]

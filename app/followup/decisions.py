@@ -15,7 +15,7 @@ from app.db.transaction import Transaction
 from app.errors import Conflict, Invalid
 from app.followup import cards, catalogue, chart, unseen, views
 from app.followup.chart import Chart
-from app.followup.commands import Ask, Command, Page, Slug, Text
+from app.followup.commands import Ask, ClearText, Command, Page, Slug
 from app.followup.settle import settle
 from app.planning import decisions
 from app.planning.decisions import Undecided
@@ -36,7 +36,7 @@ class NewDecision(Command):
     none."""
 
     decision: Decision
-    reason: Text | None = None
+    reason: ClearText | None = None
     protocol: Slug | None = None
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from app.errors import FieldError
-from app.followup.commands import Command, Flag, Kept, LocalDate, Response, Slug, Source, Text
+from app.followup.commands import ClearText, Command, Flag, Kept, LocalDate, Response, Slug, Source, Text
 from app.followup.persons import NewPerson
 
 
@@ -38,8 +38,8 @@ class InfusionFields(Command):
     context: Context
     infused_on: LocalDate
     discharged_on: LocalDate | None = None
-    indication: Text | None = None
-    batch: Text | None = None
+    indication: ClearText | None = None
+    batch: ClearText | None = None
     batch_expires_on: LocalDate | None = None
     in_specification: Flag | None = None
 
@@ -64,8 +64,8 @@ class Correction(Command):
     context: Kept[Context] = None
     infused_on: Kept[LocalDate] = None
     discharged_on: LocalDate | None = None
-    indication: Text | None = None
-    batch: Text | None = None
+    indication: ClearText | None = None
+    batch: ClearText | None = None
     batch_expires_on: LocalDate | None = None
     in_specification: Flag | None = None
     continues: UUID | None = None

@@ -16,7 +16,7 @@ from app.db.transaction import Transaction
 from app.errors import Conflict, FieldError, Invalid, NotYourOwn
 from app.followup import cards, catalogue, chart, elsewhere, persons, unseen, versions, views
 from app.followup.chart import Chart
-from app.followup.commands import Command, Flag, Kept, LocalDate, Note, Reason, Slug, Source, Text
+from app.followup.commands import ClearText, Command, Flag, Kept, LocalDate, Note, Reason, Slug, Source, Text
 from app.followup.persons import NewIdentifier
 from app.followup.settle import settle
 from app.identifiers import Identifier
@@ -85,7 +85,7 @@ class NewEvent(Command):
     on: LocalDate
     note: Note | None = None
     source: Source | None = None
-    where: Text | None = None
+    where: ClearText | None = None
     centre: Slug | None = None
     entered_in_error: Flag | None = None
 

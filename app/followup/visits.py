@@ -13,7 +13,7 @@ from app.db import visits as db_visits
 from app.db.transaction import Transaction
 from app.followup import cards, catalogue, chart, unseen, versions, views
 from app.followup.chart import Chart
-from app.followup.commands import Command, LocalDate, Reason, Response, Text
+from app.followup.commands import ClearText, Command, LocalDate, Reason, Response
 from app.followup.settle import settle
 from app.planning import changes, refusals
 from app.planning.facts import life
@@ -51,7 +51,7 @@ class Completion(Command):
 
     completed_on: LocalDate
     response: Response | None = None
-    response_text: Text | None = None
+    response_text: ClearText | None = None
     mode: Mode | None = None
     performed_by: PerformedBy | None = None
     confirm: frozenset[Confirmation] = Field(frozenset(), max_length=2)

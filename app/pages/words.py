@@ -241,6 +241,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "error": {
         "required": N_("This must be filled in."),
         "bad_date": N_("Write the day as year-month-day, for example 2026-11-23."),
+        "looks_like_a_number": N_("A personal number stands here, and others can read it. Take it out; numbers go into the number's own field."),
         "date_in_future": N_("The day lies in the future; choose today or an earlier day."),
         "date_in_past": N_("The day lies in the past; choose today or a later day."),
         "before_infusion": N_("The day lies before the infusion."),

@@ -15,6 +15,7 @@ from app.settings import Settings
 from tests.api.conftest import NURSE, TODAY, Service, infusion
 from tests.databases import drop_database, fresh_database
 
+NUMBER = "looks_like_a_number"
 NOBODY = "01a20ebe-a811-7024-85f1-4319ccf84324"
 
 
@@ -117,6 +118,15 @@ INFUSIONS = [
     _new(404, "not-found", None, patient=..., patient_id=NOBODY),
     _new(403, "forbidden", None, token="demo-network"),
     _new(403, "forbidden", None, token="demo-auditor"),
+    *(_new(fault=(f"/source/{name}", NUMBER), source={"system": "cosmic-lund", "id": "x"} | {name: "811228-9874"}) for name in ("system", "id")),
+    *(_new(fault=(f"/{name}", NUMBER), **{name: "Anna, 19811228-9874"}) for name in ("batch", "indication")),
+    *(Bad("PATCH", "/infusions/{infusion}", {name: "8112289874"}, fault=(f"/{name}", NUMBER)) for name in ("batch", "indication")),
+    Bad("POST", "/infusions/{infusion}/void", {"reason": "fel: 811228+9874"}, fault=("/reason", NUMBER), token="demo-clinician-lund"),
+    Bad("POST", f"/alerts/{NOBODY}/acknowledge", {"reason": "1981 12 28 9874"}, fault=("/reason", NUMBER)),
+    _visit("miss", {"reason": "198112289874"}, "/reason", NUMBER),
+    _visit("complete", {"completed_on": "2026-03-02", "response_text": "811228-9874"}, "/response_text", NUMBER),
+    _event("/where", NUMBER, type="followed-elsewhere", where="Oslo, 811228-9874"),
+    _event("/source/id", NUMBER, source={"system": "cosmic-lund", "id": "198112289874"}),
     Bad("POST", "/infusions", [], fault=("", "not_an_object")),
     Bad("POST", "/infusions", "x", fault=("", "not_an_object")),
     Bad("POST", "/infusions", None, fault=("", "required")),

@@ -57,6 +57,18 @@ async def test_an_import_is_taken_worked_off_and_told_row_by_row(service: Servic
     assert (await service.counts())["infusions"] == real["accepted"]
 
 
+async def test_a_row_with_a_personal_number_in_clear_is_rejected_with_its_column_and_not_repeated(service: Service):
+    header, row, *_ = DIRTY.decode("utf-8-sig").splitlines()
+    names, cells = header.split(";"), row.split(";")
+    for column in ("source_id", "batch", "indication"):
+        told = ";".join("811228-9874" if name == column else cell for name, cell in zip(names, cells, strict=True))
+        started = await service.call("POST", "/imports", token="demo-coordinator-uppsala", content=f"{header}\n{told}".encode(), headers=CSV)
+        (item,) = (await _report(service, started, "demo-coordinator-uppsala"))["items"]
+        assert (item["verdict"], item["code"], item["field"]) == ("rejected", "looks_like_a_number", column)
+        assert "811228" not in str(item)
+    assert (await service.counts())["infusions"] == 0
+
+
 async def test_an_import_is_its_owners(service: Service):
     started = await service.call("POST", "/imports", token="demo-coordinator-lund", content=_of_lund(DIRTY), headers=CSV)
     assert (await service.get(started.headers["location"], api="", token="demo-coordinator-umea")).status_code == 404

@@ -98,7 +98,8 @@ async def test_the_state_tells_the_last_sweep_and_the_demos_day(database: Databa
 
 
 async def test_an_import_is_kept_for_the_one_who_started_it(database: Database, clock: Clock) -> None:
-    mine, other = nurse("lund"), nurse("umea")
+    mine = nurse("lund")
+    other = replace(mine, id="another of the same name")
     report = {"items": [{"row": 2, "verdict": "rejected", "code": "date_in_future", "field": "infusion date"}]}
     async with begin(database, mine, clock) as tx:
         job = await imports.start(tx, dry_run=True)

@@ -53,7 +53,7 @@ OF_NO_FORM = {
     *("not_utf8", "empty_file", "no_header", "unknown_column", "missing_column", "duplicate_column", "wrong_number_of_values"),
     *("spreadsheet_day", "malformed"),  # files of infusions
     *("patient_required", "source_required", "contradiction", "unknown_visit", "two_care_plans", "unknown_protocol"),  # what forms never send
-    *("voided", "after_done_visit", "unknown_role", "taken", "unknown_system"),  # corrections of infusions, and accounts
+    *("voided", "after_done_visit", "unknown_role", "unknown_system"),  # corrections of infusions, and accounts
 }
 
 
