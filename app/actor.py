@@ -30,6 +30,7 @@ class Act(StrEnum):
     RECORD_INFUSION = "record an infusion"
     CORRECT_INFUSION = "correct an infusion"
     CHANGE_PATIENT = "change patient data"
+    LIFT_PROTECTION = "lift the protection of an identity"
     VOID_INFUSION = "void an infusion"
     REPORT_EVENT = "report a patient event"
     TRANSFER_PATIENT = "transfer a patient, or say that a reported death is none"
@@ -62,6 +63,7 @@ MAY: Mapping[Act, frozenset[Role]] = {
     Act.RECORD_INFUSION: SYSTEMS,
     Act.CORRECT_INFUSION: SYSTEMS,
     Act.CHANGE_PATIENT: SYSTEMS,
+    Act.LIFT_PROTECTION: WARD - {Role.NURSE},
     Act.VOID_INFUSION: WARD - {Role.NURSE},
     Act.REPORT_EVENT: SYSTEMS,
     Act.TRANSFER_PATIENT: WARD - {Role.NURSE},

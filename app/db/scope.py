@@ -1,14 +1,14 @@
 """The first wall: every query on a patient's rows is cut to the caller's centres here (contract 3, rule 11).
 
-The responsible centre sees all of a patient; a centre that gave an infusion (a voided one too) sees its own infusions and the plans that
-they anchor; alerts and events belong to the centre they name. In each rule the row's own columns are looked at first.
+The responsible centre sees all of a patient; a centre that gave an infusion sees its own infusions and the plans that they anchor, and a voided
+infusion opens nothing any more; alerts and events belong to the centre they name. In each rule the row's own columns are looked at first.
 """
 
 from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Alias, ColumnElement, FromClause, Select, TableClause, exists, false, or_, true
+from sqlalchemy import Alias, ColumnElement, FromClause, Select, TableClause, and_, exists, false, or_, true
 
 from app.db import tables
 from app.db.transaction import Transaction
@@ -61,7 +61,13 @@ def _responsible(patient: ColumnElement[Any], centres: Centres) -> ColumnElement
 
 def _infused(patient: ColumnElement[Any], centres: Centres) -> ColumnElement[bool]:
     given = tables.infusions.alias()
-    return exists().where(given.c.patient_id == patient, _own(given.c.centre, centres))
+    return exists().where(given.c.patient_id == patient, _own(given.c.centre, centres), ~given.c.voided)
+
+
+def _counts(infusion: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether the infusion with this id is not voided."""
+    given = tables.infusions.alias()
+    return exists().where(given.c.id == infusion, ~given.c.voided)
 
 
 def _patient(patient: ColumnElement[Any], centres: Centres) -> ColumnElement[bool]:
@@ -73,16 +79,16 @@ def _patients(table: FromClause, centres: Centres) -> ColumnElement[bool]:
 
 
 def _infusions(table: FromClause, centres: Centres) -> ColumnElement[bool]:
-    return or_(_own(table.c.centre, centres), _responsible(table.c.patient_id, centres))
+    return or_(and_(_own(table.c.centre, centres), ~table.c.voided), _responsible(table.c.patient_id, centres))
 
 
 def _plans(table: FromClause, centres: Centres) -> ColumnElement[bool]:
-    return or_(_own(table.c.treating_centre, centres), _responsible(table.c.patient_id, centres))
+    return or_(and_(_own(table.c.treating_centre, centres), _counts(table.c.infusion_id)), _responsible(table.c.patient_id, centres))
 
 
 def _visits(table: FromClause, centres: Centres) -> ColumnElement[bool]:
-    own = _own(table.c.centre, centres), _own(table.c.treating_centre, centres)
-    return or_(*own, _responsible(table.c.patient_id, centres))
+    own = or_(_own(table.c.centre, centres), _own(table.c.treating_centre, centres))
+    return or_(and_(own, _counts(table.c.infusion_id)), _responsible(table.c.patient_id, centres))
 
 
 def _of_patient(table: FromClause, centres: Centres) -> ColumnElement[bool]:

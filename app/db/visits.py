@@ -138,6 +138,8 @@ def _branches(
     if wanted.patient is not None:
         narrowed = base if wanted.centre is None else base.where(visits.c.centre == wanted.centre)
         return [narrowed.where(seen_by(own, visits))]
+    if not set(wanted.state) <= set(ON_DAY):
+        base = base.where(seen_by(own, visits))  # a closed visit may hang on a voided infusion; an open one does not
     return [base.where(visits.c.centre == centre) for centre in centres if own is None or centre in own]
 
 

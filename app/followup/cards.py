@@ -6,6 +6,7 @@ from uuid import UUID
 
 from app.actor import Actor
 from app.db.patients import PatientRow
+from app.errors import Forbidden
 from app.followup.chart import Chart
 from app.followup.settle import dropped_bookings
 from app.identifiers import Identifier, masked
@@ -42,15 +43,28 @@ def full_patient(row: PatientRow) -> dict[str, Any]:
     }
 
 
+class NotResponsible(Forbidden):
+    """Only the centre that is responsible for the patient may do this; a centre that gave an infusion corrects that infusion."""
+
+    code = "not_responsible"
+
+
+def must_be_responsible(actor: Actor, chart: Chart) -> None:
+    """Raises NotResponsible for a caller who does not see all of the patient (rule 11)."""
+    if not is_whole(actor, chart):
+        raise NotResponsible
+
+
 def is_whole(actor: Actor, chart: Chart) -> bool:
     """Whether the caller sees all of the patient: the responsible centre does (rule 11)."""
     return actor.centres is None or chart.patient.responsible_centre in actor.centres
 
 
 def own_infusions(actor: Actor, chart: Chart) -> set[UUID]:
-    """The infusions that the caller sees: all of a patient one is responsible for, else those that one's own centres gave."""
+    """The infusions that the caller sees: all of a patient one is responsible for, else those that one's own centres gave, and that are not
+    voided."""
     whole = is_whole(actor, chart)
-    return {i.id for i in chart.infusions if whole or i.centre in (actor.centres or ())}
+    return {i.id for i in chart.infusions if whole or (i.centre in (actor.centres or ()) and not i.voided)}
 
 
 def own_plans(actor: Actor, chart: Chart) -> list[Plan]:

@@ -73,13 +73,12 @@ async def log(tx: Transaction, patient: UUID, new: NewContact) -> tuple[JSON, bo
     """The same without a visit, by the centre that is responsible for the patient."""
     tx.actor.must(Act.WORK_VISIT)
     before = await chart.load(tx, patient)
-    if not cards.is_whole(tx.actor, before):
-        raise await unseen.not_found(tx, "patient", patient)
     return await _log(tx, before, None, new)
 
 
 async def _log(tx: Transaction, before: Chart, visit: UUID | None, new: NewContact) -> tuple[JSON, bool]:
-    _check(tx, new)
+    cards.must_be_responsible(tx.actor, before)
+    _check_fields(new)
     row = ContactRow(
         id=new_id(),
         visit_id=visit,
@@ -99,17 +98,21 @@ async def _log(tx: Transaction, before: Chart, visit: UUID | None, new: NewConta
     tx.saw("contact", [before.patient.id])
     if (stored := await _told_before(tx, before, row)) is not None:
         return views.contact(stored), False
+    _check_days(tx, new)
     await db_contacts.add(tx, row)
     tx.changed("contact", row.id, "logged", None, views.contact(row), patient=before.patient.id)
     await keep_standing(tx, before, replace(before, contacts=(*before.contacts, row)))
     return views.contact(row), True
 
 
-def _check(tx: Transaction, new: NewContact) -> None:
+def _check_fields(new: NewContact) -> None:
     if (new.channel is None) != (new.outcome is None):
         raise Invalid("A contact has a channel and an outcome.", field="channel" if new.channel is None else "outcome", code="required")
     if new.outcome is None and new.remind_on is None:
         raise Invalid("Tell a channel and an outcome, or the day to be reminded.", field="outcome", code="required")
+
+
+def _check_days(tx: Transaction, new: NewContact) -> None:
     refusals.refuse_future(new.contacted_on, tx.today, "contacted_on")
     if new.remind_on is not None and new.remind_on < tx.today:
         raise refusals.DateInPast(f"{new.remind_on} lies before today, {tx.today}.", field="remind_on")
@@ -148,6 +151,7 @@ async def take_back(tx: Transaction, contact: UUID) -> None:
     if found is None:
         raise await unseen.not_found(tx, "contact", contact)
     before = await chart.load(tx, found.patient_id)
+    cards.must_be_responsible(tx.actor, before)
     if not any(c.id == contact for c in before.contacts):
         return  # taken back already, as seen under the patient's lock
     if not tx.actor.wrote(found.recorded_by_id):

@@ -13,7 +13,7 @@ from app.db.decisions import UndecidedPatient
 from app.db.patients import EventRow
 from app.db.transaction import Transaction
 from app.errors import Conflict, Invalid
-from app.followup import cards, catalogue, chart, unseen, views
+from app.followup import cards, catalogue, chart, views
 from app.followup.chart import Chart
 from app.followup.commands import Ask, ClearText, Command, Page, Slug
 from app.followup.settle import settle
@@ -86,8 +86,7 @@ async def decide(tx: Transaction, patient: UUID, new: NewDecision) -> tuple[JSON
     if new.decision is Decision.NOT_DECEASED:
         tx.actor.must(Act.TRANSFER_PATIENT)
     before = await chart.load(tx, patient)
-    if not cards.is_whole(tx.actor, before):
-        raise await unseen.not_found(tx, "patient", patient)
+    cards.must_be_responsible(tx.actor, before)
     await _check(tx, new)
     tx.saw("patient event", [patient])
     details = {"decision": new.decision.value} | ({"protocol": new.protocol} if new.protocol else {})

@@ -51,6 +51,7 @@ class PatientChange(Command):
     protected: Kept[Flag] = None
     contact_persons: Kept[list[ContactPerson]] = Field(None, max_length=2)
     preferred_channel: Literal["phone", "letter", "1177", "relative", "home-hospital"] | None = None
+    reason: Text | None = None  # why a protection is lifted
 
 
 class Search(Command):
@@ -159,19 +160,30 @@ async def change(tx: Transaction, patient: UUID, changed: PatientChange, version
     numbers, _ = persons.canonical(changed.identifiers or [], tx.today, "identifiers")
     await locks.take(tx, [f"{n.system}:{n.value}" for n in numbers])
     before = await chart.load(tx, patient)
+    cards.must_be_responsible(tx.actor, before)
     after = await _changed(tx, before.patient, changed)
     if after == before.patient:
         tx.saw("patient", [patient])
         return cards.full_patient(before.patient) | {"dropped_bookings": []}
     versions.must_match(version, before.patient.version)
+    if before.patient.protected and not after.protected:
+        _lift_protection(tx, patient, changed)
     drawn = replace(before, patient=after)
     settled = await settle(tx, "changed", before, chart.decide(drawn, await catalogue.protocols(tx), tx.today))
     tx.saw("patient", [patient])
     return cards.full_patient(settled.patient) | {"dropped_bookings": cards.own_dropped(tx.actor, before, settled)}
 
 
+def _lift_protection(tx: Transaction, patient: UUID, changed: PatientChange) -> None:
+    """Raises Forbidden for a role that may not, Invalid without a reason; the history keeps it."""
+    tx.actor.must(Act.LIFT_PROTECTION)
+    if changed.reason is None:
+        raise Invalid("Say why the protection is lifted.", field="reason", code="required")
+    tx.changed("patient", patient, "protection lifted", None, {"reason": changed.reason}, patient=patient)
+
+
 async def _changed(tx: Transaction, row: PatientRow, changed: PatientChange) -> PatientRow:
-    told = changed.model_dump(mode="json", include=changed.model_fields_set - {"identifiers", "protected"})
+    told = changed.model_dump(mode="json", include=changed.model_fields_set - {"identifiers", "protected", "reason"})
     if changed.birth_date is not None and changed.birth_date > tx.today:
         raise refusals.DateInFuture("The birth date lies in the future.", field="birth_date")
     person = row.person | told
@@ -208,6 +220,8 @@ async def report(tx: Transaction, patient: UUID, new: NewEvent) -> tuple[JSON, b
         await locks.take(tx, [f"event:{new.source.system}:{new.source.id}"])
     before = await chart.load(tx, patient)
     _check_fields(new)
+    if not cards.is_whole(tx.actor, before):
+        return _own_again(tx, before, new), False
     # Before anything is judged against today: a process whose day is behind does not refuse what is stored (rule 1).
     if (told := await _told_before(tx, before, new)) is not None:
         tx.saw("patient event", [patient])
@@ -235,6 +249,17 @@ async def report(tx: Transaction, patient: UUID, new: NewEvent) -> tuple[JSON, b
     settled = await settle(tx, new.type, before, chart.decide(drawn, await catalogue.protocols(tx), tx.today))
     tx.saw("patient event", [patient])
     return views.event(event) | {"dropped_bookings": cards.own_dropped(tx.actor, before, settled)}, True
+
+
+def _own_again(tx: Transaction, before: Chart, new: NewEvent) -> JSON:
+    """The caller's own event, told again by a centre that is responsible no more, as after a transfer whose answer was lost.
+    Raises NotResponsible for any other."""
+    told = (e for e in reversed(before.events) if (e.type, e.on, e.details) == (new.type, new.on, _details(new)) and tx.actor.wrote(e.recorded_by_id))
+    own = next(told, None)
+    if own is None:
+        raise cards.NotResponsible
+    tx.saw("patient event", [before.patient.id])
+    return views.event(own) | {"dropped_bookings": []}
 
 
 def _act(new: NewEvent) -> Act:

@@ -10,7 +10,7 @@ from app.db.infusions import InfusionRow
 from app.db.patients import PatientRow
 from app.db.transaction import Transaction
 from app.errors import Conflict, FieldError, Invalid
-from app.followup import catalogue, chart, persons
+from app.followup import cards, catalogue, chart, persons
 from app.followup.chart import Chart
 from app.followup.infusion_fields import Correction, InfusionFields, NewInfusion, day_faults
 from app.followup.persons import Described
@@ -79,7 +79,7 @@ async def compare(tx: Transaction, new: NewInfusion, stored: tuple[UUID, int, UU
     mended = replace(row, **own)
     await _check_filled(tx, mended, own)
     odd = [] if person is None or was.get("patient.name") is not None else persons.warnings(before.patient, person)
-    adopted = before.patient if person is None else persons.adopt(before.patient, person, tx.today)
+    adopted = before.patient if person is None or not cards.is_whole(tx.actor, before) else persons.adopt(before.patient, person, tx.today)
     return Repeat(before, infusion, mended, adopted, was | filled if filled else None, odd)
 
 

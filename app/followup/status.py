@@ -29,7 +29,7 @@ async def follow_up(tx: Transaction, patient: UUID) -> JSON:
     visits = sorted(views.visits(protocols, plans, patient, tx.today), key=lambda v: (v["window_end"] or date.max, v["id"]))
     shown = {visit["id"] for visit in visits}
     is_whole = cards.is_whole(tx.actor, whole)
-    contacts = [c for c in whole.contacts if c.visit_id in shown or (c.visit_id is None and is_whole)]
+    contacts = whole.contacts if is_whole else ()
     unresolved = [a for a in await db_alerts.unresolved_of(tx, patient) if a.visit_id in shown]
     still_open = [v for v in visits if v["state"] in ("planned", "due", "overdue")]
     done = [v.completed_on for p in plans for v in p.visits if v.outcome is Outcome.COMPLETED and v.completed_on]

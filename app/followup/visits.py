@@ -115,11 +115,18 @@ async def get(tx: Transaction, visit: UUID) -> JSON:
     return await _told(tx, whole, visit)
 
 
+async def _to_work_on(tx: Transaction, visit: UUID) -> tuple[Chart, Plan, Visit]:
+    """The visit for an act: only the responsible centre works on the visits of a patient."""
+    whole, plan, found = await _loaded(tx, visit)
+    cards.must_be_responsible(tx.actor, whole)
+    return whole, plan, found
+
+
 async def book(tx: Transaction, visit: UUID, booking: Booking, *, version: int | None) -> JSON:
     """Notes the agreed local day, inside the window or not; null takes it back. A visit stays overdue until it is done.
     Raises NotFound, Invalid (in the past), VisitClosed, ClosedByEvent, VersionRequired, StaleVersion."""
     tx.actor.must(Act.WORK_VISIT)
-    before, _, found = await _loaded(tx, visit)
+    before, _, found = await _to_work_on(tx, visit)
     if found.is_open and found.booked_on == booking.booked_on:
         return await _as_it_is(tx, before, visit)
     if booking.booked_on is not None and booking.booked_on < tx.today:
@@ -133,7 +140,7 @@ async def complete(tx: Transaction, visit: UUID, done: Completion, *, version: i
     """Marks a visit as done on a local day; one that planning closed too, when it was really done in time.
     Raises NotFound, DateInFuture, BeforeInfusion, AfterDeath, and what a person must confirm first; VersionRequired, StaleVersion."""
     tx.actor.must(Act.COMPLETE_VISIT)
-    before, plan, found = await _loaded(tx, visit)
+    before, plan, found = await _to_work_on(tx, visit)
     told: dict[str, Any] = {
         "completed_on": done.completed_on,
         "response": done.response and done.response.value,
@@ -171,7 +178,7 @@ async def miss(tx: Transaction, visit: UUID, reason: Reason, *, version: int | N
     """Closes a visit that will never take place, with a person's word why; the next one stands.
     Raises NotFound, WindowNotOpen, VisitClosed, ClosedByEvent, VersionRequired, StaleVersion."""
     tx.actor.must(Act.WORK_VISIT)
-    before, _, found = await _loaded(tx, visit)
+    before, _, found = await _to_work_on(tx, visit)
     if found.outcome is Outcome.MISSED and found.is_decided and found.reason == reason.reason:
         return await _as_it_is(tx, before, visit)
     refusals.refuse_reserved(reason.reason)
@@ -184,7 +191,7 @@ async def cancel(tx: Transaction, visit: UUID, reason: NotRequired, *, version: 
     """Closes a visit that the protocol no longer asks for; for clinicians and coordinators.
     Raises NotFound, VisitClosed, ClosedByEvent, VersionRequired, StaleVersion."""
     tx.actor.must(Act.WAIVE_VISIT)
-    before, _, found = await _loaded(tx, visit)
+    before, _, found = await _to_work_on(tx, visit)
     if found.outcome is Outcome.CANCELLED and found.is_decided and found.reason == reason.reason:
         return await _as_it_is(tx, before, visit)
     versions.must_match(version, found.version)
@@ -196,7 +203,7 @@ async def reopen(tx: Transaction, visit: UUID, reason: Reason, *, version: int |
     """Takes a person's decision back; planning then says what the visit is. What an event closed is not reopened by hand (rule 9).
     One that is open already is answered as it is. Raises NotFound, ClosedByEvent, VersionRequired, StaleVersion."""
     tx.actor.must(Act.WORK_VISIT)
-    before, _, found = await _loaded(tx, visit)
+    before, _, found = await _to_work_on(tx, visit)
     if found.is_open:
         return await _as_it_is(tx, before, visit)
     versions.must_match(version, found.version)
