@@ -48,6 +48,7 @@ class Act(StrEnum):
     READ_ACCESS_LOG = "read who has read"
     MANAGE_ACCOUNTS = "manage tokens and settings"
     SWEEP = "flag overdue visits"
+    RECALL_ALERTS = "take back alerts raised ahead of their day"
     MOVE_DEMO_CLOCK = "move the demo's day"
 
 
@@ -81,6 +82,7 @@ MAY: Mapping[Act, frozenset[Role]] = {
     Act.READ_ACCESS_LOG: frozenset({Role.AUDITOR}),
     Act.MANAGE_ACCOUNTS: frozenset({Role.ADMIN}),
     Act.SWEEP: frozenset({Role.WORKER}),
+    Act.RECALL_ALERTS: frozenset(),
     Act.MOVE_DEMO_CLOCK: _EVERYBODY,
 }
 

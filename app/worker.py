@@ -156,7 +156,7 @@ class Worker:
             self.swept = time.monotonic()
             self._go_on()
 
-        await self._round("sweep", rounds.sweep, signed)
+        await self._round("sweep", _swept_and_told, signed)
 
     async def extend(self) -> None:
         """The job: plans without end grow."""
@@ -184,6 +184,13 @@ class Worker:
             log.error("job.failed", job=name, kind=type(error).__name__)
         finally:
             self._rounds.discard(task)
+
+
+async def _swept_and_told(db: Database, clock: Clock, *, after_batch: Callable[[], None]) -> int:
+    raised = await rounds.sweep(db, clock, after_batch=after_batch)
+    if jump := await rounds.jump(db, clock):
+        log.warning("sweep.day_jumped", swept=jump.before, today=jump.after)
+    return raised
 
 
 async def run(db: Database, clock: Clock, interval: timedelta) -> int:

@@ -46,6 +46,7 @@ class Figures:
         self.registry = registry
         self.last_sweep = Gauge("follow_up_last_sweep_timestamp_seconds", "When the last sweep ended (UTC)", registry=registry)
         self.raised = Gauge("follow_up_last_sweep_raised", "Alerts that the last sweep raised", registry=registry)
+        self.jumped = Gauge("follow_up_sweep_day_jumped_days", "By how many days the sweeps' day has jumped lately", registry=registry)
         self.late = Gauge("follow_up_sweep_late", "1 when the last sweep is older than two intervals", registry=registry)
 
     def tell(self, found: Health) -> bytes:
@@ -53,6 +54,7 @@ class Figures:
         self.last_sweep.set(found.last_sweep_at.timestamp() if found.last_sweep_at else 0)
         self.raised.set(found.raised)
         self.late.set(found.late)
+        self.jumped.set((found.jump.after - found.jump.before).days if found.jump else 0)
         return generate_latest(self.registry)
 
 
@@ -64,8 +66,8 @@ async def livez() -> Response:
 
 @router.get("/readyz")
 async def readyz(request: Request) -> Response:
-    """503 only when the service cannot serve, asked on the connections that calls use and with a limit of its own; a late sweep is told as
-    `degraded`, since lists are right without the worker; that the demo's tokens are honoured stands in `warnings`."""
+    """503 only when the service cannot serve, asked on the connections that calls use and with a limit of its own; a late sweep, or one whose day has
+    jumped, is told as `degraded`, since lists are right without the worker; that the demo's tokens are honoured stands in `warnings`."""
     try:
         async with asyncio.timeout(READY_SECONDS):
             async with unasked(request) as tx:
@@ -74,7 +76,8 @@ async def readyz(request: Request) -> Response:
                 await health.writable(tx)
     except TimeoutError:
         raise Unavailable("The database does not answer.", retry_after=10) from None
-    told = {"status": "degraded" if found.late else "ready", "last_swept_on": found.last_swept_on, "last_sweep_at": found.last_sweep_at}
+    stands = {"status": "degraded" if found.reasons else "ready", "reasons": found.reasons}
+    told = stands | {"last_swept_on": found.last_swept_on, "last_sweep_at": found.last_sweep_at}
     return answer(told | {"warnings": ["demo_tokens"] if request.app.state.one_click else []})
 
 

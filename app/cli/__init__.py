@@ -19,7 +19,7 @@ commands = typer.Typer(
 )
 for room in (processes, work, checks):
     commands.add_typer(room.commands)
-for group in (work.feed, catalogue.protocol, catalogue.catalogue, access.keys, access.token, access.user):
+for group in (work.alerts, work.feed, catalogue.protocol, catalogue.catalogue, access.keys, access.token, access.user):
     commands.add_typer(group)
 
 

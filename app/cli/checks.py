@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ from app.errors import FollowUpError
 
 if TYPE_CHECKING:
     from app.db.engine import Database
+    from app.followup.health import Health
     from app.settings import Settings
 
 commands = typer.Typer()
@@ -92,7 +93,7 @@ async def _checks(settings: "Settings", today: date | None) -> AsyncIterator[Che
 
 
 async def _of_database(db: "Database", settings: "Settings", today: date | None, has_keys: bool) -> AsyncIterator[Check]:
-    from app.db import feed, inspection, patients, state, tokens, transaction
+    from app.db import alerts, feed, inspection, patients, state, tokens, transaction
     from app.db.columns import Unreadable
     from app.followup import health
 
@@ -111,6 +112,7 @@ async def _of_database(db: "Database", settings: "Settings", today: date | None,
         yield Check("migrations", True, f"schema {state.NEWEST_SCHEMA}")
         async with transaction.begin(db, desk.operator(), clock, writing=False) as tx:
             head, swept = await feed.head(tx), await health.health(tx, settings.sweep_minutes)
+            ahead = await alerts.count_ahead(tx, tx.today)
             ending = [t.name for t in await tokens.every(tx) if t.revoked_at is None and tx.now <= t.expires_at < tx.now + ENDS_SOON]
             if has_keys:
                 await patients.first_opens(tx)
@@ -123,10 +125,19 @@ async def _of_database(db: "Database", settings: "Settings", today: date | None,
     behind = head.last_at - clock.now()
     late = "the last stored change lies in the future" if behind > CLOCK_SLACK else "not behind the last stored change"
     yield Check("clock", behind <= CLOCK_SLACK, f"{clock.now():%Y-%m-%d %H:%M:%S} UTC, {late}", "set the machine's clock" * (behind > CLOCK_SLACK))
-    last = f"for {swept.last_swept_on} at {swept.last_sweep_at:%Y-%m-%d %H:%M} UTC" if swept.last_sweep_at else "none yet"
     told = f"end within {ENDS_SOON.days} days: {', '.join(ending)}" if ending else f"none ends within {ENDS_SOON.days} days"
     yield Check("tokens", not ending, told, "renew them: follow-up token renew" * bool(ending))
+    for check in _of_sweeps(swept, ahead):
+        yield check
+
+
+def _of_sweeps(swept: "Health", ahead: int) -> Iterator[Check]:
+    last = f"for {swept.last_swept_on} at {swept.last_sweep_at:%Y-%m-%d %H:%M} UTC" if swept.last_sweep_at else "none yet"
     yield Check("last sweep", not swept.late, last, "start follow-up worker" * swept.late)
+    jump = swept.jump
+    went = f"jumped from {jump.before} to {jump.after}" if jump else "goes on as days do"
+    yield Check("day of the sweeps", jump is None, went, "set the clocks right, then: follow-up alerts recall" * (jump is not None))
+    yield Check("alerts ahead of their day", ahead == 0, str(ahead), "when the clocks are right: follow-up alerts recall" * (ahead > 0))
 
 
 def _zone(today: date | None) -> Check:

@@ -1,4 +1,4 @@
-"""Commands that do a piece of work: migrate, import, sweep, feed."""
+"""Commands that do a piece of work: migrate, import, sweep, alerts, feed."""
 
 from datetime import date
 from typing import Annotated, NoReturn
@@ -9,6 +9,7 @@ from app.cli import desk
 from app.cli.desk import Desk, Json, ReadableFile, Today
 
 commands = typer.Typer()
+alerts = typer.Typer(name="alerts", no_args_is_help=True, help="Overdue alerts.")
 feed = typer.Typer(name="feed", no_args_is_help=True, help="The alert feed.")
 
 REJECTED = 3  # the exit code of an import that left rows out
@@ -65,21 +66,32 @@ def import_(
 
 @commands.command(epilog="Example: follow-up sweep --today 2026-11-23 --json")
 def sweep(today: Today = None, as_json: Json = False) -> None:
-    """Flags what is overdue, as the worker does; for a day before the last swept one it does nothing."""
-    from app.db import state, transaction
+    """Flags what is overdue on its day, as the worker does, whatever day was swept before."""
     from app.followup import rounds
 
     async def swept(at: Desk) -> int:
         day = at.clock.today()
-        async with transaction.begin(at.db, at.actor, at.clock, writing=False) as tx:
-            last = (await state.get(tx)).last_swept_on
-        done = last is None or last <= day
         raised = await rounds.sweep(at.db, at.clock, at.actor)
-        told = {"today": day, "raised": raised, "done": done, "last_swept_on": day if done else last}
-        desk.tell(told, [f"{raised} raised for {day}." if done else f"Nothing done for {day}: {last} has been swept already."], as_json)
+        desk.tell({"today": day, "raised": raised}, [f"{raised} raised for {day}."], as_json)
+        if jump := await rounds.jump(at.db, at.clock):
+            desk.words(f"The day of the sweeps has jumped from {jump.before} to {jump.after}. If a clock was wrong: follow-up alerts recall")
         return 0
 
     desk.run(swept, today)
+
+
+@alerts.command(epilog="Example: follow-up alerts recall --json")
+def recall(today: Today = None, as_json: Json = False) -> None:
+    """Takes back the alerts that were raised ahead of their day, under a clock that was wrong; they are raised again on their day."""
+    from app.followup import rounds
+
+    async def recalled(at: Desk) -> int:
+        day = at.clock.today()
+        count = await rounds.recall(at.db, at.clock, at.actor)
+        desk.tell({"today": day, "recalled": count}, [f"{count} recalled: on {day} their windows have not ended."], as_json)
+        return 0
+
+    desk.run(recalled, today)
 
 
 @feed.command("head", epilog="Example: follow-up feed head --json")

@@ -7,7 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Date, Select, Update, bindparam, func, select, text, update
+from sqlalchemy import ColumnElement, Date, Select, Update, and_, bindparam, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.db import tables
@@ -95,6 +95,30 @@ async def protocols_of(tx: Transaction, visits: Collection[UUID]) -> dict[UUID, 
     return {visit: f"{code}@{version}" for visit, code, version in rows}
 
 
+def _ahead(day: date) -> ColumnElement[bool]:
+    """Unresolved although the window has not ended on a local day: raised under a clock that was ahead."""
+    return and_(UNRESOLVED, alerts.window_end >= day)
+
+
+async def count_ahead(tx: Transaction, day: date) -> int:
+    """How many alerts of the caller's centres were raised ahead of their day, seen from a local day."""
+    return int(await tx.scalar(cut(select(func.count()).select_from(tables.alerts), tx, tables.alerts).where(_ahead(day))))
+
+
+async def take_ahead(tx: Transaction, day: date) -> list[AlertRow]:
+    """At most 1,000 of them, in the order of their windows; their patients are locked, and whoever is being
+    worked on is left out."""
+    theirs = tables.alerts.join(tables.patients, tables.patients.c.id == alerts.patient_id)
+    found = cut(select(*_ALERT).select_from(theirs), tx, tables.alerts).where(_ahead(day)).order_by(alerts.window_end, alerts.id).limit(1000)
+    return [AlertRow(*row) for row in await tx.all(found.with_for_update(of=tables.patients, skip_locked=True))]
+
+
+async def wait_again(tx: Transaction, visits: Sequence[UUID]) -> None:
+    """Visits whose alert was raised ahead of its day wait for that day again."""
+    own = tables.visits.c
+    await tx.run(update(tables.visits).where(own.id.in_(visits), own.outcome.is_(None)).values(alert_after=own.window_end))
+
+
 def _wanted(query: Select[*tuple[Any, ...]], tx: Transaction, states: Collection[str], centre: str | None) -> Select[*tuple[Any, ...]]:
     query = cut(query, tx, tables.alerts).where(alerts.state.in_(sorted(states)))
     if "resolved" not in states:
@@ -119,7 +143,8 @@ async def add(tx: Transaction, new: Sequence[NewAlert]) -> list[AlertRow]:
 
 
 async def resolve(tx: Transaction, resolved: Sequence[tuple[AlertRow, str]]) -> None:
-    """Ends alerts, each for its reason: completed, missed, cancelled, replanned, transferred or followed-elsewhere."""
+    """Ends alerts, each for its reason: completed, missed, cancelled, replanned, transferred, followed-elsewhere or
+    raised-in-error."""
     for reason in dict.fromkeys(reason for _, reason in resolved):
         ended = [alert for alert, its in resolved if its == reason]
         values = {"state": "resolved", "resolved_at": tx.now, "resolved_by": reason}

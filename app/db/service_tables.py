@@ -81,6 +81,9 @@ service_state = Table(
     Column("last_sweep_at", Instant),
     Column("last_sweep_raised", Integer, nullable=False),
     Column("last_sweep_ms", Integer, nullable=False),
+    Column("jumped_from", Date),  # the last sweep whose day did not follow from the one before: that day, its own, and when it was
+    Column("jumped_to", Date),
+    Column("jumped_at", Instant),
     Column("demo", Boolean, nullable=False),
     Column("demo_offset_days", Integer, nullable=False),
 )

@@ -9,17 +9,21 @@ from sqlalchemy import column, select, table, update
 from app.db.service_tables import service_state
 from app.db.transaction import Transaction
 
-NEWEST_SCHEMA: Final = "0009"  # the head of migrations/versions; a test compares
+NEWEST_SCHEMA: Final = "0010"  # the head of migrations/versions; a test compares
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceState:
-    """The last sweep (its local day; when it ended, in UTC; how many alerts; how long), and whether and how far this is a demo."""
+    """The last sweep (its local day; when it ended, in UTC; how many alerts; how long), the last jump of its day (from, to, and when in UTC), and
+    whether and how far this is a demo."""
 
     last_swept_on: date | None
     last_sweep_at: datetime | None
     last_sweep_raised: int
     last_sweep_ms: int
+    jumped_from: date | None
+    jumped_to: date | None
+    jumped_at: datetime | None
     demo: bool
     demo_offset_days: int
 
@@ -41,9 +45,19 @@ async def take_sweep(tx: Transaction) -> date | None:
     return day
 
 
-async def swept(tx: Transaction, day: date, *, raised: int = 0, took_ms: int = 0) -> None:
-    """Notes a sweep of a local day that has come to its end."""
+async def swept(tx: Transaction, day: date, *, raised: int, took_ms: int) -> None:
+    """Notes a sweep of a local day that has come to its end, whatever day was swept before."""
     await _set(tx, last_swept_on=day, last_sweep_at=tx.now, last_sweep_raised=raised, last_sweep_ms=took_ms)
+
+
+async def jumped(tx: Transaction, before: date, day: date) -> None:
+    """Notes that the day of the sweeps has jumped."""
+    await _set(tx, jumped_from=before, jumped_to=day, jumped_at=tx.now)
+
+
+async def forget_jump(tx: Transaction) -> None:
+    """A person has looked after it."""
+    await _set(tx, jumped_from=None, jumped_to=None, jumped_at=None)
 
 
 async def mark_demo(tx: Transaction) -> None:

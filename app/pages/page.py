@@ -96,14 +96,15 @@ def render(request: Request, template: str, /, status: int = 200, **facts: Any) 
 
 async def frame(request: Request, tx: Transaction) -> dict[str, Any]:
     """What the frame of every page of the ward shows: the day, and whether the worker is late."""
-    late = (await health.health(tx, request.app.state.sweep_minutes)).late
+    worker = await health.health(tx, request.app.state.sweep_minutes)
     today: date = tx.today
     now: datetime = tx.now
     return {
         "today": today,
         "now": now,
         "tomorrow": today + timedelta(days=1),
-        "late": late,
+        "late": worker.late,
+        "jump": worker.jump,
         "actor": tx.actor,
     } | in_weeks(today)
 

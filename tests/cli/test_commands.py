@@ -77,16 +77,24 @@ def test_the_operator_stands_in_the_history(command: Run, rows: Path, sqlite_url
 def test_a_sweep_flags_what_is_overdue_on_its_day_and_once(command: Run, rows: Path) -> None:
     command("import", rows, "--today", "2020-01-25")
     first = json.loads(command("sweep", "--today", "2021-06-01", "--json").stdout)
-    assert first == {"today": "2021-06-01", "raised": 2, "done": True, "last_swept_on": "2021-06-01"}
+    assert first == {"today": "2021-06-01", "raised": 2}
     assert json.loads(command("sweep", "--today", "2021-06-01", "--json").stdout)["raised"] == 0
     assert json.loads(command("feed", "head", "--json").stdout)["last_seq"] == 2
 
 
-def test_a_sweep_for_an_earlier_day_does_nothing_and_says_so(command: Run, rows: Path) -> None:
+def test_a_mistyped_day_is_told_and_its_alerts_are_taken_back(command: Run, rows: Path) -> None:
     command("import", rows, "--today", "2020-01-25")
-    command("sweep", "--today", "2020-02-01")
-    earlier = command("sweep", "--today", "2020-01-31")
-    assert (earlier.returncode, earlier.stdout) == (0, "Nothing done for 2020-01-31: 2020-02-01 has been swept already.\n")
+    command("sweep", "--today", "2021-01-05")
+    mistyped = command("sweep", "--today", "2031-06-01")
+    assert mistyped.stdout == "11 raised for 2031-06-01.\n"
+    assert "jumped from 2021-01-05 to 2031-06-01" in mistyped.stderr
+    checked = {check["name"]: check for check in json.loads(command("doctor", "--today", "2021-01-05", "--json").stdout)}
+    assert (checked["day of the sweeps"]["well"], checked["alerts ahead of their day"]["found"]) == (False, "11")
+    assert json.loads(command("alerts", "recall", "--today", "2021-01-05", "--json").stdout) == {"today": "2021-01-05", "recalled": 11}
+    assert command("alerts", "recall", "--today", "2021-01-05").stdout == "0 recalled: on 2021-01-05 their windows have not ended.\n"
+    checked = {check["name"]: check for check in json.loads(command("doctor", "--today", "2031-06-01", "--json").stdout)}
+    assert (checked["day of the sweeps"]["well"], checked["alerts ahead of their day"]["found"]) == (True, "0")
+    assert command("sweep", "--today", "2021-06-01").stdout == "1 raised for 2021-06-01.\n"
 
 
 def test_a_new_epoch_of_the_feed_stands_in_the_history(command: Run, sqlite_url: str) -> None:
@@ -276,7 +284,8 @@ def test_the_doctor_finds_a_well_house(command: Run) -> None:
     well = command("doctor", "--json")
     assert well.returncode == 0
     assert {c["name"] for c in json.loads(well.stdout)} == {
-        *("settings", "keys", "disk", "zone", "database", "migrations", "clock", "tokens", "last sweep"),
+        *("settings", "keys", "disk", "zone", "database", "migrations", "clock", "tokens", "last sweep", "day of the sweeps"),
+        "alerts ahead of their day",
     }
 
 
@@ -331,7 +340,7 @@ def test_every_command_takes_a_day_and_shows_an_example() -> None:
         return [leaf for one in below.values() for leaf in leaves(one)] if below else [group]
 
     found = leaves(typer.main.get_command(commands))
-    assert len(found) == 23
+    assert len(found) == 24
     for one in found:
         assert "--today" in {option for parameter in one.params for option in parameter.opts}, one.name  # type: ignore[attr-defined]
         assert "Example: " in one.epilog, one.name  # type: ignore[attr-defined]

@@ -4,7 +4,7 @@ import inspect
 import pkgutil
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import astuple, dataclass, is_dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from importlib import import_module
 from typing import Any
 from uuid import UUID
@@ -51,8 +51,10 @@ class World:
 QUESTIONS: Mapping[str, Callable[[World], tuple[Any, ...]]] = {
     "access_log.of_patient": lambda w: (w.patient, None, 10),
     "alerts.count": lambda w: (["open"], None),
+    "alerts.count_ahead": lambda w: (date.min,),
     "alerts.lock": lambda w: (w.alert,),
     "alerts.page": lambda w: (["open"], None, None, 10),
+    "alerts.take_ahead": lambda w: (date.min,),
     "alerts.protocols_of": lambda w: ([w.chart.visits["Y01"]],),
     "contacts.get": lambda w: (w.chart.visits["Y01"],),
     "contacts.with_patients": lambda w: ([w.patient],),
@@ -138,6 +140,7 @@ WRITES = {
         "alerts.add",
         "alerts.reopen",
         "alerts.resolve",
+        "alerts.wait_again",
         "catalogue.add",
         "feed.bump_epoch",
         "feed.set_back",
@@ -148,6 +151,7 @@ WRITES = {
     *("plans.add", "plans.add_visits", "plans.change", "plans.change_visits", "plans.flag_visits", "state.mark_demo", "state.move_demo"),
     *("state.swept", "state.try_to_write", "tokens.add", "tokens.renew", "tokens.revoke", "tokens.used"),
     *("contacts.add", "contacts.take_back", "decisions.add_refused", "decisions.end_refused", "patients.set_standing"),
+    *("state.forget_jump", "state.jumped"),
 }
 
 

@@ -82,16 +82,21 @@ async def test_a_token_is_found_by_its_id_and_revoked_once(database: Database, o
 
 async def test_the_state_tells_the_last_sweep_and_the_demos_day(database: Database, operator: Actor) -> None:
     async with begin(database, operator, StillClock(NOON)) as tx:
-        assert await state.get(tx) == state.ServiceState(None, None, 0, 0, demo=False, demo_offset_days=0)
+        assert await state.get(tx) == state.ServiceState(None, None, 0, 0, None, None, None, demo=False, demo_offset_days=0)
         assert await state.take_sweep(tx) is None
         await state.swept(tx, date(2026, 11, 23), raised=3, took_ms=41)
+        await state.jumped(tx, date(2026, 11, 1), date(2026, 11, 23))
         await state.mark_demo(tx)
         await state.move_demo(tx, 1561)
     async with begin(database, operator, StillClock(NOON), writing=False) as tx:
         found = await state.get(tx)
-    assert found == state.ServiceState(date(2026, 11, 23), tx.now, 3, 41, demo=True, demo_offset_days=1561)
+    assert found == state.ServiceState(
+        date(2026, 11, 23), tx.now, 3, 41, date(2026, 11, 1), date(2026, 11, 23), tx.now, demo=True, demo_offset_days=1561
+    )
     async with begin(database, operator, StillClock(NOON)) as tx:
         assert await state.take_sweep(tx) == date(2026, 11, 23)
+        await state.forget_jump(tx)
+        assert (await state.get(tx)).jumped_at is None
 
 
 # ---- Imports ----

@@ -1,6 +1,8 @@
 """The machine's clock goes back 200 days and on again: no alert is lost, none is raised twice, none is resolved (contract 3, rule 13)."""
 
+import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import date, timedelta
 from typing import Any
@@ -9,6 +11,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select
 
+from app.actor import Actor, Role
 from app.clock import Clock
 from app.db import tables, transaction
 from app.db.engine import Database
@@ -25,6 +28,7 @@ from tests.invariants import check_invariants
 
 DAY = date(2027, 6, 1)
 BACK = DAY - timedelta(days=200)
+OPERATOR = Actor("operator:test", Role.OPERATOR, None, id="operator:test")
 Told = dict[str, Any]
 
 
@@ -45,6 +49,20 @@ class House:
         new = NewInfusion.model_validate_json(json.dumps(infusion(nth, infused_on, source=str(nth), discharged_on=discharged_on)))
         told: Told = (await self.do(lambda tx: infusions.record(tx, new))).infusion
         return told
+
+    async def do_on(self, on: date, act: Callable[[Transaction], Awaitable[Any]]) -> Any:
+        self.clock.fixed = on
+        return await self.do(act)
+
+    async def recalled(self, on: date) -> int:
+        """What `follow-up alerts recall` does on a day."""
+        return await rounds.recall(self.db, Clock(fixed=on), OPERATOR)
+
+    async def ended_by(self) -> Counter[str]:
+        """How many alerts were resolved, by why."""
+        alert = tables.alerts.c
+        async with self.db.read.connect() as connection:
+            return Counter((await connection.execute(select(alert.resolved_by).where(alert.state == "resolved"))).scalars())
 
     async def rounds(self, on: date) -> int:
         """What the worker does on a day."""
@@ -105,6 +123,43 @@ async def test_a_clock_that_goes_back_200_days_and_on_again_loses_no_alert_and_r
     assert raised.pop(done) == 2, "flagged, done, taken back: flagged again"
     assert raised == dict.fromkeys(after.keys() - {done}, 1)
     check_invariants(house.url, DAY + timedelta(days=1))
+
+
+AHEAD = date(2031, 6, 1)
+
+
+async def test_one_sweep_under_a_clock_years_ahead_silences_nothing_and_what_it_raised_is_taken_back(house: House) -> None:
+    told = [await house.recorded(date(2025, 3, 20 + n), n, f"2025-03-0{n}", "2025-03-20") for n in range(1, 4)]
+    await house.rounds(DAY)
+    right = await house.unresolved()
+    assert await house.rounds(AHEAD) == 12, "Y03 to Y06 of three patients"
+    early, done = _visit(told[0], "Y03"), Completion(completed_on=DAY, confirm=frozenset({"window_not_open"}))
+    await house.do_on(DAY, lambda tx: visits.complete(tx, early["id"], done, version=1))
+    late = await house.recorded(DAY, 9, "2026-05-01", "2026-05-10")  # its Y01 ends two days later
+    window_end = date.fromisoformat(str(_visit(late, "Y01")["window_end"]))
+    assert await house.rounds(window_end + timedelta(days=1)) == 1, "sweeps go on for today"
+    assert (await house.unresolved()).keys() >= right.keys() | {_visit(late, "Y01")["id"]}
+
+    assert await house.recalled(window_end + timedelta(days=1)) == 11
+    assert await house.recalled(window_end + timedelta(days=1)) == 0
+    now = await house.unresolved()
+    assert now.keys() == right.keys() | {_visit(late, "Y01")["id"]}
+    assert right.items() <= now.items(), "what had come on its day stays as it was"
+    assert sorted((await house.ended_by()).items()) == [("completed", 1), ("raised-in-error", 11)]
+    check_invariants(house.url, window_end + timedelta(days=1))
+
+    assert await house.rounds(AHEAD) == 11 + 3, "each again on its day, and Y02 to Y04 of the later patient"
+    check_invariants(house.url, AHEAD)
+
+
+async def test_two_clocks_at_once_lose_nothing_and_raise_nothing_twice(house: House) -> None:
+    for n in range(1, 4):
+        await house.recorded(date(2025, 3, 20 + n), n, f"2025-03-0{n}", "2025-03-20")
+    ahead, right = Clock(fixed=AHEAD), Clock(fixed=DAY)
+    flagged = await asyncio.gather(*(rounds.sweep(house.db, clock) for clock in (ahead, right, ahead, right)))
+    assert sum(flagged) == 21
+    assert set((await house.told("visit.overdue")).values()) == {1}
+    check_invariants(house.url, AHEAD)
 
 
 async def _touch(house: House, told: list[Told]) -> None:

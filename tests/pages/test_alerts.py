@@ -72,6 +72,17 @@ async def test_the_read_is_logged(nurse: Ward, alert: dict):
     assert ("demo-nurse-lund", "alerts") in [(row["actor"], row["what"]) for row in log.json()["items"]]
 
 
+async def test_what_the_last_sweep_raised_and_a_day_that_jumped_are_told(nurse: Ward, alert: dict):
+    page = (await nurse.get("/alerts")).text
+    assert ": 1 " in page[page.index('class="worker') :], "one new alert"
+    assert "har hoppat från 2027-01-02 till 2026-11-23" in page
+    ready = (await nurse.service.get("/readyz", api="", token=None)).json()
+    assert (ready["status"], ready["reasons"]) == ("degraded", ["day_jumped"])
+    metrics = (await nurse.service.get("/metrics", api="", token=None)).text
+    assert "follow_up_last_sweep_raised 1.0" in metrics
+    assert "follow_up_sweep_day_jumped_days -40.0" in metrics
+
+
 @pytest.mark.parametrize(("age", "late"), [(None, True), (timedelta(minutes=29), False), (timedelta(minutes=31), True)])
 async def test_a_worker_behind_two_intervals_is_told_in_words_and_red(nurse: Ward, age: timedelta | None, late: bool):
     at = None if age is None else (datetime.now(UTC) - age).strftime("%Y-%m-%d %H:%M:%S.%f")
