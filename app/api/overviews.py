@@ -174,9 +174,10 @@ class ImportReport(Told):
     """What became of each row of a file."""
 
     id: UUID
-    state: Literal["running", "finished"]
+    state: Literal["running", "finished", "interrupted"]
     dry_run: bool
     rows: int
+    total: int
     accepted: int
     unchanged: int
     rejected: int

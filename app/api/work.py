@@ -1,6 +1,7 @@
 """Work that lasts: imports, which go on after the answer, and their reports."""
 
 import asyncio
+from io import BytesIO
 from typing import Annotated
 from uuid import UUID
 
@@ -11,8 +12,8 @@ from starlette.responses import Response
 
 from app.actor import Act
 from app.api import answers, overviews, parameters
-from app.errors import Invalid
 from app.followup import imports
+from app.followup.spreadsheet import Row
 from app.http.call import actor_of, header
 from app.http.conditional import answer
 from app.http.deps import Needs, ReadDep, TxDep
@@ -25,18 +26,19 @@ TAKEN = ("text/csv", "text/plain", "text/tab-separated-values", "application/oct
 _FILE = {"requestBody": {"required": True, "content": {media: {"schema": {"type": "string"}} for media in TAKEN}}}
 
 
-async def _read(request: Request) -> bytes:
+async def _read(request: Request) -> list[Row]:
     media = (header(request.scope, b"content-type") or "").partition(";")[0].strip().lower()
     if media not in TAKEN:
         raise UnsupportedMediaType(f"Send the file itself as {', '.join(TAKEN)}.")
-    data = await request.body()
-    if not data:
-        raise Invalid("The file is empty.", code="empty_file")
-    return data
+    file = BytesIO()
+    async for part in request.stream():
+        file.write(part)
+    file.seek(0)
+    return await imports.read(file)
 
 
-# Read before the transaction is opened: a slow upload must not hold the write lock.
-FileDep = Annotated[bytes, Depends(_read)]
+# Read before the transaction is opened: neither a slow upload nor a large file may hold the write lock.
+RowsDep = Annotated[list[Row], Depends(_read)]
 
 
 @router.post(
@@ -46,9 +48,9 @@ FileDep = Annotated[bytes, Depends(_read)]
     responses=answers.told(overviews.ImportReport, *answers.BODY, status=(202,)),
     openapi_extra=_FILE,
 )
-async def start_import(data: FileDep, request: Request, tx: TxDep, dry_run: parameters.YesNo = "false") -> Response:
+async def start_import(rows: RowsDep, request: Request, tx: TxDep, dry_run: parameters.YesNo = "false") -> Response:
     """Takes a file of infusions (CSV) and works its rows off, each a transaction of its own; with `dry_run=true` only judges them."""
-    job = await imports.accept(tx, data, dry_run == "true")
+    job = await imports.accept(tx, rows, dry_run == "true")
     report = await imports.get(tx, job.id)
     told = answer(report, 202, {"Location": f"/api/v1/imports/{job.id}"})
     # Begun when the answer has left, and so after the report's row is committed.
@@ -58,8 +60,8 @@ async def start_import(data: FileDep, request: Request, tx: TxDep, dry_run: para
 
 @router.get("/{import_id}", dependencies=[Needs(Act.IMPORT)], responses=answers.told(overviews.ImportReport, *answers.READ))
 async def get_import(read: ReadDep, import_id: UUID) -> Response:
-    """The report, row by row, as far as it has come."""
-    return await read.one(lambda tx: imports.get(tx, import_id))
+    """The report, row by row, as far as it has come. It has no tag: an import that has died is told by the time that has passed."""
+    return answer(await imports.get(read.tx, import_id))
 
 
 async def _begin(request: Request, job: imports.Import) -> None:

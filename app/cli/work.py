@@ -44,11 +44,11 @@ def import_(
     from app.db import transaction
     from app.followup import imports
 
-    data = file.read_bytes()
-
     async def imported(at: Desk) -> int:
+        with file.open("rb") as opened:
+            rows = await imports.read(opened)
         async with transaction.begin(at.db, at.actor, at.clock) as tx:
-            job = await imports.accept(tx, data, dry_run)
+            job = await imports.accept(tx, rows, dry_run)
         with desk.bar(f"Importing {file.name}", len(job.rows)) as advance:
             async for _ in imports.work(at.db, at.actor, at.clock, job):
                 advance()

@@ -66,6 +66,10 @@ PATIENT = (
 )
 _BY_NUMBER = select(patient_identifiers.c.patient_id).where(patient_identifiers.c.blind.in_(bindparam("blinds", expanding=True))).distinct()
 
+_OWNERS = select(patient_identifiers.c.blind, patient_identifiers.c.patient_id).where(
+    patient_identifiers.c.blind.in_(bindparam("blinds", expanding=True))
+)
+
 
 def opened(tx: Transaction, row: Sequence[Any]) -> PatientRow:
     """A patient from the columns PATIENT."""
@@ -126,6 +130,16 @@ async def with_number(tx: Transaction, numbers: Iterable[tuple[str, str]]) -> li
 async def seen_of(tx: Transaction, ids: Collection[UUID]) -> set[UUID]:
     """Those of the patients that the caller may see."""
     return {row[0] for row in await tx.all(cut(select(patients.c.id), tx, patients).where(patients.c.id.in_(ids)))}
+
+
+async def owners(tx: Transaction, numbers: Collection[tuple[str, str]]) -> dict[tuple[str, str], UUID]:
+    """By number (system, canonical value) the patient who carries it; numbers that nobody carries are left out. Not cut, as `by_number` is not."""
+    number_of = {tx.keys.blind(*number): number for number in numbers}
+    blinds, found = list(number_of), dict[tuple[str, str], UUID]()
+    for start in range(0, len(blinds), 500):
+        rows = await tx.all(_OWNERS, {"blinds": blinds[start : start + 500]})
+        found |= {number_of[blind]: patient for blind, patient in rows}
+    return found
 
 
 async def lock_known(tx: Transaction, patient: UUID) -> PatientRow:

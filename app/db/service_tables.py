@@ -66,11 +66,24 @@ imports = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("owner", String, nullable=False),  # the actor's id
-    Column("state", String, nullable=False),  # running | finished
+    Column("state", String, nullable=False),  # running | finished | interrupted
     Column("dry_run", Boolean, nullable=False),
-    Column("rows", Integer, nullable=False),
-    Column("report", Text, nullable=False),  # JSON of the items; field names and verdicts, no persons
+    Column("total", Integer, nullable=False),  # rows of the file
     Column("started_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),  # the last sign of life of who works the rows off
+)
+
+import_items = Table(
+    "import_items",
+    metadata,
+    Column("import_id", Uuid, ForeignKey("imports.id"), primary_key=True),
+    Column("row", Integer, primary_key=True, autoincrement=False),
+    Column("verdict", String, nullable=False),  # accepted | unchanged | rejected
+    Column("code", String),
+    Column("field", String),
+    Column("message", Text),  # no persons
+    Column("infusion_id", Uuid),
+    Column("warnings", Text, nullable=False),  # codes separated by a space
 )
 
 service_state = Table(

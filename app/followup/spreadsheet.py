@@ -1,12 +1,13 @@
 """Files of infusions as spreadsheets write them, made into bodies of POST /infusions (contract 3, rule 15). Pure: no database, no clock."""
 
 import csv
-import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from io import TextIOWrapper
+from itertools import chain
+from typing import Any, BinaryIO
 
 from app.errors import FieldError, Invalid
 from app.identifiers import PERSONNUMMER
@@ -15,6 +16,9 @@ REQUIRED = ("personnummer", "name", "centre", "product", "context", "infused_on"
 COLUMNS = (*REQUIRED, "indication", "discharged_on", "batch")
 OPTIONAL = ("birth_date", "phone", "continues", "protocol")
 SEPARATORS = ",;\t"
+
+# More than any centre has, and as much of them as may be held in memory; a row is a few hundred characters.
+MOST_ROWS, ROW_CHARACTERS = 20_000, 20_000
 
 _ISO = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _DAY_NUMBER = re.compile(r"(?P<days>\d{5})([.,]\d+)?", re.ASCII)
@@ -55,25 +59,24 @@ class Row:
     faults: tuple[FieldError, ...] = ()
 
 
-def read(data: bytes) -> list[Row]:
-    """The rows of a file: UTF-8 with or without a mark, separated by comma, semicolon or tab, the columns in any order; blank rows are left
-    out. Raises FileUnreadable: `not_utf8`, `empty_file`, `no_header`, `unknown_column`, `missing_column`, `duplicate_column` or
-    `malformed`."""
-    text = _decoded(data)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
-    rows: list[Row] = []
-    number = 0
+def read(file: BinaryIO) -> list[Row]:
+    """The rows of a file, decoded as it is read: UTF-8 with or without a mark, separated by comma, semicolon or tab, the columns in any order; blank
+    rows are left out. Raises FileUnreadable: `not_utf8`, `empty_file`, `no_header`, `unknown_column`, `missing_column`, `duplicate_column`,
+    `malformed`, `row_too_long` or `too_many_rows`."""
+    if file.read(4) == b"PK\x03\x04":
+        raise FileUnreadable("This is a workbook; save the sheet as CSV UTF-8.", code="not_utf8")
+    file.seek(0)
+    text = TextIOWrapper(file, encoding="utf-8-sig", newline="")
+    lines = _Lines(text)
     try:
-        header = [name.strip() for name in next(reader, [])]
-        _check(header)
-        for number, cells in enumerate(reader, 1):
-            values = [cell.strip() for cell in cells]
-            if any(values):
-                rows.append(_row(number, header, values))
+        return list(_rows(lines))
     except csv.Error as fault:
-        message = f"The quotes of row {number + 1} do not close, or close too early; from there on rows cannot be told apart."
-        raise FileUnreadable(message, code="malformed", row=number + 1) from fault
-    return rows
+        message = f"The quotes of row {lines.number} do not close, or close too early; from there on rows cannot be told apart."
+        raise FileUnreadable(message, code="malformed", row=lines.number) from fault
+    except UnicodeDecodeError as fault:
+        raise FileUnreadable(f"The file is not UTF-8 (first seen in line {_undecodable(file)}); save it as CSV UTF-8.", code="not_utf8") from fault
+    finally:
+        text.detach()
 
 
 def command(row: Row) -> dict[str, Any]:
@@ -123,22 +126,64 @@ def column(field: str) -> str:
 # ---- the file ----
 
 
-def _decoded(data: bytes) -> str:
-    if data.startswith(b"PK\x03\x04"):
-        raise FileUnreadable("This is a workbook; save the sheet as CSV UTF-8.", code="not_utf8")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as fault:
-        line = data.count(b"\n", 0, fault.start) + 1
-        raise FileUnreadable(f"The file is not UTF-8 (first seen in line {line}); save it as CSV UTF-8.", code="not_utf8") from fault
-    if "\0" in text:
-        raise FileUnreadable("The file is not UTF-8; save it as CSV UTF-8.", code="not_utf8")
-    return text
+class _Lines:
+    """The lines of a file as they are asked for. A row that goes on for too long is refused before it has ended: it would be held in memory whole."""
+
+    def __init__(self, text: TextIOWrapper) -> None:
+        self._text = text
+        self._characters = 0
+        self.number = 0  # of the row that is being read; the header is 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline(ROW_CHARACTERS + 1)
+        self._characters += len(line)
+        if not line:
+            raise StopIteration
+        if "\0" in line:
+            raise FileUnreadable("The file is not UTF-8; save it as CSV UTF-8.", code="not_utf8")
+        if self._characters > ROW_CHARACTERS:
+            message = f"Row {self.number} has more than {ROW_CHARACTERS:,} characters; a quote may not close."
+            raise FileUnreadable(message, code="row_too_long", row=self.number)
+        return line
+
+    def row_ends(self) -> None:
+        """Says that the lines so far made a row, and that the next one begins."""
+        self._characters = 0
+        self.number += 1
 
 
-def _separator(text: str) -> str:
+def _rows(lines: _Lines) -> Iterator[Row]:
+    first = next(lines, "")
+    reader = csv.reader(chain([first], lines), delimiter=_separator(first), strict=True)
+    header = [name.strip() for name in next(reader, [])]
+    _check(header)
+    lines.row_ends()
+    for cells in reader:
+        if lines.number > MOST_ROWS:
+            raise FileUnreadable(f"A file may have {MOST_ROWS:,} rows, blank ones too; divide it.", code="too_many_rows")
+        values = [cell.strip() for cell in cells]
+        if any(values):
+            yield _row(lines.number, header, values)
+        lines.row_ends()
+
+
+def _undecodable(file: BinaryIO) -> int:
+    """The number of the first line, from 1, that is not UTF-8; a line's end is never part of a longer character."""
+    file.seek(0)
+    for number, line in enumerate(file, 1):
+        try:
+            line.decode()
+        except UnicodeDecodeError:
+            return number
+    raise AssertionError("it could not be decoded a moment ago")
+
+
+def _separator(header: str) -> str:
     """The separator under which the header has the most known columns."""
-    line = next(iter(text.splitlines()), "").replace('"', "")
+    line = header.replace('"', "")
     return max(SEPARATORS, key=lambda separator: len({*COLUMNS, *OPTIONAL} & {name.strip() for name in line.split(separator)}))
 
 

@@ -105,20 +105,20 @@ async def test_the_state_tells_the_last_sweep_and_the_demos_day(database: Databa
 async def test_an_import_is_kept_for_the_one_who_started_it(database: Database, clock: Clock) -> None:
     mine = nurse("lund")
     other = replace(mine, id="another of the same name")
-    report = {"items": [{"row": 2, "verdict": "rejected", "code": "date_in_future", "field": "infusion date"}]}
+    second, first = imports.Item(2, "rejected", "date_in_future", "infused_on", "It lies ahead."), imports.Item(1, "accepted", infusion_id=new_id())
     async with begin(database, mine, clock) as tx:
-        job = await imports.start(tx, dry_run=True)
+        job = await imports.start(tx, dry_run=True, total=2)
         started = await imports.get(tx, job)
     async with begin(database, other, clock) as tx:
-        await imports.store(tx, job, rows=9, report={}, finished=True)
+        await imports.note(tx, job, [first], "finished")
         assert await imports.get(tx, job) is None
     async with begin(database, mine, clock) as tx:
-        await imports.store(tx, job, rows=1, report=report, finished=False)
+        await imports.note(tx, job, [second])
         under_way = await imports.get(tx, job)
-        await imports.store(tx, job, rows=2, report=report, finished=True)
+        await imports.note(tx, job, [first], "finished")
         done = await imports.get(tx, job)
         assert await imports.get(tx, new_id()) is None
     assert started is not None
-    assert (started.state, started.rows, started.report, started.dry_run) == ("running", 0, {}, True)
-    assert under_way == replace(started, rows=1, report=report)
-    assert done == replace(started, rows=2, report=report, state="finished")
+    assert (started.state, started.total, started.items, started.dry_run) == ("running", 2, [], True)
+    assert under_way == replace(started, items=[second], seen_at=tx.now)
+    assert done == replace(started, items=[first, second], seen_at=tx.now, state="finished")

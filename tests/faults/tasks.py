@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from signal import SIGKILL
 from typing import Any
@@ -116,11 +116,11 @@ async def enter(told: Told, url: str, day: str, file: str) -> None:
     """`follow-up import`, then nothing: tells each verdict."""
     async with opened(url, day) as (database, clock):
         with open(file, "rb") as opened_file:  # noqa: ASYNC230 - nothing else runs here
-            data = opened_file.read()
+            rows = await imports.read(opened_file)
         async with transaction.begin(database, COORDINATOR, clock) as tx:
-            job = await imports.accept(tx, data, dry_run=False)
+            job = await imports.accept(tx, rows, dry_run=False)
         async for item in imports.work(database, COORDINATOR, clock, job):
-            told(item)
+            told(asdict(item))
 
 
 async def sweep(told: Told, url: str, day: str) -> None:

@@ -1,6 +1,7 @@
 """Files of infusions as spreadsheets really are (contract 3, rule 15)."""
 
 from importlib import resources
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.followup.spreadsheet import COLUMNS, FileUnreadable, Row, RowInvalid, column, command, continued, read
+from app.followup import spreadsheet
+from app.followup.spreadsheet import COLUMNS, MOST_ROWS, ROW_CHARACTERS, FileUnreadable, Row, RowInvalid, column, command, continued
 
 DIRTY = Path(__file__).parents[1] / "data" / "infusions-dirty.csv"
 SAMPLE = resources.files("app.data") / "infusions-2025-09-08.csv"
@@ -26,6 +28,10 @@ VALUES = {
     "source_system": "list",
     "source_id": "r-1",
 }
+
+
+def read(data: bytes) -> list[Row]:
+    return spreadsheet.read(BytesIO(data))
 
 
 def file(*rows: dict[str, str], separator: str = ",", end: str = "\n") -> bytes:
@@ -269,3 +275,21 @@ def test_any_file_is_read_or_refused_and_never_breaks(data):
     for row in rows:
         body, faulty = verdict(row)
         assert bool(body) != bool(faulty)
+
+
+def test_a_file_of_too_many_rows_is_refused_blank_ones_too():
+    header, one = file(VALUES).splitlines(keepends=True)
+    assert len(read(header + one * MOST_ROWS)) == MOST_ROWS
+    for too_many in (one * (MOST_ROWS + 1), b"\n" * MOST_ROWS + one):
+        with pytest.raises(FileUnreadable) as refused:
+            read(header + too_many)
+        assert refused.value.code == "too_many_rows"
+
+
+@pytest.mark.parametrize("row", [b"," * ROW_CHARACTERS * 2, b'"' + b"a\n" * ROW_CHARACTERS, b'"a\n",' * ROW_CHARACTERS, b"a" * ROW_CHARACTERS * 2])
+def test_a_row_without_end_is_refused_before_it_is_held_whole(row):
+    data = BytesIO(file(VALUES) + row + b"," * 10_000_000)
+    with pytest.raises(FileUnreadable) as refused:
+        spreadsheet.read(data)
+    assert (refused.value.code, refused.value.facts["row"]) == ("row_too_long", 2)
+    assert data.tell() < 1_000_000, "the rest of the file was not read"
