@@ -43,7 +43,7 @@ def _fill(connection: Connection, infusion: UUID) -> None:
 
 
 def _step_down(connection: Connection) -> None:
-    script = ScriptDirectory(str(Path(app.__file__).parents[1] / "migrations")).get_revision("0010")
+    script = ScriptDirectory(str(Path(app.__file__).parents[1] / "migrations")).get_revision("0011")
     assert script is not None
     with Operations.context(MigrationContext.configure(connection)):
         script.module.downgrade()
@@ -58,9 +58,9 @@ def _reported(connection: Connection) -> tuple[int, Any]:
 async def test_a_report_is_kept_on_the_way_up_and_down(database_kind: Kind, make_database: Callable[..., str]) -> None:
     url, infusion = make_database(database_kind, empty=True), new_id()
     async with opened_for_migration(url) as connection:
-        await connection.run_sync(step_to, "0009")
-        await connection.run_sync(_fill, infusion)
         await connection.run_sync(step_to, "0010")
+        await connection.run_sync(_fill, infusion)
+        await connection.run_sync(step_to, "0011")
         stored = [dict(row) for row in (await connection.execute(select(import_items).order_by(import_items.c.row))).mappings()]
         assert [{name: value for name, value in item.items() if name != "import_id"} for item in stored] == [
             ACCEPTED | {"infusion_id": infusion, "warnings": "late_entry"},
