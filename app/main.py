@@ -35,7 +35,7 @@ ROUTERS: Final = (alerts, visits, infusions, patients, contacts, figures, catalo
 PAGES: Final = (due_list, due_print, patients_page, patient, decisions, infusion, alerts_page, accesses, login, kept, assets)
 # How many operations declare their act: a guard that found none would be content for ever.
 # Of the API and of pages, each also in the demo.
-API, API_OF_THE_DEMO, OF_PAGES, OF_PAGES_OF_THE_DEMO = 37, 2, 32, 2
+API, API_OF_THE_DEMO, OF_PAGES, OF_PAGES_OF_THE_DEMO = 38, 2, 33, 2
 OPEN: Final = operations.PATHS | login.OPEN
 JOB_SECONDS: Final = 5.0  # how long a job that was cut off may take to end
 FEED: Final = "/api/v1/alerts/events"

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from app.actor import Act
-from app.api import answers, parameters
+from app.api import answers, feed_answers, parameters
 from app.followup import alerts
 from app.followup.commands import Ask, Page, Reason
 from app.http.conditional import changed
@@ -20,7 +20,7 @@ After = Annotated[str, Query(max_length=100, description="`next_cursor` of the p
 
 
 # Routes are looked through in this order: what systems poll comes first. What they hold already is answered before (app.http.polled).
-@router.get("/events", dependencies=[Needs(Act.READ_ALERTS)], responses=answers.told(answers.Feed, *answers.LISTED, 410))
+@router.get("/events", dependencies=[Needs(Act.READ_ALERTS)], responses=answers.told(feed_answers.Feed, *answers.LISTED, 410))
 async def poll_alerts(
     read: ReadDep,
     after: After = "0",

@@ -222,6 +222,24 @@ class InfusionOfList(Told):
     void_reason: str | None
 
 
+class SiblingVisit(Told):
+    """Another visit of the same plan."""
+
+    visit_id: UUID
+    code: str
+
+
+class DoneOutside(Told):
+    """A done visit whose window a change has moved away from its day; `fits` is the visit of its plan whose window holds that day."""
+
+    visit_id: UUID
+    code: str
+    completed_on: date
+    window_start: date | None
+    window_end: date | None
+    fits: SiblingVisit | None
+
+
 class Infusion(InfusionOfList):
     as_of_date: date
     warnings: list[str]
@@ -266,10 +284,13 @@ class Preview(Told):
 
 class ChangedInfusion(Infusion):
     dropped_bookings: list[DroppedBooking]
+    done_outside_window: list[DoneOutside]
 
 
 class ChangedPatient(Patient):
     dropped_bookings: list[DroppedBooking]
+    warnings: list[str] = []
+    done_outside_window: list[DoneOutside] = []
 
 
 class ChangedVisit(OneVisit):
@@ -343,38 +364,6 @@ class FollowUp(Told):
     alerts: list[Alert]
     contacts: list[Contact]
     events: list[PatientEvent]
-
-
-class EventData(Told):
-    alert_id: UUID
-    visit_id: UUID
-    patient_id: UUID
-    centre: str
-    code: str
-    window_end: date
-    state: str
-    resolved_by: str | None = None
-
-
-class FeedEvent(Told):
-    """One event of the alert feed, named as CloudEvents does."""
-
-    specversion: Literal["1.0"]
-    id: UUID
-    source: str
-    type: Literal["visit.overdue", "alert.acknowledged", "alert.resolved", "alert.reopened"]
-    subject: str
-    time: datetime
-    seq: int
-    data: EventData
-
-
-class Feed(Told):
-    """Events after a cursor, oldest first; `next_cursor` is given on an empty page too."""
-
-    items: list[FeedEvent]
-    next_cursor: str
-    has_more: bool
 
 
 class PageOf(Told):

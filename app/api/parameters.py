@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from app.followup.commands import LocalDate, Slug, Text
 from app.planning import decisions
+from app.planning.needs_decision import DECIDED_BEFORE_WINDOW
 from app.planning.visits import VisitState
 
 Code = Annotated[Slug | None, Query(description="a code, as the catalogue lists it")]
@@ -49,10 +50,27 @@ _state, _state_schema = _words_of(VisitState)
 _status, _status_schema = _words_of(Status)
 _undecided, _undecided_schema = _words_of(decisions.Undecided)
 _alert, _alert_schema = _words_of(frozenset({"open", "acknowledged", "resolved"}))
+_visit_decision, _visit_decision_schema = _words_of(frozenset({DECIDED_BEFORE_WINDOW}))
 _type, _type_schema = _words_of(frozenset({"visit.overdue", "alert.acknowledged", "alert.resolved", "alert.reopened"}))
 
-States = Annotated[str, AfterValidator(_state), WithJsonSchema(_state_schema), Query(description="states of visits, a comma list")]
-Statuses = Annotated[str, AfterValidator(_status), WithJsonSchema(_status_schema), Query(description="how follow-up stands, a comma list")]
+States = Annotated[
+    str | None,
+    AfterValidator(lambda told: told if told is None else _state(told)),
+    WithJsonSchema(_state_schema),
+    Query(description="states of visits, a comma list; default `due,overdue`, with `needs_decision` every state"),
+]
+Statuses = Annotated[
+    str | None,
+    AfterValidator(lambda told: told if told is None else _status(told)),
+    WithJsonSchema(_status_schema),
+    Query(description="how follow-up stands, a comma list; default `in-follow-up`, with `needs_decision` everybody but the dead and the withdrawn"),
+]
+VisitDecisions = Annotated[
+    str | None,
+    AfterValidator(lambda told: told if told is None else _visit_decision(told)),
+    WithJsonSchema(_visit_decision_schema),
+    Query(description="why visits need a decision, a comma list"),
+]
 EVERY_REASON = ",".join(decisions.Undecided)
 Undecided = Annotated[
     str, AfterValidator(_undecided), WithJsonSchema(_undecided_schema), Query(description="why a patient needs a decision, a comma list")

@@ -11,7 +11,7 @@ from app.followup import contacts, lists, visits
 from app.followup.commands import Reason
 from app.followup.contacts import NewContact
 from app.followup.lists import DueFilter
-from app.followup.visits import Booking, Completion, NotRequired
+from app.followup.visits import Booking, Completion, Confirmed, NotRequired
 from app.http.conditional import IfMatch, answer, changed
 from app.http.deps import Needs, ReadDep, TxDep
 from app.http.paging import Count, Cursor, Limit
@@ -19,14 +19,17 @@ from app.planning.protocol import Purpose
 from app.planning.visits import VisitState
 
 router = APIRouter(prefix="/api/v1/visits", tags=["visits"])
+# What needs a decision may be closed already, and be of somebody who is looked for: only the dead and the withdrawn are left alone.
+_OF_DECISIONS = DueFilter(state=tuple(VisitState), status=("in-follow-up", "lost", "followed-elsewhere", "plan-ended"))
 _CHANGED = answers.told(answers.ChangedVisit, *answers.CHANGE)
 
 
 @router.get("", dependencies=[Needs(Act.READ_VISITS)], responses=answers.told(answers.VisitPage, *answers.LISTED))
 async def list_visits(
     read: ReadDep,
-    state: parameters.States = "due,overdue",
-    status: parameters.Statuses = "in-follow-up",
+    state: parameters.States = None,
+    status: parameters.Statuses = None,
+    needs_decision: parameters.VisitDecisions = None,
     centre: parameters.Code = None,
     due_from: parameters.Day = None,
     due_to: parameters.Day = None,
@@ -41,9 +44,11 @@ async def list_visits(
     count: Count = None,
 ) -> Response:
     """The due list, by the end of the window: what is due or overdue in one's centres, unless asked otherwise."""
+    whole = _OF_DECISIONS if needs_decision else DueFilter()
     wanted = DueFilter(
-        state=tuple(map(VisitState, state.split(","))),
-        status=tuple(status.split(",")),
+        state=tuple(map(VisitState, state.split(","))) if state else whole.state,
+        status=tuple(status.split(",")) if status else whole.status,
+        needs_decision=tuple(needs_decision.split(",")) if needs_decision else (),
         centre=centre,
         due_from=due_from,
         due_to=due_to,
@@ -85,6 +90,12 @@ async def miss_visit(tx: TxDep, visit_id: UUID, reason: Reason, version: IfMatch
 async def cancel_visit(tx: TxDep, visit_id: UUID, reason: NotRequired, version: IfMatch) -> Response:
     """Marks a visit as no longer asked for by its protocol."""
     return changed(await visits.cancel(tx, visit_id, reason, version=version))
+
+
+@router.post("/{visit_id}/confirm", dependencies=[Needs(Act.WORK_VISIT)], responses=_CHANGED)
+async def confirm_visit(tx: TxDep, visit_id: UUID, confirmed: Confirmed, version: IfMatch) -> Response:
+    """Says that a visit closed before its window, as a date that came later has moved it, holds all the same."""
+    return changed(await visits.confirm(tx, visit_id, confirmed, version=version))
 
 
 @router.post("/{visit_id}/reopen", dependencies=[Needs(Act.WORK_VISIT)], responses=_CHANGED)

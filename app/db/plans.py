@@ -44,7 +44,7 @@ def to_visit(row: Sequence[Any]) -> Visit:
 async def of_patient(tx: Transaction, patient: UUID) -> list[Plan]:
     """All plans of a patient with all their visits, oldest first. Not cut: planning needs them all; what is shown is cut by those who ask."""
     by_plan: dict[UUID, list[Visit]] = defaultdict(list)
-    for row in await tx.all(_VISITS.where(visits.c.patient_id == patient).order_by(visits.c.target_on, visits.c.code)):
+    for row in await tx.all(_VISITS.where(visits.c.patient_id == patient).order_by(visits.c.target_on.nulls_last(), visits.c.code)):
         by_plan[row[0]].append(to_visit(row[1:]))
     rows = await tx.all(_PLANS.where(plans.c.patient_id == patient).order_by(plans.c.id))
     return [Plan(**dict(zip(PLAN_FIELDS, row, strict=True)), visits=tuple(by_plan[row[0]])) for row in rows]

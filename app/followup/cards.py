@@ -8,7 +8,7 @@ from app.actor import Actor
 from app.db.patients import PatientRow
 from app.errors import Forbidden
 from app.followup.chart import Chart
-from app.followup.settle import dropped_bookings
+from app.followup.settle import done_outside_window, dropped_bookings
 from app.identifiers import Identifier, masked
 from app.planning.visits import Plan
 
@@ -86,6 +86,11 @@ def own_objects(actor: Actor, chart: Chart) -> set[str]:
     plans = own_plans(actor, chart)
     ids = [*own_infusions(actor, chart), *[plan.id for plan in plans], *[visit.id for plan in plans for visit in plan.visits]]
     return {str(one) for one in ids}
+
+
+def own_done_outside(actor: Actor, before: Chart | None, settled: Chart) -> list[dict[str, Any]]:
+    """The done visits that an act has moved the window away from, of those that the caller sees after it."""
+    return done_outside_window(before, replace(settled, plans=tuple(own_plans(actor, settled))))
 
 
 def own_dropped(actor: Actor, before: Chart | None, settled: Chart) -> list[dict[str, Any]]:

@@ -79,7 +79,7 @@ def facts(chart: Chart) -> Facts:
         infusions=tuple(_infusion(i) for i in chart.infusions),
         events=tuple(_event(e, protocol_of) for e in chart.events),
         done=tuple(
-            Done(v.completed_on, v.decided_at)
+            Done(v.completed_on, v.decided_at, v.performed_by)
             for v in chart.visits
             if v.outcome is Outcome.COMPLETED and v.completed_on is not None and v.decided_at is not None
         ),

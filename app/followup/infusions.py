@@ -146,7 +146,7 @@ async def _drawn(tx: Transaction, new: NewInfusion, person: Described | None, kn
 def _judge(before: Chart, infusion: InfusionRow) -> None:
     """Raises what stands against a new infusion."""
     facts = chart.facts(before.with_infusion(infusion))
-    refusals.refuse_infusion(life(chart.facts(before) if before.infusions else facts), infusion.infused_on)
+    refusals.refuse_infusion(life(chart.facts(before) if before.infusions else facts), infusion.infused_on, infusion.discharged_on)
     courses.refuse_unclear(facts, next(i for i in facts.infusions if i.id == infusion.id))
 
 
@@ -278,10 +278,10 @@ async def _moved(tx: Transaction, act: str, before: Chart, mended: InfusionRow, 
 def _judge_moved(before: Chart, mended: InfusionRow) -> None:
     """Raises what stands against a correction."""
     facts, was = chart.facts(before.with_infusion(mended)), before.infusion(mended.id)
+    if (mended.infused_on, mended.discharged_on) != (was.infused_on, was.discharged_on):
+        refusals.refuse_after_death(life(facts), mended.infused_on, mended.discharged_on)
     if mended.infused_on != was.infused_on:
-        died = life(facts).died_on
-        if died is not None and mended.infused_on > died:
-            refusals.refuse_infusion(life(facts), mended.infused_on)
+        refusals.refuse_before_first(facts)
     # What stands was said when it was entered: only what decides the course is asked about anew.
     if any(getattr(mended, name) != getattr(was, name) for name in ("infused_on", "product", "continues", "new_course")):
         courses.refuse_unclear(facts, next(i for i in facts.infusions if i.id == mended.id))
@@ -352,8 +352,10 @@ async def _told(tx: Transaction, whole: Chart, infusion: UUID, odd: list[str]) -
 
 
 async def _changed(tx: Transaction, before: Chart | None, settled: Chart, infusion: UUID, odd: list[str]) -> JSON:
-    """The answer to a write: the infusion, and which bookings were dropped."""
-    return await _told(tx, settled, infusion, odd) | {"dropped_bookings": cards.own_dropped(tx.actor, before, settled)}
+    """The answer to a write: the infusion, which bookings were dropped, and which done visits lie outside their window now."""
+    outside = cards.own_done_outside(tx.actor, before, settled)
+    told = await _told(tx, settled, infusion, odd + (["done_outside_window"] if outside else []))
+    return told | {"done_outside_window": outside, "dropped_bookings": cards.own_dropped(tx.actor, before, settled)}
 
 
 async def extend(tx: Transaction) -> int:

@@ -171,7 +171,12 @@ async def change(tx: Transaction, patient: UUID, changed: PatientChange, version
     drawn = replace(before, patient=after)
     settled = await settle(tx, "changed", before, chart.decide(drawn, await catalogue.protocols(tx), tx.today))
     tx.saw("patient", [patient])
-    return cards.full_patient(settled.patient) | {"dropped_bookings": cards.own_dropped(tx.actor, before, settled)}
+    outside = cards.own_done_outside(tx.actor, before, settled)
+    return cards.full_patient(settled.patient) | {
+        "dropped_bookings": cards.own_dropped(tx.actor, before, settled),
+        "warnings": ["done_outside_window"] if outside else [],
+        "done_outside_window": outside,
+    }
 
 
 def _lift_protection(tx: Transaction, patient: UUID, changed: PatientChange) -> None:
@@ -330,15 +335,10 @@ async def _told_before(tx: Transaction, before: Chart, new: NewEvent) -> EventRo
         if new.type == EventType.REINSTATED.value:
             return None  # a message of its own takes back one event more
     last = next((e for e in reversed(before.events) if _weighs(e.type) or e.type == new.type), None)
-    if last is not None and (last.type, last.on, last.details) == (new.type, new.on, _details(new)) and not _ended_since(before, last):
+    if last is not None and (last.type, last.on, last.details) == (new.type, new.on, _details(new)):
         return last
     return None
 
 
 def _weighs(kind: str) -> bool:
     return EventType(kind) in refusals.CLOSING or kind in (EventType.REINSTATED, EventType.TRANSFERRED, EventType.DECIDED)
-
-
-def _ended_since(before: Chart, event: EventRow) -> bool:
-    """Whether a loss or a move abroad that was told has been ended by an infusion or a done visit, so that telling it again is news."""
-    return EventType(event.type) in refusals.CLOSING and life(chart.facts(before)).status is not refusals.CLOSING[EventType(event.type)]

@@ -240,6 +240,25 @@ def dropped_bookings(before: Chart | None, after: Chart) -> list[dict[str, Any]]
     ]
 
 
+def done_outside_window(before: Chart | None, after: Chart) -> list[dict[str, Any]]:
+    """The done visits whose window has moved away from their day, each with the visit of its plan whose window holds that day, if there is one
+    (contract 3, rule 4)."""
+    stood = {visit.id: visit.window for visit in before.visits} if before else {}
+    return [
+        {
+            "visit_id": visit.id,
+            "code": visit.code,
+            "completed_on": done,
+            "window_start": visit.window_start,
+            "window_end": visit.window_end,
+            "fits": next(({"visit_id": v.id, "code": v.code} for v in plan.visits if v.holds(done)), None),
+        }
+        for plan in after.plans
+        for visit in plan.visits
+        if (done := visit.completed_on) and not visit.on_time and stood.get(visit.id, visit.window) != visit.window
+    ]
+
+
 def plan_ids(chart: Chart, infusion: UUID) -> list[Plan]:
     """The plans that an infusion anchors."""
     return [plan for plan in chart.plans if plan.infusion_id == infusion]

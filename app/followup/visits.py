@@ -57,6 +57,12 @@ class Completion(Command):
     confirm: frozenset[Confirmation] = Field(frozenset(), max_length=2)
 
 
+class Confirmed(Command):
+    """What of a closed visit holds all the same: that it was closed before its window, as the dates now stand."""
+
+    codes: frozenset[Literal["window_not_open"]] = Field(min_length=1, max_length=1)
+
+
 class NotRequired(Command):
     """A visit that the protocol no longer asks for."""
 
@@ -224,3 +230,15 @@ async def reopen(tx: Transaction, visit: UUID, reason: Reason, *, version: int |
     )
     tx.changed("visit", visit, "reopening", None, {"reason": reason.reason}, patient=before.patient.id)
     return await _decided(tx, "reopened", before, undone)
+
+
+async def confirm(tx: Transaction, visit: UUID, confirmed: Confirmed, *, version: int | None) -> JSON:
+    """Says that a visit which was closed before its window holds all the same; a window that moves later asks anew (rule 4).
+    Raises NotFound, NothingToConfirm, VersionRequired, StaleVersion."""
+    tx.actor.must(Act.WORK_VISIT)
+    before, _, found = await _loaded(tx, visit)
+    if found.is_decided and found.closed_before is not None and found.confirmed_for == found.closed_before:
+        return await _as_it_is(tx, before, visit)
+    versions.must_match(version, found.version)
+    refusals.refuse_confirming(found)
+    return await _decided(tx, "confirmed", before, replace(found, confirmed_for=found.closed_before))

@@ -21,10 +21,11 @@ from app.followup.commands import Ask, Reason
 from app.followup.contacts import NewContact
 from app.followup.decisions import UndecidedFilter
 from app.followup.lists import DueFilter
-from app.followup.visits import Booking, Completion, NotRequired
+from app.followup.visits import Booking, Completion, Confirmed, NotRequired
 from app.http.deps import Needs, Transaction, reading, writing
 from app.pages import forms
 from app.pages.page import PageRoute, address, back_to, frame, in_weeks, is_fragment, language_of, macro, render, session_of
+from app.planning.needs_decision import DECIDED_BEFORE_WINDOW
 from app.planning.reminders import proposed, sleeps
 from app.planning.visits import VisitState
 
@@ -104,6 +105,7 @@ async def _page(request: Request, tx: Transaction, chosen: Filters, form: Form |
     selected = await select(tx, chosen)
     language, session = language_of(request), session_of(request)
     shown = {item["id"] for rows in selected.groups.values() for item in rows}
+    moved = await _moved(tx, chosen, selected.centre["code"])
     return render(
         request,
         "due_list.html",
@@ -114,7 +116,8 @@ async def _page(request: Request, tx: Transaction, chosen: Filters, form: Form |
         products=(await catalogue.products(tx))["items"],
         filters=chosen,
         groups=selected.groups,
-        counts=selected.counts,
+        counts={**selected.counts, "decision": selected.counts["decision"] + len(moved)},
+        moved=moved,
         undecided=selected.undecided,
         total=len(selected.items),
         is_cut=selected.is_cut,
@@ -203,6 +206,20 @@ async def _next_opening(tx: Transaction, centre: str) -> Item | None:
     ahead = DueFilter(state=(VisitState.PLANNED,), centre=centre, opens_to=tx.today + timedelta(days=730))
     page = await lists.due(tx, ahead, Ask(MOST_ROWS, tx.today))
     return min(page.items, key=lambda item: item["window_start"], default=None)
+
+
+async def _moved(tx: Transaction, chosen: Filters, centre: str) -> Sequence[Item]:
+    """The visits that were closed before their window, as a date that came later has moved it, and that nobody has confirmed."""
+    if chosen.group not in (None, "decision"):
+        return []
+    wanted = DueFilter(
+        state=tuple(VisitState),
+        status=("in-follow-up", "lost", "followed-elsewhere", "plan-ended"),
+        needs_decision=(DECIDED_BEFORE_WINDOW,),
+        centre=centre,
+        product=chosen.product,
+    )
+    return (await lists.due(tx, wanted, Ask(MOST_ROWS, tx.today))).items
 
 
 async def _done_today(tx: Transaction) -> list[dict[str, Any]]:
@@ -349,6 +366,17 @@ async def miss(request: Request, visit_id: UUID) -> Response:
             await visits.miss(tx, visit_id, forms.command(Reason, told), version=forms.version(given))
 
     return await _act(request, visit_id, "miss", given, act)
+
+
+@router.post("/visits/{visit_id}/confirm", dependencies=[Needs(Act.WORK_VISIT)])
+async def confirm(request: Request, visit_id: UUID) -> Response:
+    """Says that a visit which was closed before its window holds all the same."""
+    given = await forms.fields(request)
+
+    async def act(tx: Transaction) -> None:
+        await visits.confirm(tx, visit_id, forms.command(Confirmed, {"codes": ["window_not_open"]}), version=forms.version(given))
+
+    return await _act(request, visit_id, "confirm", given, act)
 
 
 @router.post("/visits/{visit_id}/reopen", dependencies=[Needs(Act.WORK_VISIT)])

@@ -127,7 +127,7 @@ def _near(visits: list[Item], today: date) -> list[Item]:
     """What was done or missed, the last ten, and what is open until two years ahead; everything where that is nothing."""
     over = [visit for visit in visits if visit["state"] in OVER]
     ahead = [visit for visit in visits if visit["state"] in OPEN and visit["window_start"] <= today + timedelta(days=730)]
-    return sorted(over[-10:] + ahead, key=lambda visit: (visit["window_end"], visit["id"])) or visits
+    return sorted(over[-10:] + ahead, key=lambda visit: (visit["window_end"] or date.max, visit["id"])) or visits
 
 
 def _picture(request: Request, found: Item, today: date) -> Any:
@@ -147,8 +147,8 @@ def _picture(request: Request, found: Item, today: date) -> Any:
 
 
 def _remaining(plan: Item, visits: list[Item]) -> list[Item]:
-    """The visits of a plan, or nothing when it was entered in error and nobody has done anything with it."""
-    own = [visit for visit in visits if visit["plan_id"] == plan["id"]]
+    """The visits of a plan that have a window, or nothing when it was entered in error and nobody has done anything with it."""
+    own = [visit for visit in visits if visit["plan_id"] == plan["id"] and visit["window_end"] is not None]
     return own if any(visit["cancel_reason"] != "entered-in-error" for visit in own) else []
 
 

@@ -99,10 +99,11 @@ DECEASED_REPORTED = "deceased-reported"
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A completed visit, as far as it tells that the patient was seen: the day, and when that was recorded."""
+    """A completed visit, as far as it tells that the patient was seen: the local day, when that was recorded, and where or by whom."""
 
     on: date
     recorded_at: datetime
+    performed_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,27 +143,20 @@ class Life:
 
 
 _TAKEN_BACK = (EventType.DECEASED, EventType.WITHDRAWN, EventType.LOST, EventType.ELSEWHERE, EventType.DECIDED)
+SEEN_HERE = frozenset({"own-centre", "phone"})  # `performed_by` of a visit that ends *followed elsewhere*: a letter of the home hospital ends nothing
 
 
 def life(facts: Facts) -> Life:
     """Reads the events in the order of recording. A second death corrects the first; `reinstated` as entered in error takes the last
-    closing event or decision back as if it had never been, a plain one ends it from its day on (contract 3, rules 7 and 16)."""
-    standing: list[tuple[Event, date | None]] = []
-    for event in facts.events:
-        if event.type is EventType.REINSTATED:
-            if not event.entered_in_error:
-                standing = [(e, until if e.type is EventType.DECIDED else until or event.on) for e, until in standing]
-            elif (place := _last(standing)) is not None:
-                del standing[place]
-        elif event.type in _TAKEN_BACK:
-            if event.type is EventType.DECEASED:
-                standing = [(e, until) for e, until in standing if e.type is not EventType.DECEASED]
-            standing.append((event, None))
+    closing event or decision that stands back as if it had never been, a plain one ends it from its day on (contract 3, rules 7 and 16)."""
+    standing = _standing(facts.events)
     died = next((e.on for e, _ in standing if e.type is EventType.DECEASED), None)
     withdrawals = tuple(Withdrawal(e.on, until) for e, until in standing if e.type is EventType.WITHDRAWN)
     decisions = tuple(e for e, _ in standing if e.type is EventType.DECIDED)
     place = _last(standing)
     last = None if place is None else standing[place][0]
+    if last is not None and last.type in (EventType.LOST, EventType.ELSEWHERE) and _seen_since(facts, last):
+        last = None
     return Life(died, withdrawals, _status(facts, died, withdrawals, standing), decisions, last)
 
 
@@ -176,13 +170,40 @@ def _status(facts: Facts, died: date | None, withdrawals: Sequence[Withdrawal], 
         return Status.DECEASED
     if any(w.until is None for w in withdrawals):
         return Status.WITHDRAWN
-    seen = [i.registered_at for i in facts.infusions if not i.voided] + [d.recorded_at for d in facts.done]
     for event, until in reversed(standing):
         if event.type in (EventType.LOST, EventType.ELSEWHERE):
-            # An infusion or a done visit that was recorded later has found the patient again (rules 8 and 16).
-            ended = until is not None or any(at >= event.recorded_at for at in seen)
+            ended = until is not None or _seen_since(facts, event)
             return Status.IN_FOLLOW_UP if ended else Status.LOST if event.type is EventType.LOST else Status.ELSEWHERE
     return Status.IN_FOLLOW_UP
+
+
+def _seen_since(facts: Facts, event: Event) -> bool:
+    """Whether an infusion or a done visit dated on or after its day ends a loss or a move; when it was entered does not count (rule 7)."""
+    lost = event.type is EventType.LOST
+    days = [i.infused_on for i in facts.counted] + [d.on for d in facts.done if lost or d.performed_by in SEEN_HERE]
+    return any(day >= event.on for day in days)
+
+
+def _standing(events: Sequence[Event]) -> list[tuple[Event, date | None]]:
+    """The closing events and decisions that were not taken back, each with the day on which care was taken up again (None: it has not been)."""
+    standing: list[tuple[Event, date | None]] = []
+    for event in events:
+        if event.type is EventType.REINSTATED:
+            if not event.entered_in_error:
+                standing = [(e, until if e.type is EventType.DECIDED else until or event.on) for e, until in standing]
+            elif (place := _last(standing)) is not None:
+                del standing[place]
+        elif event.type in _TAKEN_BACK:
+            if event.type is EventType.DECEASED:
+                standing = [(e, until) for e, until in standing if e.type is not EventType.DECEASED]
+            standing.append((event, None))
+    return standing
+
+
+def dated_events(facts: Facts) -> list[Event]:
+    """What cannot lie before the first infusion: withdrawals and losses that were not taken back, and transfers (rule 7)."""
+    kept = [event for event, _ in _standing(facts.events) if event.type in (EventType.WITHDRAWN, EventType.LOST)]
+    return kept + [event for event in facts.events if event.type is EventType.TRANSFERRED]
 
 
 def responsible_centre(facts: Facts, on: date | None = None) -> str:

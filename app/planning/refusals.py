@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from app.errors import Conflict, Invalid
-from app.planning.facts import Contact, EventType, Facts, Life, Status, last_heard_of
+from app.planning.facts import Contact, EventType, Facts, Life, Status, dated_events, last_heard_of
 from app.planning.visits import BEFORE_REGISTRATION, ENTERED_IN_ERROR, Outcome, Visit
 
 
@@ -25,6 +25,12 @@ class BeforeInfusion(Invalid):
     """The day lies before the infusion."""
 
     code = "before_infusion"
+
+
+class EventBeforeInfusion(Invalid):
+    """A withdrawal, a loss or a transfer is recorded before this day; the first infusion cannot lie after it."""
+
+    code = "after_event"
 
 
 class AfterDeath(Conflict):
@@ -54,7 +60,7 @@ class PatientDeceased(Conflict):
 class NothingToTakeBack(Conflict):
     """There is no event to take back or to end."""
 
-    code = "nothing_to_reinstate"
+    code = "nothing_to_take_back"
 
 
 class NotItsDay(Conflict):
@@ -99,6 +105,12 @@ class ClosedByEvent(Conflict):
     code = "closed_by_event"
 
 
+class NothingToConfirm(Conflict):
+    """The visit was not closed before its window: there is nothing to confirm."""
+
+    code = "nothing_to_confirm"
+
+
 class ReservedReason(Invalid):
     """This word is planning's own mark; say in your own words why the visit was missed."""
 
@@ -118,6 +130,7 @@ CLOSING = {
     EventType.ELSEWHERE: Status.ELSEWHERE,
 }
 NO_ANSWER = frozenset({"no-answer", "busy", "wrong-number", "letter-sent"})
+_NOT_BEFORE_FIRST = (EventType.WITHDRAWN, EventType.LOST, EventType.TRANSFERRED)
 ATTEMPTS, CHANNELS = 3, 2  # domain.md 4, own decision
 
 
@@ -139,15 +152,17 @@ def refuse_future(day: date | None, today: date, field: str) -> None:
         raise DateInFuture(f"{day} lies after today, {today}.", field=field)
 
 
-def refuse_infusion(known: Life, infused_on: date) -> None:
-    """Raises AfterDeath or PatientWithdrawn when the patient cannot have been infused on that local day (rules 6 and 7)."""
-    if known.died_on is not None and infused_on > known.died_on:
-        raise AfterDeath(
-            f"The infusion on {infused_on} lies after the death on {known.died_on}.",
-            field="infused_on",
-            infused_on=infused_on.isoformat(),
-            died_on=known.died_on.isoformat(),
-        )
+def refuse_after_death(known: Life, infused_on: date, discharged_on: date | None) -> None:
+    """Raises AfterDeath when an infusion or its discharge cannot have been on that local day (rules 6 and 7)."""
+    for field, day in (("infused_on", infused_on), ("discharged_on", discharged_on)):
+        if known.died_on is not None and day is not None and day > known.died_on:
+            days: dict[str, Any] = {field: day.isoformat(), "died_on": known.died_on.isoformat()}
+            raise AfterDeath(f"{day} lies after the death on {known.died_on}.", field=field, **days)
+
+
+def refuse_infusion(known: Life, infused_on: date, discharged_on: date | None) -> None:
+    """Raises AfterDeath or PatientWithdrawn when the patient cannot have been infused, and discharged, on these local days (rules 6 and 7)."""
+    refuse_after_death(known, infused_on, discharged_on)
     if any(withdrawal.until is None for withdrawal in known.withdrawals):
         raise PatientWithdrawn(field="patient_id")
 
@@ -204,6 +219,9 @@ def refuse_event(facts: Facts, known: Life, kind: EventType, on: date, in_error:
         return
     if known.died_on is not None and (on > known.died_on or kind in CLOSING or kind is EventType.TRANSFERRED):
         raise PatientDeceased(f"The patient died on {known.died_on}.", field="on", on=on.isoformat(), died_on=known.died_on.isoformat())
+    first = min((i.infused_on for i in facts.counted), default=None)
+    if kind in _NOT_BEFORE_FIRST and first is not None and on < first:
+        raise BeforeInfusion(f"{on} lies before the first infusion on {first}.", field="on")
     if kind in CLOSING and (known.status is CLOSING[kind] or known.status is Status.WITHDRAWN):
         raise AlreadySo(f"The patient is already {known.status.value}.", field="type", status=known.status.value)
     if kind is EventType.LOST:
@@ -212,8 +230,17 @@ def refuse_event(facts: Facts, known: Life, kind: EventType, on: date, in_error:
             raise NotLost(field="type", attempts=len(tried), channels=len({a.channel for a in tried}))
 
 
+def refuse_before_first(facts: Facts) -> None:
+    """Raises EventBeforeInfusion when a corrected infusion would lie after a withdrawal, a loss or a transfer, with no earlier one (rule 7)."""
+    first = min((i.infused_on for i in facts.counted), default=None)
+    earlier = [event.on for event in dated_events(facts) if first is not None and event.on < first]
+    if earlier:
+        raise EventBeforeInfusion(f"The first infusion on {first} would lie after an event on {min(earlier)}.", field="infused_on")
+
+
 def _refuse_death(facts: Facts, on: date) -> None:
-    later = [d.on for d in facts.done if d.on > on] + [i.infused_on for i in facts.counted if i.infused_on > on]
+    known = [d.on for d in facts.done] + [i.infused_on for i in facts.counted] + [i.discharged_on for i in facts.counted if i.discharged_on]
+    later = [day for day in known if day > on]
     if later:
         raise DeathBeforeFact(
             f"A death on {on} would lie before what was done on {max(later)}.", field="on", on=on.isoformat(), done_on=max(later).isoformat()
@@ -234,6 +261,12 @@ def refuse_reserved(reason: str) -> None:
     """Raises ReservedReason for the words with which planning marks a missed visit: they would take it out of the completeness."""
     if reason == BEFORE_REGISTRATION or reason.startswith("closed-before-"):
         raise ReservedReason(field="reason")
+
+
+def refuse_confirming(visit: Visit) -> None:
+    """Raises NothingToConfirm for a visit that people did not close before its window."""
+    if not visit.is_decided or visit.closed_before is None:
+        raise NothingToConfirm(field="codes")
 
 
 def refuse_missing(visit: Visit, today: date) -> None:

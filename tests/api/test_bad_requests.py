@@ -171,7 +171,7 @@ PATIENTS = [
     Bad("POST", "/patients/{patient}/events", {"type": "transferred", "on": "2026-01-01", "centre": "atlantis"},
         fault=("/centre", "unknown_centre"), token="demo-clinician-lund"),
     Bad("POST", "/patients/{patient}/events", {"type": "lost-to-follow-up", "on": "2026-01-01"}, 409, "conflict", ("/type", "too_few_attempts")),
-    Bad("POST", "/patients/{patient}/events", {"type": "reinstated", "on": "2026-01-01"}, 409, "conflict", ("/type", "nothing_to_reinstate")),
+    Bad("POST", "/patients/{patient}/events", {"type": "reinstated", "on": "2026-01-01"}, 409, "conflict", ("/type", "nothing_to_take_back")),
 ]  # fmt: skip
 
 VISITS = [

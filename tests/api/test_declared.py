@@ -26,7 +26,7 @@ POST /infusions; POST /infusions/preview; GET /infusions/{}; GET /infusions; PAT
 GET /patients/{}; POST /patients/search; PATCH /patients/{}; POST /patients/{}/events; GET /patients/{}/history; GET /patients/{}/accesses;
 GET /patients/{}/plans; GET /patients/{}/follow-up; GET /patients; POST /patients/{}/decide; POST /patients/{}/contacts; DELETE /contacts/{};
 GET /visits; GET /visits/{}; POST /visits/{}/book; POST /visits/{}/complete; POST /visits/{}/miss; POST /visits/{}/cancel; POST /visits/{}/reopen;
-POST /visits/{}/contacts; GET /alerts; GET /alerts/events; POST /alerts/{}/acknowledge;
+POST /visits/{}/confirm; POST /visits/{}/contacts; GET /alerts; GET /alerts/events; POST /alerts/{}/acknowledge;
 GET /centres; GET /centres/{}/summary; GET /network/summary; GET /products; GET /protocols; GET /protocols/{}/versions/{};
 POST /imports; GET /imports/{}; GET /demo/clock; POST /demo/clock
 """

@@ -46,6 +46,7 @@ def _bodies() -> dict[str, Any]:
         "/visits/{visit_id}/miss": {"reason": "moved away"},
         "/visits/{visit_id}/cancel": {"reason": "not-required"},
         "/visits/{visit_id}/reopen": {"reason": "by mistake"},
+        "/visits/{visit_id}/confirm": {"codes": ["window_not_open"]},
         "/visits/{visit_id}/contacts": {"channel": "phone", "outcome": "busy"},
         "/alerts/{alert_id}/acknowledge": {"reason": "called"},
         "/demo/clock": {"today": "2028-04-01"},

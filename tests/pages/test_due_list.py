@@ -168,7 +168,7 @@ async def test_a_row_that_needs_a_decision_asks_for_one(nurse: Ward, scripted: W
         told = {"channel": channel, "outcome": "no-answer", "contacted_on": day}
         assert (await nurse.service.post(f"/visits/{due['id']}/contacts", told)).status_code == 201
     page = (await nurse.get("/")).text
-    assert "Behöver beslut (1)" in page
+    assert "Ta ställning (1)" in page
     assert "Besluta…" in row_of(page, due["id"])
     choices = row_of((await scripted.get("/", row=due["id"], form="decide")).text, due["id"])
     assert f'href="/patients/{due["patient"]["id"]}?tell=lost-to-follow-up#type"' in choices
@@ -201,3 +201,34 @@ async def test_a_day_that_has_passed_is_not_suggested(nurse: Ward, due: dict):
     form = row_of((await nurse.get("/", row=due["id"], form="book")).text, due["id"])
     assert f"Fönstret: {due['window_start']} till {due['window_end']}." in form
     assert due["suggested_on"] not in form
+
+
+@pytest.fixture
+async def early(nurse: Ward) -> dict:
+    """A response check that was done before its window, as a discharge that came later has moved it."""
+    told = await nurse.service.recorded(infused_on="2026-09-20", discharged_on=...)
+    w4 = next(visit for visit in told["visits"] if visit["code"] == "W4")
+    path = f"/visits/{w4['id']}/complete"
+    await nurse.service.post(path, {"completed_on": "2026-11-02"}, headers={"If-Match": f'"{w4["version"]}"'})
+    await nurse.service.patch(f"/infusions/{told['id']}", {"discharged_on": "2026-10-20"}, headers={"If-Match": f'"{told["version"]}"'})
+    return await nurse.visit("W4")
+
+
+@pytest.mark.parametrize("act", ["confirm", "reopen"])
+async def test_a_visit_closed_before_its_window_is_confirmed_or_opened_again_without_script(nurse: Ward, early: dict, act: str):
+    page = (await nurse.get("/")).text
+    (section,) = re.findall(r'<section class="moved">.*?</section>', page, re.DOTALL)
+    assert "Ta ställning: stängt före sitt fönster (1)" in section
+    assert f"gjort 2026-11-02, och fönstret är {early['window_start']} till {early['window_end']}" in section
+    assert f'action="/visits/{early["id"]}/{act}"' in section
+    assert "1 behöver beslut" in page
+    told = await nurse.post(f"/visits/{early['id']}/{act}", version=early["version"])
+    assert told.status_code == 303
+    assert 'class="moved"' not in (await nurse.get("/")).text
+    assert (await nurse.visit("W4"))["state"] == ("completed" if act == "confirm" else "due")
+
+
+async def test_a_confirmation_that_comes_too_late_changes_nothing(nurse: Ward, early: dict):
+    told = await nurse.post(f"/visits/{early['id']}/confirm", version=early["version"] - 1)
+    assert told.status_code == 422
+    assert 'class="moved"' in told.text

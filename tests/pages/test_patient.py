@@ -210,7 +210,7 @@ async def test_hidden_names_are_hidden_on_the_patients_page_too(nurse: Ward, ann
 REFUSED = [
     ({"type": "lost-to-follow-up", "on": "2026-11-20"}, "Det behövs först tre försök"),
     ({"type": "reinstated", "on": "2026-11-20"}, "Det finns inget att återuppta"),
-    ({"type": "deceased", "on": "2025-10-01"}, "Det finns ett besök eller en infusion efter den dagen."),
+    ({"type": "deceased", "on": "2025-10-01"}, "Det finns ett besök, en infusion eller en utskrivning efter den dagen."),
     ({"type": "relapse", "on": "2026-11-20", "where": "Oslo"}, "Detta hör till en annan sorts händelse"),
     ({"type": "followed-elsewhere", "on": "2026-11-20"}, "Detta måste fyllas i."),
     ({"on": "2026-11-20"}, "Detta måste fyllas i."),

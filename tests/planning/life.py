@@ -80,12 +80,12 @@ class Person:
             replace(p, id=p.id or UUID(int=next(_ids)), visits=tuple(replace(v, id=v.id or UUID(int=next(_ids))) for v in p.visits)) for p in plans
         ]
 
-    def done(self, code: str, on: str, infused_on: str | None = None, protocol: str = "ltfu-15y") -> "Person":
+    def done(self, code: str, on: str, infused_on: str | None = None, protocol: str = "ltfu-15y", by: str = "own-centre") -> "Person":
         """Completes a visit on a day."""
         was = self.visit(code, infused_on, protocol)
-        now = replace(was, outcome=Outcome.COMPLETED, reason=None, decided_by="nurse", decided_at=START, completed_on=day(on))
+        now = replace(was, outcome=Outcome.COMPLETED, reason=None, decided_by="nurse", decided_at=START, completed_on=day(on), performed_by=by)
         self.plans = [replace(p, visits=tuple(now if v.id == was.id else v for v in p.visits)) for p in self.plans]
-        self.facts = replace(self.facts, done=(*self.facts.done, Done(day(on), START + timedelta(seconds=next(_ids)))))
+        self.facts = replace(self.facts, done=(*self.facts.done, Done(day(on), START + timedelta(seconds=next(_ids)), by)))
         self.replan()
         return self
 
