@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,9 +24,9 @@ RESULTS = Path(__file__).with_name("results.json")
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much is done. `nations` in patients; the last one is where the sweeps are measured."""
+    """How much is done. `nations` in patients, the smallest first; the last one is where newly overdue visits are swept."""
 
-    nations: tuple[int, ...] = (300, 20_000)
+    nations: tuple[int, ...] = (300, 20_000, 200_000)
     requests: int = 800
     times: int = 40
     turns: int = 7
@@ -51,7 +51,7 @@ def works(makes: Makes, servers: Servers, s: Sizes) -> list[tuple[str, Work]]:
     found += [("page", lambda n=n: reading.first_page(makes, servers, n, requests=s.requests // 10, rounds=s.turns)) for n in s.nations]
     found += [("poll", lambda n=n: reading.poll(makes, servers, n, requests=s.requests * 2, rounds=s.turns)) for n in s.nations]
     found += [("infusion", lambda k=k, n=n: recording.infusion(makes, k, n, times=s.times, turns=s.turns)) for k in kinds for n in s.nations]
-    found += [("nothing-new", lambda k=k: sweeping.nothing_new(makes, k, most, times=10 * s.turns)) for k in kinds]
+    found += [("nothing-new", lambda k=k, n=n: sweeping.nothing_new(makes, k, n, times=10 * s.turns)) for k in kinds for n in s.nations]
     found += [("sweep", lambda k=k: sweeping.newly_overdue(makes, k, most, visits=s.overdue, turns=s.sweeps)) for k in kinds]
     found += [("locked", lambda n=n: locked.locked(makes, servers, n, requests=s.requests)) for n in s.nations]
     return found
@@ -76,13 +76,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the table and writes the results. A goal that is missed is told, and is no error."""
     parser = argparse.ArgumentParser("python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small sizes: shows that everything can be measured, not how fast it is")
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", metavar="PATIENTS", help="the nations, the smallest first; growth is from the first to the last"
+    )
     parser.add_argument("--only", action="append", choices=NAMES, default=[], help="only this; may be given several times")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where the figures are written as JSON")
     given = parser.parse_args(arguments)
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="follow-up-bench-") as folder:
         Path(folder).chmod(0o711)  # the server's own user walks through it
-        figures = asyncio.run(run(Path(folder), QUICK if given.quick else Sizes(), given.only))
+        sizes = QUICK if given.quick else Sizes()
+        if given.sizes:
+            sizes = replace(sizes, nations=tuple(sorted(given.sizes)))
+        figures = asyncio.run(run(Path(folder), sizes, given.only))
     told = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),

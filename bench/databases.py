@@ -4,10 +4,10 @@ import os
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,9 @@ from bench import people
 from tests.databases import PostgresServer
 
 Row = dict[str, Any]
+Batch = Sequence[tuple[str, Sequence[Row]]]  # rows by table, parents first
 ORDER = ("patients", "patient_identifiers", "infusions", "plans", "visits")
+AT_ONCE = 40_000  # rows that are held in memory, however large the nation
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,8 @@ class Makes:
             url = self._empty(dialect, f"nation_{patients}")
             place = Place(url, self.key_file, f"{patients:,}")
             await migrate(url)
-            rows = [(name, list(group)) for name, group in _by_table(people.nation(patients, self.keys))]
-            (_fill_sqlite if dialect == "sqlite" else _fill_postgresql)(place, rows)
+            batches = in_batches(people.nation(patients, self.keys))
+            (_fill_sqlite if dialect == "sqlite" else _fill_postgresql)(place, batches)
             filled = time.perf_counter()
             db = place.open()
             flagged = await rounds.sweep(db, Clock(fixed=people.TODAY))
@@ -101,21 +103,23 @@ class Makes:
             self.server[0].stop()
 
 
-def _by_table(rows: people.Rows) -> list[tuple[str, Sequence[Row]]]:
-    sorted_ = sorted(rows, key=lambda row: ORDER.index(row[0]))
-    return [(name, [row for _, row in group]) for name, group in groupby(sorted_, key=lambda row: row[0])]
+def in_batches(rows: people.Rows) -> Iterator[Batch]:
+    """The rows a batch at a time: a patient's rows come parents first, so a parent is in the same batch or in one before."""
+    while some := list(islice(rows, AT_ONCE)):
+        some.sort(key=lambda row: ORDER.index(row[0]))
+        yield [(name, [row for _, row in group]) for name, group in groupby(some, key=lambda row: row[0])]
 
 
 def _writers(table: Table, dialect: Dialect) -> list[tuple[Column[Any], Callable[[Any], Any] | None]]:
     return [(column, column.type.bind_processor(dialect)) for column in table.columns]
 
 
-def _fill_sqlite(place: Place, rows: Sequence[tuple[str, Sequence[Row]]]) -> None:
+def _fill_sqlite(place: Place, batches: Iterator[Batch]) -> None:
     dialect = create_engine("sqlite://").dialect
     with closing(sqlite3.connect(place.file, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous=OFF")
         connection.execute("BEGIN")
-        for name, group in rows:
+        for name, group in (part for batch in batches for part in batch):
             table = tables.metadata.tables[name]
             writers = _writers(table, dialect)
             columns = ", ".join(f'"{column.name}"' for column, _ in writers)
@@ -128,10 +132,10 @@ def _fill_sqlite(place: Place, rows: Sequence[tuple[str, Sequence[Row]]]) -> Non
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
-def _fill_postgresql(place: Place, rows: Sequence[tuple[str, Sequence[Row]]]) -> None:
+def _fill_postgresql(place: Place, batches: Iterator[Batch]) -> None:
     with psycopg.connect(place.url, autocommit=True) as connection:
         with connection.transaction(), connection.cursor() as cursor:
-            for name, group in rows:
+            for name, group in (part for batch in batches for part in batch):
                 columns = list(tables.metadata.tables[name].columns)
                 names = sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
                 with cursor.copy(sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(name), names)) as copy:

@@ -1,5 +1,6 @@
 """What a figure is, and how one is taken beside its floor on a machine that others use too."""
 
+import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
@@ -64,8 +65,11 @@ def seconds(work: Callable[[], object]) -> float:
 
 def table(figures: list[Figure]) -> str:
     """The table as text that is Markdown too."""
-    head = ("figure", "size", "value", "floor", "ratio", "goal", "met")
-    rows = [(f.name, f.size, _amount(f.value, f.unit), _amount(f.floor, f.unit), _ratio(f.ratio), f.goal, "yes" if f.met else "NO") for f in figures]
+    head = ("figure", "size", "value", "floor", "ratio", "growth", "goal", "met")
+    rows = [
+        (f.name, f.size, _amount(f.value, f.unit), _amount(f.floor, f.unit), _ratio(f.ratio), _growth(f, figures), f.goal, "yes" if f.met else "NO")
+        for f in figures
+    ]
     widths = [max(len(row[n]) for row in [head, *rows]) for n in range(len(head))]
     lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in [head, *rows]]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
@@ -76,6 +80,23 @@ def _amount(value: float | None, unit: str) -> str:
     if value is None:
         return "-"
     return f"{value:.0f} {unit}" if value >= 100 or value == int(value) else f"{value:.3g} {unit}"
+
+
+def kind(name: str) -> str:
+    """What a figure measures, without the counts that differ by size: `sweep, nothing new beside 101,529 flagged, SQLite` at any size."""
+    return re.sub(r"[\d,]*\d", "", name)
+
+
+def growth(figure: Figure, figures: list[Figure]) -> float | None:
+    """How many times the figure at the smallest size this one is, when it is the one at the largest of several; else None."""
+    same = [other for other in figures if kind(other.name) == kind(figure.name)]
+    if len(same) < 2 or figure is not same[-1] or not same[0].value:
+        return None
+    return figure.value / same[0].value
+
+
+def _growth(figure: Figure, figures: list[Figure]) -> str:
+    return _ratio(growth(figure, figures))
 
 
 def _ratio(ratio: float | None) -> str:

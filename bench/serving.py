@@ -3,6 +3,7 @@
 import asyncio
 import multiprocessing
 import sys
+from datetime import timedelta
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -21,7 +22,7 @@ from bench.databases import Place
 from bench.people import TODAY
 
 NO_LIMIT = 1_000_000
-HORIZON = TODAY + LONGEST_WINDOW
+HORIZON = TODAY + timedelta(days=LONGEST_WINDOW)
 
 # The due list of a centre as the database alone can make it: the same 50 rows, the same columns, JSON ready to send.
 DUE = text("""

@@ -3,7 +3,14 @@
 import json
 import subprocess
 import sys
+from itertools import chain
 from pathlib import Path
+
+import pytest
+
+from app.db.columns import Keys
+from bench import databases, people
+from bench.measure import Figure, growth
 
 ROOT = Path(__file__).parents[1]
 PROMISED = {
@@ -31,3 +38,26 @@ def test_every_figure_is_taken_beside_its_floor_and_has_its_goal(tmp_path: Path)
     assert [name.partition(" ")[0] for name in alone] == ["sweep,", "sweep,", "answers"]
     assert figures[alone[-1]]["value"] == 0, "no client and no worker is told that SQLite is locked"
     assert all(name in done.stdout for name in figures), "the table shows every figure"
+
+
+def test_growth_is_from_the_smallest_to_the_largest_size_of_one_figure() -> None:
+    small, middle, large = (Figure(f"sweep, nothing new beside {n:,} flagged, SQLite", f"{n:,}", 2.0 + n / 10_000, "ms") for n in (0, 5_000, 10_000))
+    other = Figure("feed polled at its end, 304", "10,000", 1.0, "ms")
+    figures = [small, middle, large, other]
+    assert [growth(figure, figures) for figure in figures] == [None, None, 1.5, None]
+
+
+def test_a_nation_is_filled_in_batches_with_parents_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(databases, "AT_ONCE", 50)
+    keys = Keys.fresh()
+    batches = list(databases.in_batches(people.nation(20, keys)))
+    assert len(batches) > 5
+    assert all(sum(len(rows) for _, rows in batch) <= 50 for batch in batches)
+    rows = [(table, row) for table, group in chain.from_iterable(batches) for row in group]
+    assert sum(table == "patients" for table, _ in rows) == 20
+    there: set[object] = set()
+    for table, row in rows:
+        if table == "patients":
+            there.add(row["id"])
+        else:
+            assert row["patient_id"] in there
