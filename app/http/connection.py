@@ -77,7 +77,15 @@ class Connection(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """The client does not read as fast as it is answered."""
         super().pause_writing()
-        self._stalled = self.loop.call_later(self.STALLED_SECONDS, self.transport.abort)
+        self._watch_reading()
+
+    def _watch_reading(self, unread: float = float("inf")) -> None:
+        """Ends the connection when nothing has been read of what lay there, so many bytes, the last time that we looked."""
+        size = self.transport.get_write_buffer_size()
+        if size < unread:
+            self._stalled = self.loop.call_later(self.STALLED_SECONDS, self._watch_reading, size)
+        else:
+            self.transport.abort()
 
     def resume_writing(self) -> None:
         """It has read everything."""
