@@ -5,12 +5,14 @@ Pure ASGI, one object a layer. A layer refuses by raising an error of the field;
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from html import escape
 from time import perf_counter
 
 import structlog
 from limits.aio.storage import MemoryStorage
 from prometheus_client import CollectorRegistry, Histogram
 from starlette.requests import ClientDisconnect
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.actor import Actor
@@ -83,13 +85,13 @@ class Outermost:
             except FollowUpError as refusal:
                 if status:
                     raise
-                await problems.answer(scope, refusal)(scope, receive, told)
+                await _answer(scope, refusal)(scope, receive, told)
         except ClientDisconnect:
             pass  # the caller has gone in the middle of its body
         except Exception as fault:  # the last resort: an exception that leaves here would be printed with its message
             log.error("request.failed", exc_info=fault, request_id=call.request_id, route=_template(scope))
             if not status:
-                await problems.answer(scope, problems.InternalError())(scope, receive, told)
+                await _answer(scope, problems.InternalError())(scope, receive, told)
         finally:
             self._line(scope, call, status, perf_counter() - began)
 
@@ -112,6 +114,15 @@ class Outermost:
             actor=call.actor.name if call.actor else None,
             actor_id=call.actor.id if call.actor else None,
         )
+
+
+def _answer(scope: Scope, refusal: FollowUpError) -> Response:
+    """The refusal as a problem; where the page's script asked, its words for the page's line of status, since what script is sent becomes a row."""
+    told = problems.answer(scope, refusal)
+    if guarded(scope["path"]) or header(scope, b"hx-request") is None:
+        return told
+    kept = {name: told.headers[name] for name in ("retry-after",) if name in told.headers}
+    return PlainTextResponse(escape(refusal.detail), told.status_code, {"hx-retarget": "#status", "hx-reswap": "textContent", **kept})
 
 
 def _template(scope: Scope) -> str:

@@ -146,6 +146,13 @@ async def test_an_origin_that_is_not_ours_is_refused_at_every_page(browser: Brow
     assert (await browser.send(path, headers=FORM | {"Origin": origin})).status_code == 403
 
 
+async def test_what_is_refused_before_its_page_is_told_to_script_in_words_and_becomes_no_row(browser: Browser):
+    told = await browser.send(headers=FORM | {"Sec-Fetch-Site": "cross-site", "HX-Request": "true"})
+    assert (told.status_code, told.text) == (403, "Forms are taken from the service&#x27;s own pages only.")
+    assert (told.headers["hx-retarget"], told.headers["hx-reswap"]) == ("#status", "textContent")
+    assert told.headers["content-type"].startswith("text/plain")
+
+
 async def test_what_tells_no_origin_is_taken_without_a_cookie_only(browser: Browser):
     assert (await browser.send("/login", headers=FORM, username="a", password="b")).status_code == 403
     browser.client.cookies.clear()
