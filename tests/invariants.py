@@ -59,6 +59,20 @@ QUESTIONS = {
         SELECT v.id FROM visits v JOIN plans q ON q.id = v.plan_id JOIN infusions i ON i.id = v.infusion_id
         WHERE q.infusion_id <> v.infusion_id OR q.patient_id <> v.patient_id OR i.patient_id <> v.patient_id
           OR q.protocol_code <> v.protocol_code OR q.protocol_version <> v.protocol_version OR q.treating_centre <> i.centre""",
+    "somebody in follow-up whose care visits are over stands on no list, and nobody has decided": """
+        SELECT p.id FROM patients p WHERE p.status = 'in-follow-up' AND p.undecided IS NULL
+          AND NOT EXISTS (SELECT 1 FROM visits v WHERE v.patient_id = p.id AND v.outcome IS NULL AND v.purpose = 'care')
+          AND NOT EXISTS (SELECT 1 FROM patient_events e WHERE e.patient_id = p.id AND e.type = 'decided')""",
+    "the plan of somebody with an open care visit, or of somebody not in follow-up, has ended": """
+        SELECT p.id FROM patients p WHERE p.undecided IN ('plan-ended', 'no-plan') AND (p.status <> 'in-follow-up'
+          OR EXISTS (SELECT 1 FROM visits v WHERE v.patient_id = p.id AND v.outcome IS NULL AND v.purpose = 'care'))""",
+    "somebody is quiet and has a booked visit, or one that opens before the quiet ends": """
+        SELECT p.id FROM patients p JOIN visits v ON v.patient_id = p.id AND v.outcome IS NULL
+        WHERE p.quiet_until IS NOT NULL AND (p.status <> 'in-follow-up' OR v.booked_on IS NOT NULL OR v.window_start < p.quiet_until)""",
+    "somebody was heard of later than is told": """
+        SELECT p.id FROM patients p LEFT JOIN visits v ON v.patient_id = p.id AND v.outcome = 'completed'
+        LEFT JOIN infusions i ON i.patient_id = p.id AND NOT i.voided
+        WHERE p.last_heard_on IS NULL OR v.completed_on > p.last_heard_on OR i.infused_on > p.last_heard_on OR i.discharged_on > p.last_heard_on""",
     "a window is empty or its target outside": """
         SELECT id FROM visits WHERE NOT (window_start <= target_on AND target_on <= window_end)""",
     "a done visit without its day, or a day without a done visit": """

@@ -3,9 +3,15 @@
 from datetime import date
 
 import pytest
+from alembic.script import ScriptDirectory
+from sqlalchemy import select
 
 from app.actor import Role
 from app.db import decisions as db_decisions
+from app.db import tables
+from app.db.engine import opened_for_migration
+from app.db.migrate import step_to
+from app.db.transaction import Transaction
 from app.errors import Conflict, FollowUpError, Forbidden, Invalid
 from app.followup import contacts, decisions, infusions, visits
 from app.followup.commands import Ask, Reason
@@ -190,3 +196,35 @@ async def test_a_booked_visit_is_no_silence(ward):
     y15 = code(given, "Y15")
     await ward.do(visits.book, y15["id"], visits.Booking(booked_on=date(2027, 3, 4)), version=y15["version"])
     assert await undecided(ward) == []
+
+
+async def standing(ward: Ward) -> list[tuple[object, ...]]:
+    """What is stored of each patient."""
+    p = tables.patients.c
+    query = select(p.id, p.status, p.undecided, p.undecided_since, p.last_heard_on, p.quiet_until).order_by(p.id)
+
+    async def read(tx: Transaction) -> list[tuple[object, ...]]:
+        return [tuple(row) for row in await tx.all(query)]
+
+    return await ward.do(read, writing=False)
+
+
+async def test_what_stood_before_the_columns_came_is_told_by_the_migration_as_by_the_acts(ward, database_url):
+    given = await ward.infuse("2012-03-04")
+    over, reported, dead, booked, voided = [await ward.infuse(day) for day in ("2009-03-04", "2025-11-01", "2026-03-04", "2012-04-04", "2026-04-04")]
+    await ward.infuse("2026-11-20", **WITHOUT_FOLLOW_UP)
+    # About a visit: a contact without one is nothing that the older schema can keep.
+    await ward.tried(over["visits"][0], "2026-11-24", "phone", "will-come")
+    await ward.tried(reported["visits"][0], "2026-11-24", "relative", "deceased-reported")
+    await ward.happens(dead["patient_id"], "deceased", "2026-05-01")
+    await ward.happens(given["patient_id"], "survival", "2020-01-01")
+    y15 = code(booked, "Y15")
+    await ward.do(visits.book, y15["id"], visits.Booking(booked_on=date(2027, 4, 4)), version=y15["version"])
+    await ward.do(infusions.void, voided["id"], Reason(reason="another person"), voided["version"])
+    before = await standing(ward)
+    (silence,) = [s for s in ScriptDirectory("migrations").walk_revisions() if s.path.endswith("nothing_in_silence.py")]
+    for revision in (silence.down_revision, "head"):
+        async with opened_for_migration(database_url) as connection:
+            await connection.run_sync(step_to, revision)
+    assert await standing(ward) == before
+    assert {row[2] for row in before} == {None, "no-plan", "deceased-reported"}
