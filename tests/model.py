@@ -387,7 +387,8 @@ def refuse_event(p: Person, kind: str, on: date, centre: str | None, entered_in_
         raise Unspecified("transferred to where the patient is")
     if kind == "lost-to-follow-up":
         since = last_heard(p)
-        tries = [channel for day, channel, outcome in p.contacts if outcome in ("no-answer", "busy", "wrong-number") and since < day <= on]
+        vain = ("no-answer", "busy", "wrong-number", "letter-sent")
+        tries = [channel for _, channel in {(day, channel) for day, channel, outcome in p.contacts if outcome in vain and since < day <= on}]
         if len(tries) < 3 or len(set(tries)) < 2:
             raise Refused("contacts")
 
@@ -408,7 +409,7 @@ def settle(p: Person, today: date) -> list[tuple[Key, str, str, str, str | None]
         alert, before, booked = p.alerts.get(key), p.stood.get(key), p.bookings.get(key)
         if booked and before and before.window != visit.window and not visit.window.start <= booked <= visit.window.end:
             del p.bookings[key]
-        is_wanted = not visit.outcome and visit.window.end < today and is_now in ("in-follow-up", "lost")
+        is_wanted = not visit.outcome and visit.window.end < today and is_now in ("in-follow-up", "plan-ended", "lost")
         if alert:
             moved = "replanned" if alert.window != visit.window else "transferred" if alert.centre != visit.centre else None
             why = visit.outcome or ("followed-elsewhere" if is_now == "followed-elsewhere" else moved)

@@ -255,15 +255,15 @@ def in_force(p: Person) -> list[Event]:
 
 
 def status(p: Person, visits: Mapping[Key, Visit], today: date) -> str:
+    if not p.live():
+        return "no-infusion"
     holding = [e.type for e in in_force(p)]
     for event, word in (("deceased", "deceased"), ("withdrawn", "withdrawn")):
         if event in holding:
             return word
     if holding:
         return "lost" if holding[-1] == "lost-to-follow-up" else holding[-1]
-    until = follow_up_until(p, today)
-    is_over = until is not None and until < today and all(v.outcome for v in visits.values())
-    return "plan-ended" if is_over and not any(PROTOCOLS[plan.protocol].endless for plan in plans(p)) else "in-follow-up"
+    return "in-follow-up" if any(not v.outcome for key, v in visits.items() if key[0] == "care" or key[1] == ONLY) else "plan-ended"
 
 
 def follow_up_until(p: Person, today: date) -> date | None:
@@ -283,7 +283,7 @@ def responsible_on(p: Person, day: date) -> str:
 
 
 def last_heard(p: Person) -> date:
-    answers = ("will-come", "other-day", "declined", "elsewhere", "deceased-reported")
+    answers = ("will-come", "other-day", "declined", "elsewhere")
     days = [i.infused_on for i in p.live()] + [i.discharged_on for i in p.live() if i.discharged_on]
     days += [d.completed_on for d in p.decisions.values() if d.completed_on]
     days += [e.on for e in p.events if e.type == "survival"] + [on for on, _, outcome in p.contacts if outcome in answers]
