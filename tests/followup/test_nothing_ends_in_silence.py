@@ -113,7 +113,7 @@ async def test_only_the_responsible_centre_is_asked(ward):
     wanted = UndecidedFilter()
     there = await ward.do(decisions.undecided, wanted, Ask(50, ward.today), by=ward.member("umea"), writing=False)
     assert [item["id"] for item in there.items] == [patient]
-    with pytest.raises(FollowUpError, match="not_found"):
+    with pytest.raises(FollowUpError, match="not_responsible"):
         await decide(ward, patient, "close", reason="moved")
 
 
