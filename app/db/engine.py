@@ -45,7 +45,7 @@ _DEADLOCKS: Final = frozenset({"40P01", "40001"})
 # their own for what only time or an operator mends.
 _PASSING_STATES: Final = frozenset({"25006", "25P03", "42P01"})
 
-_LOG: Final = insert(tables.access_log)
+_LOG: Final = {table: insert(table) for table in (tables.access_log, tables.access_log_patients)}
 _HEAD: Final = select(tables.feed_head.c.epoch, tables.feed_head.c.last_seq, tables.feed_head.c.last_at)
 
 
@@ -89,14 +89,15 @@ class Database:
             async with connection.begin():
                 yield connection
 
-    async def _log_access(self, waiting: Sequence[Sequence[Mapping[str, Any]]]) -> None:
-        """Rows of the access log of requests in flight: one execution, one commit."""
-        rows = [dict(row) for rows in waiting for row in rows]
+    async def _log_access(self, waiting: Sequence[Mapping[Table, Sequence[Mapping[str, Any]]]]) -> None:
+        """Rows of the access log of requests in flight, and those by which a patient's reads are found: one commit."""
+        rows = {table: [dict(row) for new in waiting for row in new[table]] for table in _LOG}
         async with self.writing() as connection:
             if self.dialect == "sqlite":
-                await connection.execute(_LOG, rows)
+                for table, statement in _LOG.items():
+                    await connection.execute(statement, rows[table])
             else:
-                await connection.execute(insert_as_one(tables.access_log), as_one({tables.access_log: rows}))
+                await connection.execute(insert_as_one(*rows), as_one(rows))
 
     async def _look_at_head(self, waiting: Sequence[None]) -> tuple[int, int, datetime]:
         """Epoch, last number and last instant of the feed, for everybody who asked before the look."""

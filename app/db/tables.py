@@ -410,3 +410,13 @@ access_log = Table(
     Column("patients", Text, nullable=False),  # the ids, separated by a space
     Index(None, "at"),
 )
+
+# The reads of each patient, newest last: made from the log's own `patients` and in the same statement, and to be made again from it. Without a
+# foreign key, which would be looked up for each of a list's fifty patients; log rows are never removed.
+access_log_patients = Table(
+    "access_log_patients",
+    metadata,
+    Column("patient_id", Uuid, primary_key=True),
+    Column("log_id", Uuid, primary_key=True),
+    sqlite_with_rowid=False,
+)

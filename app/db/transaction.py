@@ -131,7 +131,7 @@ class Transaction:
         else:
             for table, rows in new.items():
                 await self._conn.execute(_ADD[table], rows[0] if len(rows) == 1 else rows)
-        self.dirty |= not new.keys() <= {tables.access_log}
+        self.dirty |= not new.keys() <= {tables.access_log, tables.access_log_patients}
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
@@ -216,25 +216,21 @@ class Transaction:
     def _who(self) -> dict[str, str]:
         return {"actor": self.actor.name, "actor_id": self.actor.id, "role": self.actor.role.value, "unit": self.actor.unit}
 
-    def access_rows(self) -> list[dict[str, Any]]:
-        """The rows of the access log for what was shown."""
-        return [
-            {
-                "id": new_id(),
-                "at": self.now,
-                **self._who(),
-                "what": what,
-                "why": why,
-                "request_id": self.request_id,
-                "patients": " ".join(map(str, patients)),
-            }
-            for (what, why), patients in self._seen.items()
-        ]
+    def access_rows(self) -> dict[Table, list[dict[str, Any]]]:
+        """The rows of the access log for what was shown, and those by which a patient's reads are found; none where nobody was shown."""
+        new: dict[Table, list[dict[str, Any]]] = {tables.access_log: [], tables.access_log_patients: []} if self._seen else {}
+        for (what, why), patients in self._seen.items():
+            told = {"what": what, "why": why, "request_id": self.request_id, "patients": " ".join(map(str, patients))}
+            row = {"id": new_id(), "at": self.now, **self._who(), **told}
+            new[tables.access_log].append(row)
+            new[tables.access_log_patients] += [{"patient_id": patient, "log_id": row["id"]} for patient in patients]
+        return new
 
     async def finish(self) -> None:
         """All but COMMIT of a writing transaction's end. An act that wrote nothing leaves the head row where it is."""
         self.add(tables.history, self._history)
-        self.add(tables.access_log, self.access_rows())
+        for table, rows in self.access_rows().items():
+            self.add(table, rows)
         await self._store_new()
         events = len(self._events) + sum(n.count for n in self._numbered)
         if not (self.dirty or events):
@@ -277,7 +273,8 @@ def _raise_head(next_at: Any) -> Executable:
     return moved.returning(head.epoch, head.last_seq, head.last_at)
 
 
-_PARENTS_FIRST = (*(t for t in tables.metadata.sorted_tables if t not in (tables.history, tables.access_log)), tables.history, tables.access_log)
+_LOGS = (tables.history, tables.access_log, tables.access_log_patients)
+_PARENTS_FIRST = (*(t for t in tables.metadata.sorted_tables if t not in _LOGS), *_LOGS)
 _ADD: Mapping[Table, Executable] = {table: insert(table) for table in _PARENTS_FIRST}
 _NOW = bindparam("now", type_=Instant())
 _LAST = tables.feed_head.c.last_at
