@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from app.cli import access, catalogue, checks, processes, work
+from app.cli import access, backups, catalogue, checks, processes, work
 from app.errors import FollowUpError
 
 commands = typer.Typer(
@@ -17,7 +17,7 @@ commands = typer.Typer(
     pretty_exceptions_enable=False,
     help="Long-term follow-up after gene and cell therapy: an infusion in, fifteen years of visits out, overdue ones flagged.",
 )
-for room in (processes, work, checks):
+for room in (processes, work, backups, checks):
     commands.add_typer(room.commands)
 for group in (work.alerts, work.feed, catalogue.protocol, catalogue.catalogue, access.keys, access.token, access.user):
     commands.add_typer(group)

@@ -340,7 +340,7 @@ def test_every_command_takes_a_day_and_shows_an_example() -> None:
         return [leaf for one in below.values() for leaf in leaves(one)] if below else [group]
 
     found = leaves(typer.main.get_command(commands))
-    assert len(found) == 24
+    assert len(found) == 26
     for one in found:
         assert "--today" in {option for parameter in one.params for option in parameter.opts}, one.name  # type: ignore[attr-defined]
         assert "Example: " in one.epilog, one.name  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ from tests.house.printing import every_error, kind_of_class
 ERRORS = every_error()
 # The last resort is 500 by design; commands and the demo end with a line on standard error, and answer no request.
 LAST_RESORT = "internal"
-OF_NO_ADDRESS = ("app.cli", "app.demo", "app.http.server")
+OF_NO_ADDRESS = ("app.cli", "app.demo", "app.http.server", "app.db.backup", "app.db.dump")
 
 
 @pytest.mark.parametrize("cls", ERRORS, ids=lambda cls: cls.__name__)
