@@ -119,6 +119,7 @@ class Plans(Told):
 class Visit(Told):
     """One visit, as of a local day."""
 
+    closed: list[str] = []  # of a protected identity: which of people's own words there are
     id: UUID
     version: int
     plan_id: UUID
@@ -178,6 +179,7 @@ class OneVisit(Visit):
 
 
 class Contact(Told):
+    closed: list[str] = []  # of a protected identity: which of people's own words there are
     id: UUID
     visit_id: UUID | None
     channel: str | None
@@ -199,6 +201,7 @@ class DueVisit(Visit):
 class InfusionOfList(Told):
     """One infusion event; plans and visits are left out in lists."""
 
+    closed: list[str] = []  # of a protected identity: which of people's own words there are
     id: UUID
     version: int
     patient_id: UUID
@@ -300,6 +303,7 @@ class ChangedVisit(OneVisit):
 class PatientEvent(Told):
     """Something that happened to a patient; with `where`, `centre`, `entered_in_error`, or what was decided, by its type."""
 
+    closed: list[str] = []  # of a protected identity: which of people's own words there are
     id: UUID
     type: str
     on: date
@@ -321,6 +325,7 @@ class ReportedEvent(PatientEvent):
 
 
 class Alert(Told):
+    closed: list[str] = []  # of a protected identity: which of people's own words there are
     id: UUID
     version: int
     visit_id: UUID

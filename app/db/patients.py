@@ -142,6 +142,13 @@ async def owners(tx: Transaction, numbers: Collection[tuple[str, str]]) -> dict[
     return found
 
 
+async def protected_of(tx: Transaction, ids: Collection[UUID]) -> set[UUID]:
+    """Those of the patients that have a protected identity. Not cut: what it closes is closed to everybody."""
+    if not ids:
+        return set()
+    return {row[0] for row in await tx.all(select(patients.c.id).where(patients.c.id.in_(ids), patients.c.protected))}
+
+
 async def lock_known(tx: Transaction, patient: UUID) -> PatientRow:
     """A patient found by number for an infusion that is being recorded: not cut, since the infusing centre becomes responsible (rule 11). Locked
     when the transaction writes; a preview only reads."""

@@ -1,5 +1,6 @@
 """Overdue alerts: acknowledged by people, told as a snapshot, and polled as a feed that loses nothing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -60,7 +61,12 @@ async def acknowledge(tx: Transaction, alert: UUID, reason: Reason) -> JSON:
         found = await db_alerts.lock(tx, alert)
         assert found is not None, "it was there a moment ago, and is locked"
     tx.saw("alert", [found.patient_id])
-    return told(found)
+    return (await _closed(tx, [found]))[0]
+
+
+async def _closed(tx: Transaction, rows: Sequence[AlertRow]) -> list[JSON]:
+    protected = await db_patients.protected_of(tx, {row.patient_id for row in rows if row.reason is not None})
+    return [cards.closed(row.patient_id in protected, told(row)) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,7 @@ async def snapshot(tx: Transaction, states: frozenset[str], centre: str | None, 
     tx.saw("alerts", {row.patient_id for row in shown})
     place = (shown[-1].id, begun) if len(rows) > ask.limit else None
     total = await db_alerts.count(tx, states, centre) if ask.count else None
-    return Snapshot(Page([told(row) for row in shown], place, total), begun)
+    return Snapshot(Page(await _closed(tx, shown), place, total), begun)
 
 
 async def overview(tx: Transaction, state: str, centre: str | None, limit: int) -> JSON:
@@ -123,7 +129,7 @@ async def _with_patients(tx: Transaction, rows: list[AlertRow]) -> list[JSON]:
             continue
         rule = protocols[follows[row.visit_id]].rule(row.code)
         label = rule.label if rule else {"sv": row.code, "en": row.code}
-        items.append(told(row) | {"patient": cards.patient(people[row.patient_id]), "label": label})
+        items.append(cards.closed(people[row.patient_id].protected, told(row)) | {"patient": cards.patient(people[row.patient_id]), "label": label})
     return items
 
 

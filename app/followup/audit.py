@@ -10,7 +10,6 @@ from app.actor import Act
 from app.db import access_log, history
 from app.db.transaction import Transaction
 from app.followup import cards, chart
-from app.followup.chart import Chart
 from app.followup.commands import Ask, Page
 
 
@@ -48,17 +47,12 @@ async def changes(tx: Transaction, patient: UUID, ask: Ask) -> Page:
             "kind": row.kind,
             "object_id": row.object_id,
             "act": row.act,
-            "before": _shown(row.kind, row.before, whole),
-            "after": _shown(row.kind, row.after, whole),
+            "before": cards.history(whole.patient, row.kind, row.before),
+            "after": cards.history(whole.patient, row.kind, row.after),
         }
         for row in shown
     ]
     return Page(items, (shown[-1].id,) if len(rows) > ask.limit else None)
-
-
-def _shown(kind: str, values: Mapping[str, Any] | None, whole: Chart) -> Mapping[str, Any] | None:
-    secret = kind == "patient" and whole.patient.protected and values is not None
-    return dict.fromkeys(values or {}) if secret else values
 
 
 async def visit_changes(tx: Transaction, since: datetime, limit: int, *, actor_id: str | None = None, visit: UUID | None = None) -> list[Change]:

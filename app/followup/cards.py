@@ -1,5 +1,6 @@
 """What of a person is shown to a caller: masked numbers, nothing of protected identities, and of a shared patient only one's own part."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -8,8 +9,9 @@ from app.actor import Actor
 from app.db.patients import PatientRow
 from app.errors import Forbidden
 from app.followup.chart import Chart
-from app.followup.settle import done_outside_window, dropped_bookings
+from app.followup.settle import BECAUSE_LOST, done_outside_window, dropped_bookings
 from app.identifiers import Identifier, masked
+from app.planning import refusals
 from app.planning.visits import Plan
 
 
@@ -41,6 +43,45 @@ def full_patient(row: PatientRow) -> dict[str, Any]:
         "registered_at": row.registered_at,
         "merged_ids": [],
     }
+
+
+# What people write in their own words may tell who somebody is, or where: of a protected identity it is closed.
+FREE_WORDS = ("note", "where", "missed_reason", "response_text", "void_reason", "reason")
+
+
+def closed(protected: bool, told: dict[str, Any]) -> dict[str, Any]:
+    """A visit, event, contact, infusion or alert as it is told of somebody: of a protected identity without people's own words; `closed` names those
+    that there are. The marks of planning are no such words."""
+    if not protected:
+        return told
+    words = [name for name in FREE_WORDS if isinstance(told.get(name), str) and not _is_a_mark(told[name])]
+    return told | dict.fromkeys(words) | {"closed": words}
+
+
+def _is_a_mark(word: str) -> bool:
+    return word == BECAUSE_LOST or refusals.is_reserved(word)
+
+
+def history(row: PatientRow, kind: str, values: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """What stood before or after a change: numbers masked as everywhere; of a protected identity that a person's data were changed, not to what, and
+    no words of people's own."""
+    if values is None:
+        return None
+    if row.protected and kind == "patient":
+        return dict.fromkeys(values)
+    return closed(row.protected, {name: _masked(value) for name, value in values.items()})
+
+
+def _masked(value: Any) -> Any:
+    """A person's data, or a list of numbers in it, with the numbers masked."""
+    if isinstance(value, Mapping):
+        return {name: _masked(one) for name, one in value.items()}
+    if not isinstance(value, list):
+        return value
+    return [
+        {**one, "value": masked(Identifier(one["system"], one["value"]))} if isinstance(one, Mapping) and {"system", "value"} <= one.keys() else one
+        for one in value
+    ]
 
 
 class NotResponsible(Forbidden):

@@ -97,12 +97,12 @@ async def _log(tx: Transaction, before: Chart, visit: UUID | None, new: NewConta
     )
     tx.saw("contact", [before.patient.id])
     if (stored := await _told_before(tx, before, row)) is not None:
-        return views.contact(stored), False
+        return cards.closed(before.patient.protected, views.contact(stored)), False
     _check_days(tx, new)
     await db_contacts.add(tx, row)
     tx.changed("contact", row.id, "logged", None, views.contact(row), patient=before.patient.id)
     await keep_standing(tx, before, replace(before, contacts=(*before.contacts, row)))
-    return views.contact(row), True
+    return cards.closed(before.patient.protected, views.contact(row)), True
 
 
 def _check_fields(new: NewContact) -> None:

@@ -91,7 +91,7 @@ async def decide(tx: Transaction, patient: UUID, new: NewDecision) -> tuple[JSON
     tx.saw("patient event", [patient])
     details = {"decision": new.decision.value} | ({"protocol": new.protocol} if new.protocol else {})
     if (stored := _stands(before, new, details)) is not None:
-        return views.event(stored), False
+        return cards.closed(before.patient.protected, views.event(stored)), False
     known = chart.facts(before)
     decisions.refuse_decision(known, before.plans, new.decision)
     if new.decision is Decision.EXTEND:
@@ -114,7 +114,7 @@ async def decide(tx: Transaction, patient: UUID, new: NewDecision) -> tuple[JSON
     if new.decision is Decision.EXTEND and decisions.is_over(decided.plans):
         raise NothingFollows(field="protocol")
     await settle(tx, EventType.DECIDED.value, before, decided)
-    return views.event(event), True
+    return cards.closed(before.patient.protected, views.event(event)), True
 
 
 async def _check(tx: Transaction, new: NewDecision) -> None:

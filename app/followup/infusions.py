@@ -332,7 +332,9 @@ async def find(tx: Transaction, wanted: InfusionFilter, ask: Ask) -> Page:
     tx.saw("infusions", {row.patient_id for row in shown})
     more = len(rows) > ask.limit
     total = await db_infusions.count(tx, wanted) if ask.count else None
-    return Page([views.infusion(row) for row in shown], (shown[-1].id,) if more else None, total)
+    protected = await db_patients.protected_of(tx, {row.patient_id for row in shown if row.void_reason is not None})
+    items = [cards.closed(row.patient_id in protected, views.infusion(row)) for row in shown]
+    return Page(items, (shown[-1].id,) if more else None, total)
 
 
 async def _told(tx: Transaction, whole: Chart, infusion: UUID, odd: list[str]) -> JSON:
@@ -342,12 +344,13 @@ async def _told(tx: Transaction, whole: Chart, infusion: UUID, odd: list[str]) -
     protocols = await catalogue.versions(tx, {f"{plan.protocol_code}@{plan.protocol_version}" for plan in mine})
     row = whole.infusion(infusion)
     ends = [p.ends_on for p in mine if p.purpose == Purpose.CARE.value and p.ends_on is not None]
-    return views.infusion(row) | {
+    visits = views.visits(protocols, mine, whole.patient.id, tx.today)
+    return cards.closed(whole.patient.protected, views.infusion(row)) | {
         "as_of_date": tx.today,
         "warnings": odd,
         "plans": [views.plan(plan, whole.patient.id) for plan in mine],
         "follow_up_until": max(ends, default=None),
-        "visits": views.visits(protocols, mine, whole.patient.id, tx.today),
+        "visits": [cards.closed(whole.patient.protected, visit) for visit in visits],
     }
 
 

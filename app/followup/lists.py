@@ -42,11 +42,11 @@ async def due(tx: Transaction, wanted: DueFilter, ask: Ask) -> Page:
     items: list[dict[str, Any]] = []
     for row in shown:
         protocol = protocols[f"{row.protocol_code}@{row.protocol_version}"]
-        item = views.visit(protocol, row.visit, row.patient.id, row.plan_id, row.infusion_id, ask.as_of_date)
+        item = cards.closed(row.patient.protected, views.visit(protocol, row.visit, row.patient.id, row.plan_id, row.infusion_id, ask.as_of_date))
         item["patient"] = told[row.patient.id]
         had = contacts.get(row.patient.id, NO_CONTACTS) if row.had_contact else NO_CONTACTS
         contact = had.last_about(row.visit.id)
-        item["last_contact"] = views.contact(contact) if contact else None
+        item["last_contact"] = cards.closed(row.patient.protected, views.contact(contact)) if contact else None
         item["needs_decision"] = _needs_decision(row, had, ask.as_of_date)
         items.append(item)
     last = shown[-1].visit if len(rows) > ask.limit else None

@@ -230,7 +230,7 @@ async def report(tx: Transaction, patient: UUID, new: NewEvent) -> tuple[JSON, b
     # Before anything is judged against today: a process whose day is behind does not refuse what is stored (rule 1).
     if (told := await _told_before(tx, before, new)) is not None:
         tx.saw("patient event", [patient])
-        return views.event(told) | {"dropped_bookings": []}, False
+        return cards.closed(before.patient.protected, views.event(told)) | {"dropped_bookings": []}, False
     await _check(tx, new)
     facts, kind = chart.facts(before), EventType(new.type)
     if new.entered_in_error:
@@ -253,7 +253,7 @@ async def report(tx: Transaction, patient: UUID, new: NewEvent) -> tuple[JSON, b
     drawn = replace(before, events=(*before.events, event))
     settled = await settle(tx, new.type, before, chart.decide(drawn, await catalogue.protocols(tx), tx.today))
     tx.saw("patient event", [patient])
-    return views.event(event) | {"dropped_bookings": cards.own_dropped(tx.actor, before, settled)}, True
+    return cards.closed(before.patient.protected, views.event(event)) | {"dropped_bookings": cards.own_dropped(tx.actor, before, settled)}, True
 
 
 def _own_again(tx: Transaction, before: Chart, new: NewEvent) -> JSON:
@@ -264,7 +264,7 @@ def _own_again(tx: Transaction, before: Chart, new: NewEvent) -> JSON:
     if own is None:
         raise cards.NotResponsible
     tx.saw("patient event", [before.patient.id])
-    return views.event(own) | {"dropped_bookings": []}
+    return cards.closed(before.patient.protected, views.event(own)) | {"dropped_bookings": []}
 
 
 def _act(new: NewEvent) -> Act:

@@ -18,15 +18,18 @@ from app.planning.visits import Outcome
 JSON = dict[str, Any]
 
 
-async def follow_up(tx: Transaction, patient: UUID) -> JSON:
+async def follow_up(tx: Transaction, patient: UUID, *, opened: bool = False) -> JSON:
     """How a patient's follow-up stands on the caller's day: status, plans, visits, alerts, contacts, events (contract 2). A centre that gave an
-    infusion but is not responsible sees its own infusions and the plans that they anchor. Raises NotFound."""
+    infusion but is not responsible sees its own infusions and the plans that they anchor. `opened`: with people's own words about a protected
+    identity, for a reason that the log keeps. Raises NotFound."""
     tx.actor.must(Act.READ_PATIENTS)
     whole = await chart.load(tx, patient)
+    protected = whole.patient.protected and not opened
     protocols = await catalogue.protocols(tx)
     own = cards.own_infusions(tx.actor, whole)
     plans = cards.own_plans(tx.actor, whole)
-    visits = sorted(views.visits(protocols, plans, patient, tx.today), key=lambda v: (v["window_end"] or date.max, v["id"]))
+    told = views.visits(protocols, plans, patient, tx.today)
+    visits = sorted((cards.closed(protected, visit) for visit in told), key=lambda v: (v["window_end"] or date.max, v["id"]))
     shown = {visit["id"] for visit in visits}
     is_whole = cards.is_whole(tx.actor, whole)
     contacts = whole.contacts if is_whole else ()
@@ -41,16 +44,16 @@ async def follow_up(tx: Transaction, patient: UUID) -> JSON:
         "responsible_centre": whole.patient.responsible_centre,
         "status": _status(whole),
         "plans": [views.plan(plan, patient) for plan in plans],
-        "infusions": [views.infusion(i) for i in whole.infusions if i.id in own],
+        "infusions": [cards.closed(protected, views.infusion(i)) for i in whole.infusions if i.id in own],
         "visits": visits,
         "transition": _transition(tx, whole),
         "next_visit": still_open[0] if still_open else None,
         "last_seen_on": max(done, default=None),
         "last_contact_on": max((c.contacted_on for c in contacts if c.outcome is not None), default=None),
         "follow_up_until": max(ends, default=None),
-        "alerts": [alerts.told(alert) for alert in unresolved],
-        "contacts": [views.contact(c) for c in contacts],
-        "events": [views.event(e) for e in whole.events] if is_whole else [],
+        "alerts": [cards.closed(protected, alerts.told(alert)) for alert in unresolved],
+        "contacts": [cards.closed(protected, views.contact(c)) for c in contacts],
+        "events": [cards.closed(protected, views.event(e)) for e in whole.events] if is_whole else [],
     }
 
 

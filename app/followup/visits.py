@@ -103,7 +103,8 @@ async def _told(tx: Transaction, whole: Chart, visit: UUID) -> JSON:
         for v in p.visits
         if v.is_open and v.id != visit and v.holds(tx.today)
     ]
-    return views.visit(protocol, found, whole.patient.id, plan.id, plan.infusion_id, tx.today) | {
+    told = views.visit(protocol, found, whole.patient.id, plan.id, plan.infusion_id, tx.today)
+    return cards.closed(whole.patient.protected, told) | {
         "as_of_date": tx.today,
         "also_open": others,
         "patient": cards.patient(whole.patient),

@@ -53,7 +53,7 @@ async def patient(request: Request, patient_id: UUID, every: Annotated[str | Non
 
 
 async def _page(request: Request, tx: Transaction, patient_id: UUID, shown: Shown, *, whole: bool = False, code: int = 200) -> Response:
-    found = await status.follow_up(tx, patient_id)
+    found = await status.follow_up(tx, patient_id, opened=shown.revealed is not None)
     facts = await frame(request, tx)
     attempts = [contact["visit_id"] for contact in found["contacts"] if contact["outcome"]]
     centres = {centre["code"]: centre["city"] for centre in await catalogue.all_centres(tx)}

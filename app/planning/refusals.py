@@ -259,7 +259,7 @@ def _refuse_reinstating(known: Life, in_error: bool) -> None:
 
 def refuse_reserved(reason: str) -> None:
     """Raises ReservedReason for the words with which planning marks a missed visit: they would take it out of the completeness."""
-    if reason == BEFORE_REGISTRATION or reason.startswith("closed-before-"):
+    if is_reserved(reason):
         raise ReservedReason(field="reason")
 
 
@@ -267,6 +267,11 @@ def refuse_confirming(visit: Visit) -> None:
     """Raises NothingToConfirm for a visit that people did not close before its window."""
     if not visit.is_decided or visit.closed_before is None:
         raise NothingToConfirm(field="codes")
+
+
+def is_reserved(reason: str) -> bool:
+    """Whether a reason is planning's own mark of a missed visit."""
+    return reason == BEFORE_REGISTRATION or reason.startswith("closed-before-")
 
 
 def refuse_missing(visit: Visit, today: date) -> None:

@@ -109,6 +109,7 @@ OPEN: Mapping[str, str] = {
     "infusions.request_of": "the natural key is unique in the service",
     "locks.take": "tells nothing",
     "patients.event_by_source": "the natural key is unique in the service",
+    "patients.protected_of": "what it closes is closed to everybody",
     "patients.by_number": "numbers are unique in the service",
     "patients.owners": "numbers are unique in the service; a dry run learns which rows are of one person",
     "patients.events_of": "a death that another centre recorded decides here too",
