@@ -5,14 +5,17 @@ sense.
 """
 
 import random
+from collections.abc import Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
 from tests.model import Model
-from tests.years.facts import Key, death
+from tests.years.asked import death_reported
+from tests.years.facts import Key, death, in_force
 from tests.years.schedule import PRODUCTS, plus_days, plus_months
 
 CENTRES = ("lund", "goteborg", "uppsala")
+CHANNELS = ("phone", "letter", "1177", "relative", "home-hospital")
 START = date(2012, 2, 20)
 YEARS = 17  # nobody walks further
 
@@ -32,10 +35,15 @@ class Command(NamedTuple):
 WEIGHTS = {
     "infuse": 9,
     "repeat": 7,
+    "resend": 5,
+    "anew": 3,
+    "retry": 4,
     "late": 4,
     "course": 4,
     "correct": 9,
     "discharge": 6,
+    "unfit": 6,
+    "confirm": 3,
     "void": 4,
     "book": 7,
     "complete": 16,
@@ -43,6 +51,8 @@ WEIGHTS = {
     "cancel": 4,
     "reopen": 8,
     "contact": 4,
+    "uncall": 4,
+    "decide": 4,
     "lose": 6,
     "die": 5,
     "mend": 14,
@@ -56,6 +66,7 @@ WEIGHTS = {
     "walk": 22,
     "sleep": 3,
     "back": 1,
+    "ahead": 1,
     "again": 5,
 }
 
@@ -123,7 +134,7 @@ class Chooser:
         if known >= 5:
             return self._repeat()
         self.person = f"p{known}"
-        infused_on = plus_days(self.today, -self.dice.choice([0, 0, 0, 1, 12, 20, 90, 100, 800, 2500]))
+        infused_on = plus_days(self.today, -self.dice.choice([0, 0, 0, 1, 12, 20, 90, 100, 800, 2500, 5500]))
         if self.chance(0.1):
             infused_on = self.whose_window_ends()
         if self.chance(0.03):
@@ -175,7 +186,7 @@ class Chooser:
         return [*made, *self.command("correct", ref=turned["ref"], **days)]
 
     def next_ref(self) -> str:
-        return f"i{sum(len(p.infusions) for p in self.model.people.values())}"
+        return f"i{self.model.order}"
 
     def infusion(self, infused_on: date, born: date) -> list[Command]:
         p = self.model.people.get(self.person)
@@ -188,7 +199,9 @@ class Chooser:
         if self.chance(0.5):
             discharged_on = plus_days(infused_on, self.dice.choice([0, 7, 14, 20, 60]))
             given["discharged_on"] = discharged_on if discharged_on <= self.today or self.chance(0.1) else None
-        if PRODUCTS[product].plan_class == "gene-modified-cells" and self.chance(0.25):
+        if self.chance(0.03):
+            given["protocols"] = ("aav-5y",)
+        elif PRODUCTS[product].plan_class == "gene-modified-cells" and self.chance(0.25):
             given["protocols"] = self.dice.choice([("ltfu-15y-d28",), ("ltfu-15y-plus",), ("ltfu-15y", "cibmtr-15y"), ("ltfu-15y",)])
         earlier = [i.ref for i in p.live() if i.plan_class == PRODUCTS[product].plan_class or self.chance(0.05)] if p else []
         if earlier and self.chance(0.6):
@@ -199,6 +212,53 @@ class Chooser:
             told = [(f"Y{n:02}", day) for n, day in zip(years, days, strict=True)]
             given["completed"] = tuple(visit for visit in told if visit[1] <= self.today or self.chance(0.1))
         return self.command("record", **given)
+
+    def _resend(self) -> list[Command]:
+        """The message of a stored infusion again: as it was, of another person, or with another value."""
+        infusion = self.dice.choice(self.model.people[self.person].infusions)
+        given: dict[str, Any] = {"ref": infusion.ref}
+        if self.chance(0.5):
+            seen = [person for person, p in self.model.people.items() if person != self.person and p.responsible == infusion.centre and p.live()]
+            given["by"] = self.dice.choice(["number", "id", "both"]) if seen else "number"
+            given["tells"] = self.dice.choice(seen if given["by"] == "id" else [*seen, "stranger"])
+        elif self.chance(0.2):
+            given["changed"] = True
+        return self.command("resend", **given)
+
+    def _anew(self) -> list[Command]:
+        """Void, and recorded anew under its own key, on another day."""
+        p = self.model.people[self.person]
+        old = self.dice.choice(p.live() or p.infusions)
+        on = min(plus_days(old.infused_on, self.dice.choice([-400, -30, -1, 0, 1, 30, 366])), self.today)
+        given: dict[str, Any] = {"ref": self.next_ref(), "birth_date": p.birth_date, "centre": old.centre, "product": old.product}
+        made = self.command("void", ref=old.ref) if not old.voided else []
+        return [*made, *self.command("record", **given, infused_on=on, source=old.source, new_course=self.chance(0.3))]
+
+    def _retry(self) -> list[Command]:
+        """What was refused because of another centre's words, sent again: as it is, or after these were taken back."""
+        people = [person for person, p in self.model.people.items() if p.refused]
+        if not people:
+            return []
+        self.person = self.dice.choice(people)
+        p = self.model.people[self.person]
+        ref = self.dice.choice([*p.refused])
+        made = self.command("report", kind="reinstated", on=self.today, entered_in_error=self.chance(0.5)) if in_force(p) and self.chance(0.6) else []
+        return [*made, Command("record", self.model.kept[ref])]
+
+    def _unfit(self) -> list[Command]:
+        """A decided visit, and the date corrected from which its window counts; perhaps confirmed then."""
+        p = self.model.people[self.person]
+        keys = [key for key in p.decisions if key[0] == "care"]
+        if not keys:
+            return []
+        key = self.dice.choice(keys)
+        infusion, by = p.infusion(key[1]), self.dice.choice([-365, -60, -9, 1, 5, 12, 40, 365])
+        if key[2] == "W4" and self.chance(0.7):
+            days = {"discharged_on": plus_days(infusion.discharged_on or plus_days(infusion.infused_on, 14), by % 50)}
+        else:
+            days = {"infused_on": plus_days(infusion.infused_on, by)}
+        made = self.command("correct", ref=infusion.ref, **days)
+        return [*made, *self.command("confirm", key=key)] if self.chance(0.3) else made
 
     def _correct(self) -> list[Command]:
         infusion = self.dice.choice(self.model.people[self.person].infusions)
@@ -242,7 +302,19 @@ class Chooser:
         inside += [died, died, plus_days(died, 1)] if died else []
         on = plus_days(self.today, 1) if self.chance(0.04) else self.dice.choice(inside or [self.today])
         confirm = self.dice.choice([(), (), ("window_not_open", "nearer_to_next"), ("window_not_open",)])
-        return self.command("complete", key=key, on=on, confirm=confirm)
+        by = self.dice.choice(["own-centre", "own-centre", "phone", "home-hospital", "records", "elsewhere"])
+        return self.command("complete", key=key, on=on, confirm=confirm, performed_by=by)
+
+    def _confirm(self) -> list[Command]:
+        asked = [(person, key) for person in self.model.people for key, is_early in self.early(person) if is_early]
+        if not asked:
+            return []
+        self.person, key = self.dice.choice(asked)
+        return self.command("confirm", key=key)
+
+    def early(self, person: str) -> list[tuple[Key, bool]]:
+        found = self.model.asked(person)["decided-before-window"]
+        return [(key, found["/".join(key)] is True) for key in self.model.people[person].decisions]
 
     def _miss(self) -> list[Command]:
         return self.on_visit("miss", reason="did not come")
@@ -260,27 +332,55 @@ class Chooser:
     # -- people
 
     def _contact(self) -> list[Command]:
-        outcomes = ["no-answer", "busy", "wrong-number", "will-come", "other-day", "declined", "elsewhere", "deceased-reported", None]
-        channel = self.dice.choice(["phone", "letter", "1177", "relative", "home-hospital"])
-        on = plus_days(self.today, self.dice.choice([0, 0, 0, -1, -20, 1]))
-        return self.on_visit("contact", channel=channel, outcome=self.dice.choice(outcomes), on=on)
+        outcomes = ["no-answer", "busy", "wrong-number", "letter-sent", "will-come", "other-day", "declined", "elsewhere"]
+        outcomes += ["deceased-reported", "deceased-reported", "given-to-booking", None]
+        made = self.call(self.dice.choice(outcomes), plus_days(self.today, self.dice.choice([0, 0, 0, -1, -20, 1])))
+        return [*made, Command("contact", made[0].given | {"ref": f"{made[0].given['ref']}-again"})] if made and self.chance(0.3) else made
+
+    def call(self, outcome: str | None, on: date, channels: Sequence[str] = CHANNELS, nth: int = 0) -> list[Command]:
+        """One contact, about a visit or none."""
+        key = self.visit() if self.chance(0.7) else None
+        ref = f"c{sum(len(p.contacts) for p in self.model.people.values()) + nth}-{self.today}"
+        return self.command("contact", key=key, ref=ref, channel=self.dice.choice(channels) if outcome else None, outcome=outcome, on=on)
+
+    def _uncall(self) -> list[Command]:
+        """A contact of today taken back, mostly."""
+        people = [person for person, p in self.model.people.items() if any(c.logged_on == c.on == self.today for c in p.contacts)]
+        if people and self.chance(0.8):
+            self.person = self.dice.choice(people)
+        contacts = self.model.people[self.person].contacts[-2:]
+        return self.command("take_back_contact", ref=self.dice.choice(contacts).ref) if contacts else self._contact()
+
+    def _decide(self) -> list[Command]:
+        people = [person for person in self.model.people if self.model.asked(person)["words"]["over"] is True]
+        reported = [person for person, p in self.model.people.items() if death_reported(p) is True]
+        if reported and self.chance(0.5):
+            self.person = self.dice.choice(reported)
+            return self.command("decide", word="not-deceased")
+        if not people:
+            return []
+        self.person = self.dice.choice(people)
+        return self.command("decide", word=self.dice.choice(["hand-over", "close"]))
 
     def _lose(self) -> list[Command]:
         """Attempts, mostly enough of them, and the loss."""
         self.one_with("in-follow-up")
         made: list[Command] = []
         if self.chance(0.4):
-            made += self.command("report", kind="survival", on=plus_days(self.today, -self.dice.choice([0, 1])))
+            made += self.command("report", kind="survival", on=plus_days(self.today, -self.dice.choice([1, 2, 3])))
         elif self.chance(0.25):
             row = self.model.people[self.person].live()
-            made += self.command("correct", ref=row[-1].ref, discharged_on=self.today) if row else []
+            made += self.command("correct", ref=row[-1].ref, discharged_on=plus_days(self.today, -2)) if row else []
         elif self.chance(0.3):
-            made += self.on_visit("complete", on=self.today, confirm=("window_not_open", "nearer_to_next"))
-        for _ in range(self.dice.choice([2, 3, 3, 4])):
-            channel, outcome = self.dice.choice(["phone", "letter", "relative"]), self.dice.choice(["no-answer", "busy", "wrong-number"])
-            on = plus_days(self.today, self.dice.choice([0, 0, 0, -1]))
-            made += self.on_visit("contact", channel=channel, outcome=outcome, on=on)
-        return [*made, *self.command("report", kind="lost-to-follow-up", on=self.today)]
+            confirm = ("window_not_open", "nearer_to_next")
+            made += self.on_visit("complete", on=plus_days(self.today, -2), confirm=confirm, performed_by="own-centre")
+        for n in range(self.dice.choice([2, 3, 4, 4, 5])):
+            outcome = self.dice.choice(["no-answer", "busy", "wrong-number", "letter-sent"])
+            made += self.call(outcome, plus_days(self.today, -self.dice.choice([0, 0, 1, 1, 2, 3])), ("phone", "letter", "relative"), n)
+        made += self.command("report", kind="lost-to-follow-up", on=self.today)
+        if made[-2].name == "contact" and self.chance(0.3):
+            made += self.command("take_back_contact", ref=made[-2].given["ref"])
+        return made
 
     def _die(self) -> list[Command]:
         self.one_with(*(("deceased",) if self.chance(0.3) else ("in-follow-up", "lost")))
@@ -299,7 +399,9 @@ class Chooser:
         statuses = ("deceased",) if self.chance(0.5) else ("deceased", "withdrawn", "lost", "followed-elsewhere")
         if not self.one_with(*statuses):
             return []
-        return self.command("report", kind="reinstated", on=self.today, entered_in_error=self.chance(0.8))
+        by = "nurse" if self.chance(0.15) else "coordinator"
+        made = self.command("report", kind="reinstated", on=self.today, entered_in_error=self.chance(0.8), by=by)
+        return [*made, *made] if self.chance(0.2) else made
 
     def _reinstate(self) -> list[Command]:
         if not self.one_with("withdrawn", "lost", "followed-elsewhere"):
@@ -310,7 +412,8 @@ class Chooser:
         return self.command("report", kind="reinstated", on=on, entered_in_error=False)
 
     def _withdraw(self) -> list[Command]:
-        return self.command("report", kind="withdrawn", on=self.ago())
+        made = self.command("report", kind="withdrawn", on=self.ago(), by=self.dice.choice(["nurse", "coordinator"]))
+        return [*made, *self.command("report", kind="reinstated", on=self.today, entered_in_error=True, by="nurse")] if self.chance(0.2) else made
 
     def _elsewhere(self) -> list[Command]:
         return self.command("report", kind="followed-elsewhere", on=self.dice.choice([self.today, self.ago()]))
@@ -321,7 +424,8 @@ class Chooser:
 
     def _transfer(self) -> list[Command]:
         on = self.dice.choice([self.today, self.ago()])
-        return self.command("report", kind="transferred", on=on, centre=self.dice.choice(CENTRES))
+        other = [centre for centre in CENTRES if centre != self.model.people[self.person].responsible or self.chance(0.1)]
+        return self.command("report", kind="transferred", on=on, centre=self.dice.choice(other))
 
 
 def boundary(model: Model, op: Op) -> date | None:

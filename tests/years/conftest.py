@@ -18,6 +18,7 @@ Opener = Callable[..., AbstractAsyncContextManager[Service]]
 @asynccontextmanager
 async def opened_service(kind: Kind = "sqlite") -> AsyncIterator[Service]:
     """A service with nobody in it, on `START`."""
+    from app.cli.desk import operator
     from app.clock import Clock
     from app.db.columns import Keys
     from app.db.engine import Database
@@ -37,10 +38,13 @@ async def opened_service(kind: Kind = "sqlite") -> AsyncIterator[Service]:
         await rounds.extend(database, clock)
         await rounds.sweep(database, clock)
 
+    async def recall() -> None:
+        await rounds.recall(database, clock, operator())
+
     try:
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-            yield Service(client, move_to_day, sweep, url)
+            yield Service(client, move_to_day, sweep, recall, url)
     finally:
         await database.close()
         drop_database(url)

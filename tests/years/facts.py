@@ -13,6 +13,10 @@ from tests.years.schedule import PRODUCTS, PROTOCOLS, Rule, Window, plus_months,
 
 Key = tuple[str, str, str]
 ONLY = "only"
+HAND_OVER = "se-childhood-transition"
+ANSWERS = ("will-come", "other-day", "declined", "elsewhere")
+ATTEMPTS = ("no-answer", "busy", "wrong-number", "letter-sent")
+SOFT = ("lost-to-follow-up", "followed-elsewhere")
 
 # ---- Facts --------------------------------------------------------------------------------------------------------------
 
@@ -29,6 +33,7 @@ class Infusion:
     names: tuple[str, ...]
     registered_on: date
     order: int
+    source: str = ""  # the sender's own id; free again when the infusion is voided
     voided: bool = False
 
     @property
@@ -47,6 +52,10 @@ class Event:
     order: int
     centre: str | None = None
     entered_in_error: bool = False
+    told_on: date = date.min
+    told_by: str = ""
+    word: str = ""  # of a decision (contract.md 3 rules 8 and 17)
+    was_open: bool = False  # of a decision: a care visit has been open again since
     until: date | None = None  # set while reading the events: the day of the reinstatement
 
 
@@ -55,9 +64,23 @@ class Decision:
     outcome: str
     reason: str | None
     completed_on: date | None
-    window: Window
+    window: Window  # as it was when this was decided, or confirmed
     centre: str
     order: int
+    day: date  # of the visit when it was done, else of the act
+    performed_by: str | None = None
+    was_moved: bool = False  # its window has begun on another day since
+
+
+@dataclass
+class Contact:
+    ref: str
+    key: Key | None
+    channel: str | None
+    outcome: str | None
+    on: date
+    logged_on: date
+    caller: str
 
 
 @dataclass
@@ -116,18 +139,23 @@ class Person:
     consented: tuple[str, ...] = ()
     infusions: list[Infusion] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
-    contacts: list[tuple[date, str, str | None]] = field(default_factory=list)
+    contacts: list[Contact] = field(default_factory=list)
     decisions: dict[Key, Decision] = field(default_factory=dict)
     bookings: dict[Key, date] = field(default_factory=dict)
-    stood: dict[Key, Visit] = field(default_factory=dict)  # what the last settling showed
+    stood: dict[Key, Visit] = field(default_factory=dict)  # what the last settling showed, and on which day
+    stood_on: date = date.min
     alerts: dict[Key, Alert] = field(default_factory=dict)
     responsible: str = ""
+    status: str = ""
+    was_open: bool = False  # a care visit has been open since the last infusion was told
+    refused: dict[str, str] = field(default_factory=dict)  # another centre's infusions: "asked", or "perhaps" once something was done since
 
     def copy(self) -> "Person":
         """For an operation that may yet be refused."""
         infusions, alerts = [replace(i) for i in self.infusions], {key: replace(alert) for key, alert in self.alerts.items()}
-        kept = {"events": [*self.events], "contacts": [*self.contacts], "decisions": dict(self.decisions), "bookings": dict(self.bookings)}
-        return replace(self, infusions=infusions, alerts=alerts, **kept)  # type: ignore[arg-type]
+        lists = {"events": [replace(event) for event in self.events], "contacts": [*self.contacts]}
+        kept = {"decisions": {key: replace(d) for key, d in self.decisions.items()}, "bookings": dict(self.bookings), "refused": dict(self.refused)}
+        return replace(self, infusions=infusions, alerts=alerts, **lists, **kept)  # type: ignore[arg-type]
 
     def live(self, plan_class: str | None = None) -> list[Infusion]:
         rows = [i for i in self.infusions if not i.voided and plan_class in (None, i.plan_class)]
@@ -166,21 +194,8 @@ def courses(p: Person, plan_class: str) -> list[list[Infusion]]:
 
 
 def _continues_by_itself(infusion: Infusion, course: list[Infusion]) -> bool:
-    same, room = infusion.product == course[0].product, len(course) < PRODUCTS[infusion.product].per_course
-    return same and room and (infusion.infused_on - course[0].infused_on).days <= 21
-
-
-def refuse_unsaid(p: Person, infusion: Infusion) -> Iterator[str]:
-    """Two of a class on one day, or a neighbour within 30 days of which nobody says what it is."""
-    row = p.live(infusion.plan_class)
-    if any(other.infused_on == infusion.infused_on for other in row if other is not infusion):
-        yield "same_day"
-        return
-    course = {i.ref: members[0].ref for members in courses(p, infusion.plan_class) for i in members}
-    for earlier, later in pairwise(row):
-        is_near = infusion in (earlier, later) and (later.infused_on - earlier.infused_on).days <= 30
-        if is_near and not (infusion.says or later.says or course[earlier.ref] == course[later.ref]):
-            yield "needs_continues"
+    product, days = PRODUCTS[infusion.product], (infusion.infused_on - course[0].infused_on).days
+    return infusion.product == course[0].product and len(course) < product.per_course and days <= product.course_days
 
 
 def care_protocol(p: Person, infusion: Infusion) -> str | None:
@@ -196,6 +211,11 @@ def is_child(p: Person, infusion: Infusion) -> bool:
     return infusion.infused_on < plus_months(p.birth_date, 216)
 
 
+def is_handed_over(p: Person, infusion: Infusion) -> bool:
+    """The childhood-cancer programme is for children who were given gene-modified cells (contract.md 3 rule 18)."""
+    return PROTOCOLS[HAND_OVER].serves(infusion.plan_class) and (is_child(p, infusion) or HAND_OVER in infusion.names)
+
+
 def plans(p: Person) -> list[Plan]:
     made: list[Plan] = []
     for plan_class in {i.plan_class: None for i in p.live()}:
@@ -207,9 +227,8 @@ def plans(p: Person) -> list[Plan]:
         for code in (c for c in p.consented if PROTOCOLS[c].restart == "new-course"):
             for first, newer in zip(firsts, [*firsts[1:], None], strict=True):
                 made.append(Plan(code, first, newer.infused_on if newer else None))
-    code = "se-childhood-transition"
-    anchor = next((i for i in p.live() if is_child(p, i) or code in i.names), None)
-    return [*made, Plan(code, anchor, None)] if anchor else made
+    anchor = next((i for i in p.live() if is_handed_over(p, i)), None)
+    return [*made, Plan(HAND_OVER, anchor, None)] if anchor else made
 
 
 def anchor(p: Person, key: Key) -> Infusion:
@@ -228,10 +247,10 @@ def rules(plan: Plan, today: date) -> Iterator[Rule]:
 
 
 def endings(p: Person) -> list[Event]:
-    """The deaths, withdrawals, losses and times elsewhere that were not taken back; `until` tells a reinstatement's day."""
+    """The deaths, withdrawals, losses, times elsewhere and decisions that were not taken back; `until` tells a reinstatement's day."""
     kept: list[Event] = []
     for event in map(replace, p.events):
-        if event.type in ("deceased", "withdrawn", "lost-to-follow-up", "followed-elsewhere"):
+        if event.type in ("deceased", "withdrawn", "lost-to-follow-up", "followed-elsewhere", "decided"):
             kept.append(event)
         elif event.type == "reinstated" and event.entered_in_error:
             last = kept.pop()
@@ -239,7 +258,7 @@ def endings(p: Person) -> list[Event]:
                 kept = [e for e in kept if e.type != "deceased"]
         elif event.type == "reinstated":
             for e in kept:
-                e.until = e.until or event.on
+                e.until = e.until or (event.on if e.type != "decided" else None)
     return kept
 
 
@@ -248,22 +267,33 @@ def death(p: Person) -> date | None:
 
 
 def in_force(p: Person) -> list[Event]:
-    """What still holds, in the order in which it was told. A loss ends by an infusion or a done visit that was told after it."""
-    told = [i.order for i in p.infusions if not i.voided] + [d.order for d in p.decisions.values() if d.outcome == "completed"]
-    soft = ("lost-to-follow-up", "followed-elsewhere")
-    return [e for e in endings(p) if e.until is None and not (e.type in soft and any(order > e.order for order in told))]
+    """What still holds, in the order in which it was told. A loss and a time elsewhere end by what is dated on or after their day."""
+    standing = [e for e in endings(p) if e.until is None and e.type != "decided"]
+    return [e for e in standing if not (e.type in SOFT and any(on >= e.on for on, _ in signs(p, e)))]
 
 
-def status(p: Person, visits: Mapping[Key, Visit], today: date) -> str:
-    if not p.live():
-        return "no-infusion"
+def signs(p: Person, event: Event) -> Iterator[tuple[date, int]]:
+    """Days on which the patient was in care, and when they were told: infusions and done visits, of one followed elsewhere only our own."""
+    yield from ((i.infused_on, i.order) for i in p.live())
+    for d in p.decisions.values():
+        if d.completed_on and (event.type == "lost-to-follow-up" or d.performed_by in ("own-centre", "phone")):
+            yield d.completed_on, d.order
+
+
+def status(p: Person, visits: Mapping[Key, Visit]) -> str:
     holding = [e.type for e in in_force(p)]
     for event, word in (("deceased", "deceased"), ("withdrawn", "withdrawn")):
         if event in holding:
             return word
     if holding:
         return "lost" if holding[-1] == "lost-to-follow-up" else holding[-1]
-    return "in-follow-up" if any(not v.outcome for key, v in visits.items() if key[0] == "care" or key[1] == ONLY) else "plan-ended"
+    if not p.live():
+        return "no-infusion"
+    return "in-follow-up" if any(is_care(key) and not visit.outcome for key, visit in visits.items()) else "plan-ended"
+
+
+def is_care(key: Key) -> bool:
+    return key[0] == "care" or key[1] == ONLY
 
 
 def follow_up_until(p: Person, today: date) -> date | None:
@@ -283,10 +313,10 @@ def responsible_on(p: Person, day: date) -> str:
 
 
 def last_heard(p: Person) -> date:
-    answers = ("will-come", "other-day", "declined", "elsewhere")
+    """The latest of infusion, discharge, done visit, survival and contact with an answer (contract.md 3 rule 16)."""
     days = [i.infused_on for i in p.live()] + [i.discharged_on for i in p.live() if i.discharged_on]
     days += [d.completed_on for d in p.decisions.values() if d.completed_on]
-    days += [e.on for e in p.events if e.type == "survival"] + [on for on, _, outcome in p.contacts if outcome in answers]
+    days += [e.on for e in p.events if e.type == "survival"] + [c.on for c in p.contacts if c.outcome in ANSWERS]
     return max(days, default=date.min)
 
 
@@ -301,7 +331,7 @@ def visits_of(p: Person, today: date) -> dict[Key, Visit]:
     for key in p.stood.keys() - now.keys():
         now[key] = Visit(p.stood[key].window, "cancelled", "entered-in-error", given=False)
     for key, d in p.decisions.items():
-        now[key] = Visit(d.window, d.outcome, d.reason, d.centre, d.completed_on, decided=True, given=now[key].given)
+        now[key] = Visit(now[key].window, d.outcome, d.reason, d.centre, d.completed_on, decided=True, given=now[key].given)
     return now
 
 

@@ -10,11 +10,13 @@ from datetime import date
 from typing import Any, NamedTuple, Protocol
 
 from tests.model import ANY, Answer, Model
-from tests.years.choices import START, Chooser, Command, Op, boundary
+from tests.years.choices import CENTRES, START, Chooser, Command, Op, boundary
 from tests.years.facts import care_protocol
-from tests.years.schedule import PRODUCTS, plus_days
+from tests.years.schedule import PRODUCTS, plus_days, plus_months
+from tests.years.shown import is_endless
 
 CODES = ("same_day", "needs_continues", "patient_deceased", "window_not_open", "nearer_to_next", "date_in_future")
+CODES += ("known_elsewhere", "source_conflict", "other_class", "nothing_to_take_back")
 
 
 class Side(Protocol):
@@ -24,11 +26,17 @@ class Side(Protocol):
 
     async def sweep(self) -> object: ...
 
+    async def recall(self) -> object: ...
+
     async def act(self, name: str, given: dict[str, Any], /) -> Answer: ...
 
     async def again(self) -> None: ...
 
     async def look(self, person: str) -> dict[str, Any]: ...
+
+    async def asked(self) -> dict[str, Any]: ...
+
+    async def seen_by(self, person: str, centre: str) -> Any: ...
 
     async def told(self) -> Sequence[tuple[Any, ...]]: ...
 
@@ -54,12 +62,23 @@ def difference(ours: Any, theirs: Any, where: str = "") -> list[str]:
     return [] if ours == theirs else [f"{where[1:]}: model {ours!r}, other side {theirs!r}"]
 
 
+def differently_asked(ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
+    """A patient is listed under one word that holds; of none that holds surely he need not be."""
+    words, word = ours["words"], theirs.get("word")
+    is_wrong = words[word] is False if word else True in words.values()
+    early = dict.fromkeys(ours["decided-before-window"], False) | theirs.get("decided-before-window", {})
+    found = difference(ours["decided-before-window"], early, ".decided-before-window")
+    found += difference(ours["last_heard_on"], theirs["last_heard_on"], ".last_heard_on") if word else []
+    return [*found, f"needs_decision: model {words}, other side {word}"] if is_wrong else found
+
+
 class Life:
     """One run of a life: the model, the other side, and what was done."""
 
     def __init__(self, side: Side, model: Model | None = None) -> None:
         self.side, self.model = side, model or Model(START)
         self.done: list[str] = []
+        self.turn = 0
         self.counts: dict[str, int] = defaultdict(int)
 
     async def run(self, ops: Sequence[Op]) -> None:
@@ -87,7 +106,11 @@ class Life:
             self.note("200 days back, and on again")
             await self.go_to(max(START, plus_days(today, -200)))
             await self.compare_all()
+            for person, infusion in [(person, p.infusions[-1]) for person, p in self.model.people.items()]:
+                await self.act(Command("resend", {"person": person, "ref": infusion.ref}))
             await self.go_to(today)
+        elif op.name == "ahead" and not any(is_endless(p) for p in self.model.people.values()):
+            await self.ahead(int(1 + 8 * op.u), is_recalled=op.v < 0.7)
         elif op.name == "again":
             self.note("the last request again")
             await self.side.again()
@@ -95,6 +118,18 @@ class Life:
         else:
             for command in Chooser(self.model, op).commands():
                 await self.act(command)
+
+    async def ahead(self, years: int, is_recalled: bool) -> None:
+        """A clock that is years ahead for one sweep, and right again."""
+        today = self.model.today
+        self.note(f"{years} years ahead, and back{', the alerts recalled' if is_recalled else ''}")
+        await self.go_to(plus_months(today, 12 * years))
+        await self.compare_all()
+        await self.go_to(today)
+        if is_recalled:
+            self.model.recall()
+            await self.side.recall()
+        await self.compare_all()
 
     def note(self, what: str) -> None:
         self.done.append(f"{self.model.today} {what}")
@@ -112,9 +147,9 @@ class Life:
 
     async def act(self, command: Command) -> None:
         name, given = command
-        named = {given.get("continues"), None if name == "record" else given.get("ref")} - {None}
-        if named - {infusion.ref for p in self.model.people.values() for infusion in p.infusions}:
-            return  # an infusion that was refused
+        named = {given.get("continues"), None if name in ("record", "contact") else given.get("ref")} - {None}
+        if named - {told.ref for p in self.model.people.values() for told in (*p.infusions, *p.contacts)}:
+            return  # an infusion or a contact that was refused
         ours: Answer = getattr(self.model, name)(**given)
         said = ", ".join(f"{what}={value if isinstance(value, str) else str(value)}" for what, value in given.items())
         self.note(f"{name}({said}) -> {' '.join(map(str, ours))}")
@@ -125,6 +160,8 @@ class Life:
         is_same = ours[0] == theirs[0]
         if is_same and ours[0] == "refused" and set(ours[1:]) <= set(CODES):
             is_same = bool(set(ours[1:]) & set(theirs[1:]))
+        if is_same and ours[0] == "ok" and len(ours) > 1:
+            is_same = not difference(ours[1], theirs[1])
         if not is_same:
             raise Disagreement(f"model {ours}, other side {theirs}")
         if given["person"] in self.model.people:
@@ -149,8 +186,15 @@ class Life:
             raise Disagreement("\n".join(found[:12]))
 
     async def compare_all(self) -> None:
-        for person in self.model.people:
+        self.turn += 1
+        asked = await self.side.asked()
+        for nth, person in enumerate(self.model.people):
             await self.compare(person)
+            centre = CENTRES[(self.turn + nth) % len(CENTRES)]
+            found = differently_asked(self.model.asked(person), asked.get(person, {}))
+            found += difference(self.model.seen_by(person, centre), await self.side.seen_by(person, centre), f"seen by {centre}")
+            if found:
+                raise Disagreement("\n".join(f"{person}: {said}" for said in found))
 
     async def compare_feeds(self) -> None:
         """Visit by visit: the same events in the same order."""

@@ -1,5 +1,6 @@
 """The real service behind its JSON API (contract.md 2 and 3), with the operations and the look of tests/model.py."""
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import date, timedelta
 from typing import Any
@@ -13,7 +14,9 @@ from tests.years.schedule import PROTOCOLS
 
 API = "/api/v1"
 READER = "demo-integration-all"
-REPEATED = ("record", "correct", "correct_birth_date", "void", "book", "complete", "miss", "cancel", "report", "acknowledge")
+REPEATED = ("record", "correct", "correct_birth_date", "void", "book", "complete", "miss", "cancel", "report", "acknowledge", "contact")
+WORDS = ("infusion-refused", "deceased-reported", "plan-ended", "no-plan", "no-contact")
+MOVES = ("correct", "correct_birth_date")
 Told = tuple[str, str, str, str, str, str | None]
 
 
@@ -29,21 +32,24 @@ def plain(value: Any) -> Any:
 
 
 class Service:
-    """`move_to_day` sets the service's day and `sweep` runs its sweep; both are the fixture's, as is the URL of the database. What the
-    model calls by refs the service calls by ids."""
+    """`move_to_day` sets the service's day, `sweep` runs its sweep and `recall` takes back alerts ahead of their day; they are the fixture's, as
+    is the URL of the database. What the model calls by refs the service calls by ids."""
 
     def __init__(
         self,
         client: httpx.AsyncClient,
         move_to_day: Callable[[date], Coroutine[Any, Any, None]],
         sweep: Callable[[], Coroutine[Any, Any, object]],
-        url: str = "",
+        recall: Callable[[], Coroutine[Any, Any, object]],
+        url: str,
     ) -> None:
-        self.client, self.move_to_day, self.run_sweep, self.url = client, move_to_day, sweep, url
+        self.client, self.move_to_day, self.run_sweep, self.run_recall, self.url = client, move_to_day, sweep, recall, url
         self.today = START
         self.people: dict[str, str] = {}
         self.numbers: dict[str, str] = {}
         self.infusions: dict[str, str] = {}
+        self.sent: dict[str, tuple[str, dict[str, Any]]] = {}
+        self.contacts: dict[str, tuple[str, str]] = {}
         self.alerts: dict[tuple[str, Key], str] = {}
         self.seen: dict[str, dict[str, Any]] = {}
         self.last: Callable[[], Awaitable[httpx.Response]] | None = None
@@ -59,6 +65,10 @@ class Service:
 
     async def sweep(self) -> None:
         await self.run_sweep()
+        self.seen.clear()
+
+    async def recall(self) -> None:
+        await self.run_recall()
         self.seen.clear()
 
     async def get(self, path: str, **query: Any) -> Any:
@@ -92,6 +102,31 @@ class Service:
             "next_visit": keys[found["next_visit"]["id"]] if found["next_visit"] else None,
             "infusions": {refs[i["id"]]: [i["infusion_number"], i["course_number"], i["reinfusion"]] for i in found["infusions"] if not i["voided"]},
         }
+
+    async def asked(self) -> dict[str, dict[str, Any]]:
+        """Who is listed as in need of a decision, under which words; the longest silence first."""
+        names = {value: person for person, value in self.people.items()}
+        found: dict[str, dict[str, Any]] = defaultdict(dict)
+        rows = (await self.get("/patients", needs_decision=",".join(WORDS), limit=500))["items"]
+        heard = [row["last_heard_on"] for row in rows]
+        assert heard == sorted(heard), "not the longest silence first"
+        assert len({row["id"] for row in rows}) == len(rows), "somebody is listed twice"
+        for row in rows:
+            found[names[row["id"]]] |= {"word": row["needs_decision"], "last_heard_on": row["last_heard_on"]}
+        for visit in (await self.get("/visits", needs_decision="decided-before-window", limit=500))["items"]:
+            found[names[visit["patient_id"]]].setdefault("decided-before-window", {})["/".join(self.key(visit))] = True
+        return found
+
+    async def seen_by(self, person: str, centre: str) -> list[str] | None:
+        """The infusions that a centre sees of a patient, with plans and visits of no other; None when it is told of nobody."""
+        headers = {"Authorization": f"Bearer demo-coordinator-{centre}"}
+        answer = await self.client.get(f"{API}/patients/{self.people[person]}/follow-up", headers=headers)
+        if answer.status_code == 404:
+            return None
+        refs, found = {value: ref for ref, value in self.infusions.items()}, answer.json()
+        ids = {infusion["id"] for infusion in found["infusions"]}
+        assert {visit["infusion_id"] for visit in found["visits"]} <= ids, "a visit of an infusion that is not shown"
+        return sorted(refs[infusion["id"]] for infusion in found["infusions"] if not infusion["voided"]) or None
 
     async def told(self) -> list[Told]:
         """The whole feed, checked on the way: numbered 1..n, and giving exactly the unresolved alerts when replayed."""
@@ -135,15 +170,23 @@ class Service:
         """Does one operation of the model as the coordinator of the centre that may."""
         call: Callable[..., Awaitable[httpx.Response]] = getattr(self, f"_{name}")
         answer = await call(**given)
-        if answer.status_code in (200, 201):
+        if answer.status_code in (200, 201, 204):
             self.seen.pop(given["person"], None)
             if name not in REPEATED or given.get("kind") == "transferred":  # whoever transferred may see the patient no longer
                 self.last = None
-            return ("ok",)
+            return ("ok", await self._outside(given["person"], answer)) if name in MOVES else ("ok",)
         body = answer.json()
-        assert answer.status_code in (409, 422), f"{name} {given}: {answer.status_code} {answer.text}"
+        is_refusal = answer.status_code in (409, 422) or (answer.status_code == 403 and given.get("by") == "nurse")
+        assert is_refusal, f"{name} {given}: {answer.status_code} {answer.text}"
         assert answer.headers["content-type"].startswith("application/problem+json")
         return ("refused", body.get("code"), *(error["code"] for error in body.get("errors", [])))
+
+    async def _outside(self, person: str, answer: httpx.Response) -> list[str]:
+        """The done visits of which an answer tells that they lie outside their window now."""
+        told = answer.json()
+        assert bool(told["done_outside_window"]) == ("done_outside_window" in told["warnings"])
+        visits = {visit["id"]: visit for visit in (await self.follow_up(person))["visits"]} if told["done_outside_window"] else {}
+        return sorted("/".join(self.key(visits[visit["visit_id"]])) for visit in told["done_outside_window"])
 
     async def again(self) -> None:
         """The last accepted request once more, version and all, as after a lost answer: 200, and nothing changes."""
@@ -152,14 +195,14 @@ class Service:
             assert answer.status_code == 200, f"a repeated request: {answer.status_code} {answer.text}"
             self.seen.clear()
 
-    async def _send(self, verb: str, path: str, centre: str, body: object, version: int | None = None) -> httpx.Response:
-        headers = {"Authorization": f"Bearer demo-coordinator-{centre}"} | ({} if version is None else {"If-Match": f'"{version}"'})
+    async def _send(self, verb: str, path: str, centre: str, body: object, version: int | None = None, role: str = "coordinator") -> httpx.Response:
+        headers = {"Authorization": f"Bearer demo-{role}-{centre}"} | ({} if version is None else {"If-Match": f'"{version}"'})
 
         async def send() -> httpx.Response:
             return await self.client.request(verb, API + path, json=body, headers=headers)
 
         answer = await send()
-        if answer.status_code in (200, 201):
+        if answer.status_code in (200, 201, 204):
             self.last = send
         return answer
 
@@ -192,7 +235,7 @@ class Service:
             "product": product,
             "context": "SOC",
             "infused_on": infused_on.isoformat(),
-            "source": {"system": "lives", "id": ref},
+            "source": {"system": "lives", "id": more.get("source") or ref},
         }
         if more.get("discharged_on"):
             body["discharged_on"] = plain(more["discharged_on"])
@@ -205,10 +248,22 @@ class Service:
         if more.get("completed"):
             body["completed"] = [{"protocol": care, "code": code, "completed_on": plain(on)} for code, on in more["completed"]]
         answer = await self._send("POST", "/infusions", centre, body)
-        if answer.status_code == 201:
+        if answer.is_success:
+            assert answer.status_code == 201, "an infusion that is not known was known"
             stored = answer.json()
-            self.infusions[ref] = stored["id"]
+            self.infusions[ref], self.sent[ref] = stored["id"], (centre, body)
             assert self.people.setdefault(person, stored["patient_id"]) == stored["patient_id"], "one person, two records"
+        return answer
+
+    async def _resend(self, person: str, ref: str, tells: str | None = None, by: str = "number", changed: bool = False) -> httpx.Response:
+        centre, body = self.sent[ref]
+        if tells:
+            told = {"value": self.numbers.get(tells) or number(date(1971, 7, 3), 99), "system": "personnummer"}
+            patient = {"patient": {"identifiers": [told], "name": "Test Annan", "birth_date": "1971-07-03"}}
+            named = {"number": patient, "id": {"patient_id": self.people.get(tells)}, "both": patient | {"patient_id": self.people[person]}}[by]
+            body = {name: value for name, value in body.items() if name not in ("patient", "patient_id")} | named
+        answer = await self._send("POST", "/infusions", centre, body | ({"context": "CUP"} if changed else {}))
+        assert answer.status_code != 201, "a stored infusion was stored twice"
         return answer
 
     async def _correct(self, person: str, ref: str, **days: date | None) -> httpx.Response:
@@ -225,8 +280,12 @@ class Service:
     async def _book(self, person: str, key: Key, on: date | None) -> httpx.Response:
         return await self._to_visit("book", person, key, {"booked_on": plain(on)})
 
-    async def _complete(self, person: str, key: Key, on: date, confirm: tuple[str, ...] = ()) -> httpx.Response:
-        return await self._to_visit("complete", person, key, {"completed_on": plain(on), "confirm": list(confirm)})
+    async def _complete(self, person: str, key: Key, on: date, confirm: tuple[str, ...] = (), performed_by: str | None = None) -> httpx.Response:
+        body = {"completed_on": plain(on), "confirm": list(confirm), "performed_by": performed_by}
+        return await self._to_visit("complete", person, key, body)
+
+    async def _confirm(self, person: str, key: Key) -> httpx.Response:
+        return await self._to_visit("confirm", person, key, {"codes": ["window_not_open"]})
 
     async def _miss(self, person: str, key: Key, reason: str) -> httpx.Response:
         return await self._to_visit("miss", person, key, {"reason": reason})
@@ -237,13 +296,26 @@ class Service:
     async def _reopen(self, person: str, key: Key) -> httpx.Response:
         return await self._to_visit("reopen", person, key, {"reason": "taken back"})
 
-    async def _contact(self, person: str, key: Key, channel: str, outcome: str | None, on: date) -> httpx.Response:
+    async def _contact(self, person: str, key: Key | None, ref: str, channel: str | None, outcome: str | None, on: date) -> httpx.Response:
         body: dict[str, Any] = {"channel": channel, "outcome": outcome, "contacted_on": plain(on)}
         if outcome is None:
             body = {"contacted_on": plain(on), "remind_on": plain(max(on + timedelta(days=7), self.today))}
-        return await self._to_visit("contacts", person, key, body, is_versioned=False)
+        centre = (await self.follow_up(person))["responsible_centre"]
+        if key:
+            answer = await self._to_visit("contacts", person, key, body, is_versioned=False)
+        else:
+            answer = await self._send("POST", f"/patients/{self.people[person]}/contacts", centre, body)
+        if answer.is_success:
+            self.contacts[ref] = (answer.json()["id"], centre)
+        return answer
 
-    async def _report(self, person: str, kind: str, on: date, centre: str | None = None, entered_in_error: bool | None = None) -> httpx.Response:
+    async def _take_back_contact(self, person: str, ref: str) -> httpx.Response:
+        told, centre = self.contacts[ref]
+        return await self._send("DELETE", f"/contacts/{told}", centre, None)
+
+    async def _report(
+        self, person: str, kind: str, on: date, centre: str | None = None, entered_in_error: bool | None = None, by: str = "coordinator"
+    ) -> httpx.Response:
         self._events += 1
         body: dict[str, Any] = {"type": kind, "on": plain(on), "source": {"system": "lives", "id": f"event-{self._events}"}}
         if kind == "transferred":
@@ -253,7 +325,11 @@ class Service:
         if kind == "followed-elsewhere":
             body["where"] = "Norge"
         path = f"/patients/{self.people[person]}/events"
-        return await self._send("POST", path, (await self.follow_up(person))["responsible_centre"], body)
+        return await self._send("POST", path, (await self.follow_up(person))["responsible_centre"], body, role=by)
+
+    async def _decide(self, person: str, word: str) -> httpx.Response:
+        path, centre = f"/patients/{self.people[person]}/decide", (await self.follow_up(person))["responsible_centre"]
+        return await self._send("POST", path, centre, {"decision": word, "reason": "agreed with the patient"})
 
     async def _acknowledge(self, person: str, key: Key) -> httpx.Response:
         found = await self.follow_up(person)

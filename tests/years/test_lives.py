@@ -1,9 +1,11 @@
-"""The service and the plain model (tests/model.py) agree over random lives of fifteen years; a life on which they differ is shrunk and told."""
+"""The service and the plain model (tests/model.py) agree over random lives of fifteen years, on both databases in turn; a life on which they
+differ is shrunk and told."""
 
 from collections.abc import Sequence
 
 import pytest
 
+from tests.databases import KINDS
 from tests.invariants import check_invariants
 from tests.years.choices import Op, a_life
 from tests.years.conftest import Opener
@@ -12,7 +14,7 @@ from tests.years.lives import Failure, Life, report
 
 async def test_service_and_model_agree_on_a_life(open_service: Opener, seed: int) -> None:
     async def attempt(ops: Sequence[Op]) -> Failure | None:
-        async with open_service() as service:
+        async with open_service(KINDS[seed % len(KINDS)]) as service:
             life = Life(service)
             try:
                 await life.run(ops)

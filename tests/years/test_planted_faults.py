@@ -9,7 +9,8 @@ from tests.years.lives import attempt
 
 SEEDS = [24, 4, *range(40)]  # the first two find most of the faults
 CHANGES, PLAN, FACTS, COURSES, REFUSALS = (f"app.planning.{name}" for name in ("changes", "plan", "facts", "courses", "refusals"))
-SETTLE = "app.followup.settle"
+SETTLE, REPEATS, INFUSIONS, CONTACTS, ELSEWHERE = (f"app.followup.{name}" for name in ("settle", "repeats", "infusions", "contacts", "elsewhere"))
+DECISIONS, PROTOCOL = "app.planning.decisions", "app.planning.protocol"
 FAULTS: list[Fault] = [
     Fault("an event never erases a missed visit", f"{CHANGES}:mark", "closing is not None and window_end >= closing.since", "closing is not None"),
     Fault("an event closes what ends on its day", f"{CHANGES}:mark", "window_end >= closing.since", "window_end > closing.since"),
@@ -33,7 +34,43 @@ FAULTS: list[Fault] = [
     Fault("a transfer decides over an infusion of its day", f"{FACTS}:responsible_centre", "e.on, 1, e.centre", "e.on, -1, e.centre"),
     Fault("a second death corrects the first", f"{FACTS}:life", "if e.type is not EventType.DECEASED]", "]"),
     Fault("taking back is as if it had never been", f"{FACTS}:life", "standing[:-1] if", "standing if"),
-    Fault("an infusion or a done visit finds the lost", f"{FACTS}:_status", "at >= event.recorded_at for at in seen", "False for at in seen"),
+    Fault("only what is dated since finds the lost", f"{FACTS}:_seen_since", "day >= event.on for day in days", "True for day in days"),
+    Fault("a letter of the home hospital ends no time elsewhere", f"{FACTS}:_seen_since", "if lost or d.performed_by in SEEN_HERE", ""),
+    Fault("an error taken back needs one that stands", f"{FACTS}:to_take_back", "if until is None), None)", "), None)"),
+    Fault("no withdrawal, transfer or loss before the first infusion", f"{REFUSALS}:refuse_event", "on < first", "False"),
+    Fault("no discharge after the death", f"{REFUSALS}:refuse_after_death", "day > known.died_on", 'day > known.died_on and field == "infused_on"'),
+    Fault("a decided visit takes the new window", f"{CHANGES}:_visit", "return _judged(facts, stands, planned)", "return stands"),
+    Fault("a decided visit that its plan no longer has is without a window", f"{CHANGES}:_judged", "target_on=None, window_start=None", ""),
+    Fault("what is confirmed is not asked again", "app.followup.visits:confirm", "confirmed_for=found.closed_before", "confirmed_for=None"),
+    Fault("done visits outside a moved window are told", f"{SETTLE}:done_outside_window", "and not visit.on_time and", "and False and"),
+    Fault("a repeat is compared person by person", f"{REPEATS}:_same_person", " or not told <= known", ""),
+    Fault(
+        "what is stored is known on any day",
+        f"{INFUSIONS}:record",
+        "if new.source is not None and (",
+        "if new.source is not None and new.infused_on <= tx.today and (",
+    ),
+    Fault(
+        "attempts count once a day and channel",
+        f"{REFUSALS}:attempts",
+        "return {Attempt(c.on, c.channel) for c in contacts if c.outcome in NO_ANSWER and (heard_on is None or c.on > heard_on)}",
+        "return [Attempt(c.on, c.channel) for c in contacts if c.outcome in NO_ANSWER and (heard_on is None or c.on > heard_on)]",
+    ),
+    Fault("only attempts since the last sign of life count", f"{REFUSALS}:attempts", "c.on > heard_on", "c.on >= heard_on"),
+    Fault("no contact is taken back under a loss", f"{CONTACTS}:_refuse_under_a_loss", "if lost is not None:", "if False:"),
+    Fault("a reported death is asked about", f"{FACTS}:reported_dead_on", "return None if alive and", "return None if True or alive and"),
+    Fault("an ended plan is asked about", f"{DECISIONS}:standing", "if is_over(plans):", "if False:"),
+    Fault("what is decided is not asked again", f"{DECISIONS}:_is_decided", "if last is None or last.decision is Decision.EXTEND:", "if True:"),
+    Fault(
+        "an infusion asks anew",
+        f"{DECISIONS}:_is_decided",
+        "return not any(infusion.registered_at > last.recorded_at for infusion in facts.counted)",
+        "return True",
+    ),
+    Fault("silence is fourteen months", f"{DECISIONS}:heard_before", "return day", "return months_later(day, -2)"),
+    Fault("a protocol serves its classes", f"{PROTOCOL}:Protocol.serves", "return not self.classes or", "return True or"),
+    Fault("a refusal tells a stranger nothing", f"{ELSEWHERE}:_refusal", "return KnownElsewhere()", "raise"),
+    Fault("a refused infusion is asked about", f"{ELSEWHERE}:_refusal", "if centre is not None:", "if False:"),
     Fault("a split dose continues by itself", f"{COURSES}:_continue_by_themselves", "both[0].course_days or 0", "0"),
     Fault("neighbours within 30 days are asked about", f"{COURSES}:refuse_unclear", "<= NEIGHBOURS and", "<= timedelta(days=21) and"),
     Fault("lost needs two channels", f"{REFUSALS}:refuse_event", " or len({a.channel for a in tried}) < CHANNELS", ""),

@@ -12,7 +12,15 @@ from typing import Any
 from tests.model import Answer
 from tests.years.choices import START
 
-TEXTS = ("tests.years.schedule", "tests.years.facts", "tests.model")
+TEXTS = (
+    "tests.years.schedule",
+    "tests.years.facts",
+    "tests.years.refusals",
+    "tests.years.asked",
+    "tests.years.shown",
+    "tests.years.settling",
+    "tests.model",
+)
 
 
 @contextmanager
@@ -45,6 +53,17 @@ class Twin:
 
     async def sweep(self) -> object:
         return self.model.sweep()
+
+    async def recall(self) -> object:
+        return self.model.recall()
+
+    async def asked(self) -> dict[str, Any]:
+        """Under the first word that holds, as the service does."""
+        asked = {person: self.model.asked(person) for person in self.model.people}
+        return {person: told | {"word": next((w for w, holds in told["words"].items() if holds is True), None)} for person, told in asked.items()}
+
+    async def seen_by(self, person: str, centre: str) -> Any:
+        return self.model.seen_by(person, centre)
 
     async def act(self, name: str, given: dict[str, Any], /) -> Answer:
         answer: Answer = getattr(self.model, name)(**{key: value for key, value in given.items() if key != "care"})
