@@ -85,6 +85,7 @@ ROWS: Mapping[str, str] = {
     "visits": "patient_id",
     "history": "patient_id",
     "access_log": "patients",
+    "access_log_patients": "patient_id",
 }
 
 
