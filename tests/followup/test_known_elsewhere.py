@@ -53,8 +53,9 @@ async def logged(ward, patient):
     """Who was refused an infusion of the patient."""
 
     async def read(tx: Transaction):
-        log = tables.access_log.c
-        rows = await tx.all(select(log.actor, log.what).where(log.patients.contains(str(patient)), log.what.contains("refused")))
+        log, of = tables.access_log.c, tables.access_log_patients.c
+        query = select(log.actor, log.what).join(tables.access_log_patients, of.log_id == log.id).where(of.patient_id == patient)
+        rows = await tx.all(query.where(log.what.contains("refused")))
         return {tuple(row) for row in rows}
 
     return await ward.do(read, writing=False)
