@@ -82,7 +82,14 @@ class Person:
 
     def done(self, code: str, on: str, infused_on: str | None = None, protocol: str = "ltfu-15y", by: str = "own-centre") -> "Person":
         """Completes a visit on a day."""
-        was = self.visit(code, infused_on, protocol)
+        return self._completed(self.visit(code, infused_on, protocol), on, by)
+
+    def done_of(self, infusion: UUID, code: str, on: date) -> "Person":
+        """Completes a visit of an infusion's `ltfu-15y`."""
+        plan = next(p for p in self.plans if (p.infusion_id, p.protocol_code) == (infusion, "ltfu-15y"))
+        return self._completed(next(v for v in plan.visits if v.code == code), on.isoformat(), "own-centre")
+
+    def _completed(self, was: Visit, on: str, by: str) -> "Person":
         now = replace(was, outcome=Outcome.COMPLETED, reason=None, decided_by="nurse", decided_at=START, completed_on=day(on), performed_by=by)
         self.plans = [replace(p, visits=tuple(now if v.id == was.id else v for v in p.visits)) for p in self.plans]
         self.facts = replace(self.facts, done=(*self.facts.done, Done(day(on), START + timedelta(seconds=next(_ids)), by)))

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from app.planning.changes import mark, replan
 from app.planning.courses import numbers
+from app.planning.facts import Infusion
 from app.planning.plan import months_later, schedule
 from app.planning.state import ON_DAY, days_overdue, state
 from app.planning.visits import Outcome, Window
@@ -63,6 +64,55 @@ def test_any_order_of_the_same_facts_gives_the_same_visits(gaps, random, transfe
     random.shuffle(shuffled)
     once, again = Person(born=born.isoformat()).add(*infusions, *moves), Person(born=born.isoformat()).add(*shuffled)
     assert told(once.plans, once.facts) == told(again.plans, again.facts)
+
+
+def judged(person: Person) -> set[tuple[object, ...]]:
+    """Plans and visits of the infusions that count; a decided visit keeps the centre of the day on which it was decided, so that is left out."""
+    counted = {one.id for one in person.facts.counted}
+    return {
+        (p.infusion_id, p.state, p.ends_on, replace(v, id=None, version=1, alert_after=None, centre="" if v.is_decided else v.centre))
+        for p in person.plans
+        if p.infusion_id in counted
+        for v in p.visits
+    }
+
+
+days_of = st.integers(0, 2200).map(lambda days: timedelta(days=days))
+# What is entered of an infusion beside itself: by how much its day was mistyped, the stay, what was done when, and whether it was an error.
+entered = st.tuples(
+    st.integers(31, 1500).map(lambda days: timedelta(days=days)),
+    st.integers(-400, 400).map(lambda days: timedelta(days=days)),
+    st.none() | st.integers(0, 80).map(lambda days: timedelta(days=days)),
+    st.dictionaries(st.sampled_from(["W4", "Y01", "Y02", "Y05"]), days_of, max_size=3),
+    st.booleans(),
+)
+
+
+def lived(typed: list[Infusion], acts: list[tuple[int, str, object]]) -> Person:
+    """Does the acts in their order: what mends an infusion, or is done of its plan, each after the infusion itself was entered."""
+    person = Person()
+    for place, kind, fact in acts:
+        stands = next((one for one in person.facts.infusions if one.id == typed[place].id), None)
+        if stands is None:
+            person.add(stands := typed[place])
+        if kind == "done":
+            person.done_of(stands.id, *fact)
+        else:
+            person.add(replace(stands, **{kind: fact}))
+    return person
+
+
+@settings(max_examples=50)
+@given(st.lists(entered, min_size=1, max_size=3), st.randoms(use_true_random=False))
+def test_any_order_of_corrections_voids_and_late_dates_judges_what_was_done_alike(told_of, random):
+    day, typed, acts = date(2015, 1, 10), list[Infusion](), []
+    for place, (gap, wrong_by, stay, done, in_error) in enumerate(told_of):
+        day += gap
+        typed.append(infusion((day + wrong_by).isoformat(), registered_on=date(2012, 1, 1), centre=("lund", "umea", "uppsala")[place]))
+        acts += [(place, "infused_on", day), *[(place, "done", (code, day + after)) for code, after in done.items()]]
+        acts += [(place, "discharged_on", day + stay)] if stay is not None else []
+        acts += [(place, "voided", True)] if in_error and place else []
+    assert judged(lived(typed, acts)) == judged(lived(typed, random.sample(acts, len(acts))))
 
 
 @given(days_apart)
