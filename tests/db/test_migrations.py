@@ -5,13 +5,16 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, func, insert, inspect, select, update
+from sqlalchemy import Connection, func, insert, inspect, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import app
@@ -91,6 +94,34 @@ async def test_down_and_up_again_with_rows_in_the_tables(database_url: str, oper
     await migrate(database_url)
     async with full(database_url, operator) as database, begin(database, operator, Clock(), writing=False) as tx:
         assert await tx.scalar(select(func.count()).select_from(tables.visits)) == 2
+
+
+async def test_what_was_decided_before_keeps_its_day_through_the_migration_and_back(database_url: str, operator: Actor) -> None:
+    """A visit done before its window had been confirmed; the day of the act is the local one; down again, no visit is without a window."""
+    by_hand = {"outcome": "completed", "decided_by": "anna", "decided_at": datetime(2026, 6, 30, 22, 30, tzinfo=UTC)}
+    async with full(database_url, operator) as database, begin(database, operator, Clock()) as tx:
+        early = {"window_start": DAY, "completed_on": DAY - timedelta(days=1)}
+        await tx.run(update(tables.visits).where(tables.visits.c.code == "Y01").values(**by_hand, **early))
+        gone = dict.fromkeys(("target_on", "window_start", "window_end"))
+        await tx.run(update(tables.visits).where(tables.visits.c.code == "Y02").values(**by_hand, **gone, completed_on=DAY))
+    async with opened_for_migration(database_url) as connection:
+        await connection.run_sync(step_down, "0006")
+        rows = await connection.execute(text("SELECT count(*) FROM visits WHERE window_end IS NULL"))
+        assert rows.scalar_one() == 0
+    await migrate(database_url)
+    visits = tables.visits.c
+    database = Database(database_url, KEYS)
+    async with begin(database, operator, Clock(), writing=False) as tx:
+        found = await tx.all(select(visits.code, visits.decided_on, visits.confirmed_for, visits.window_end).order_by(visits.code))
+    await database.close()
+    assert [tuple(row) for row in found] == [("Y01", date(2026, 7, 1), DAY, DAY), ("Y02", date(2026, 7, 1), None, DAY)]
+
+
+def step_down(connection: Connection, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "migrations"))
+    config.attributes["connection"] = connection
+    command.downgrade(config, revision)
 
 
 async def test_migrating_again_changes_no_row(database_url: str, operator: Actor) -> None:
