@@ -1,6 +1,6 @@
 """Patients who need a decision (contract 3, rule 17), found by what is stored of them; and infusions of another centre that were refused."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -45,15 +45,19 @@ def _branches(wanted: UndecidedFilter, centres: Collection[str], today: date, co
     """One index range for each centre and kind of reason; a patient stands in one of them, for the first reason that holds."""
     others = ~exists().where(_REFUSED)
     stored = [reason.value for reason in wanted.reasons if reason not in (Undecided.INFUSION_REFUSED, Undecided.NO_CONTACT)]
-    ranges: list[ColumnElement[bool]] = []
+    own = patients.c.responsible_centre
+    ranges: list[Callable[[str], ColumnElement[bool]]] = []
     if Undecided.INFUSION_REFUSED in wanted.reasons:
-        ranges.append(patients.c.id.in_(select(refused_infusions.c.patient_id).where(refused_infusions.c.ended_at.is_(None))))
+        few = patients.c.id.in_(select(refused_infusions.c.patient_id).where(refused_infusions.c.ended_at.is_(None)))
+        # SQLite would walk all patients of the centre for these few, so its index is hidden from it.
+        ranges.append(lambda centre: and_(few, func.coalesce(own, "") == centre))
     if stored:
-        ranges.append(and_(patients.c.undecided.is_not(None), patients.c.undecided.in_(stored), others))
+        ranges.append(lambda centre: and_(own == centre, patients.c.undecided.is_not(None), patients.c.undecided.in_(stored), others))
     if Undecided.NO_CONTACT in wanted.reasons:
-        ranges.append(and_(patients.c.quiet_until > today, patients.c.last_heard_on < heard_before(today), others))
+        silent = and_(patients.c.quiet_until > today, patients.c.last_heard_on < heard_before(today), others)
+        ranges.append(lambda centre: and_(own == centre, silent))
     told = select(*columns) if wanted.patient is None else select(*columns).where(patients.c.id == wanted.patient)
-    return [told.where(patients.c.responsible_centre == centre, held) for centre in sorted(centres) for held in ranges]
+    return [told.where(held(centre)) for centre in sorted(centres) for held in ranges]
 
 
 async def page(
