@@ -9,7 +9,9 @@ from tests.years.lives import attempt
 
 SEEDS = [24, 4, *range(40)]  # the first two find most of the faults
 CHANGES, PLAN, FACTS, COURSES, REFUSALS = (f"app.planning.{name}" for name in ("changes", "plan", "facts", "courses", "refusals"))
-SETTLE, REPEATS, INFUSIONS, CONTACTS, ELSEWHERE = (f"app.followup.{name}" for name in ("settle", "repeats", "infusions", "contacts", "elsewhere"))
+SETTLE, REPEATS, INFUSIONS, CONTACTS, ELSEWHERE, OVERDUE = (
+    f"app.followup.{name}" for name in ("settle", "repeats", "infusions", "contacts", "elsewhere", "overdue")
+)
 DECISIONS, PROTOCOL = "app.planning.decisions", "app.planning.protocol"
 FAULTS: list[Fault] = [
     Fault("an event never erases a missed visit", f"{CHANGES}:mark", "closing is not None and window_end >= closing.since", "closing is not None"),
@@ -32,15 +34,20 @@ FAULTS: list[Fault] = [
     Fault("a provisional window runs to day 90", f"{PLAN}:_planned", "max(end, infused_on + PROVISIONAL_UNTIL)", "end"),
     Fault("a month without the day ends on its last", f"{PLAN}:months_later", "min(day.day, monthrange(year, month + 1)[1])", "28"),
     Fault("a transfer decides over an infusion of its day", f"{FACTS}:responsible_centre", "e.on, 1, e.centre", "e.on, -1, e.centre"),
-    Fault("a second death corrects the first", f"{FACTS}:life", "if e.type is not EventType.DECEASED]", "]"),
-    Fault("taking back is as if it had never been", f"{FACTS}:life", "standing[:-1] if", "standing if"),
+    Fault("a second death corrects the first", f"{FACTS}:_standing", "if e.type is not EventType.DECEASED]", "]"),
+    Fault("taking back is as if it had never been", f"{FACTS}:_standing", "del standing[place]", "pass"),
     Fault("only what is dated since finds the lost", f"{FACTS}:_seen_since", "day >= event.on for day in days", "True for day in days"),
     Fault("a letter of the home hospital ends no time elsewhere", f"{FACTS}:_seen_since", "if lost or d.performed_by in SEEN_HERE", ""),
-    Fault("an error taken back needs one that stands", f"{FACTS}:to_take_back", "if until is None), None)", "), None)"),
+    Fault("an error taken back needs one that stands", f"{FACTS}:_last", "if standing[place][1] is None", "if True"),
     Fault("no withdrawal, transfer or loss before the first infusion", f"{REFUSALS}:refuse_event", "on < first", "False"),
     Fault("no discharge after the death", f"{REFUSALS}:refuse_after_death", "day > known.died_on", 'day > known.died_on and field == "infused_on"'),
     Fault("a decided visit takes the new window", f"{CHANGES}:_visit", "return _judged(facts, stands, planned)", "return stands"),
-    Fault("a decided visit that its plan no longer has is without a window", f"{CHANGES}:_judged", "target_on=None, window_start=None", ""),
+    Fault(
+        "a decided visit that its plan no longer has is without a window",
+        f"{CHANGES}:_judged",
+        "target_on=None, window_start=None, window_end=None, suggested_on=None, report_due_on=None",
+        "suggested_on=None",
+    ),
     Fault("what is confirmed is not asked again", "app.followup.visits:confirm", "confirmed_for=found.closed_before", "confirmed_for=None"),
     Fault("done visits outside a moved window are told", f"{SETTLE}:done_outside_window", "and not visit.on_time and", "and False and"),
     Fault("a repeat is compared person by person", f"{REPEATS}:_same_person", " or not told <= known", ""),
@@ -68,6 +75,15 @@ FAULTS: list[Fault] = [
         "return True",
     ),
     Fault("silence is fourteen months", f"{DECISIONS}:heard_before", "return day", "return months_later(day, -2)"),
+    Fault(
+        "a sweep is for its own day, whatever day was swept before",
+        f"{OVERDUE}:sweep",
+        "await state.take_sweep(tx)\n",
+        "await state.take_sweep(tx)\n    if ((await state.get(tx)).last_swept_on or tx.today) > tx.today:\n        return 0\n",
+    ),
+    Fault(
+        "a recalled alert waits for its day again", f"{OVERDUE}:recall", "await db_alerts.wait_again(tx, [alert.visit_id for alert in ahead])", "pass"
+    ),
     Fault("a protocol serves its classes", f"{PROTOCOL}:Protocol.serves", "return not self.classes or", "return True or"),
     Fault("a refusal tells a stranger nothing", f"{ELSEWHERE}:_refusal", "return KnownElsewhere()", "raise"),
     Fault("a refused infusion is asked about", f"{ELSEWHERE}:_refusal", "if centre is not None:", "if False:"),
@@ -75,7 +91,7 @@ FAULTS: list[Fault] = [
     Fault("neighbours within 30 days are asked about", f"{COURSES}:refuse_unclear", "<= NEIGHBOURS and", "<= timedelta(days=21) and"),
     Fault("lost needs two channels", f"{REFUSALS}:refuse_event", " or len({a.channel for a in tried}) < CHANNELS", ""),
     Fault("no visit before its infusion", f"{REFUSALS}:refuse_completion", "if on < visit.window_start and", "if False and"),
-    Fault("nearer to the next is asked about", f"{REFUSALS}:refuse_completion", "abs(on - following.target_on) < abs(on - visit.target_on)", "False"),
+    Fault("nearer to the next is asked about", f"{REFUSALS}:refuse_completion", "abs(on - target) < own", "False"),
     Fault("a moved visit's alert is resolved", f"{SETTLE}:_ended", 'return "replanned"', "return None"),
     Fault(
         "what becomes overdue by a change is raised at once",
