@@ -19,6 +19,7 @@ from app.db.engine import Database
 from app.main import House, create_app
 from app.settings import Settings
 from tests import processes
+from tests.faults.forks import wait_for
 from tests.faults.state import ask, tables
 from tests.processes import Ended, Forks
 
@@ -172,8 +173,8 @@ def _wait_until_at_work(process: subprocess.Popen[str], backup: Path, url: str) 
 def _wait_until_alone(url: str) -> None:
     """Until PostgreSQL has seen that the programs of a process that was killed have gone too."""
     others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name IN ('psql', 'pg_dump')"
-    while url.startswith("postgresql") and ask(url, others) != [(0,)]:
-        pass
+    if url.startswith("postgresql"):
+        wait_for(lambda: ask(url, others) == [(0,)])
 
 
 @pytest.mark.proof
