@@ -66,7 +66,7 @@ FAULTS: list[Fault] = [
     Fault("only attempts since the last sign of life count", f"{REFUSALS}:attempts", "c.on > heard_on", "c.on >= heard_on"),
     Fault("no contact is taken back under a loss", f"{CONTACTS}:_refuse_under_a_loss", "if lost is not None:", "if False:"),
     Fault("a reported death is asked about", f"{FACTS}:reported_dead_on", "return None if alive and", "return None if True or alive and"),
-    Fault("an ended plan is asked about", f"{DECISIONS}:standing", "if is_over(plans):", "if False:"),
+    Fault("an ended plan is asked about", f"{DECISIONS}:standing", "if _is_decided(facts, known) else", "if True else"),
     Fault("what is decided is not asked again", f"{DECISIONS}:_is_decided", "if last is None or last.decision is Decision.EXTEND:", "if True:"),
     Fault(
         "an infusion asks anew",
