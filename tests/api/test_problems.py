@@ -15,7 +15,7 @@ from app.errors import FieldError, FollowUpError
 from app.http import problems
 from tests.api.conftest import Service, infusion
 
-STATUSES = {400, 401, 403, 404, 405, 409, 410, 412, 413, 415, 422, 428, 429, 500, 503}
+STATUSES = {400, 401, 403, 404, 405, 408, 409, 410, 412, 413, 414, 415, 422, 428, 429, 431, 500, 503}
 
 
 def _every(kind: type[FollowUpError]) -> Iterator[type[FollowUpError]]:
@@ -41,6 +41,7 @@ def test_the_types_are_those_of_the_contract():
     assert {kind.name: kind.status for kind in problems.KINDS.values()} == {
         "malformed": 400, "bad-cursor": 400, "unauthenticated": 401, "forbidden": 403, "not-found": 404, "conflict": 409, "cursor-expired": 410,
         "stale-version": 412, "too-large": 413, "validation": 422, "version-required": 428, "rate-limited": 429, "unavailable": 503,
+        "request-timeout": 408, "address-too-long": 414, "headers-too-large": 431,
     }  # fmt: skip
 
 

@@ -81,7 +81,7 @@ async def test_connections_that_broke_are_replaced(postgres_url: str, operator: 
     await other.close()
 
 
-async def test_a_deadlock_is_unavailable_to_one_and_the_other_goes_on(postgres_url: str, operator: Actor, clock: Clock) -> None:
+async def test_a_deadlock_ends_one_and_the_other_goes_on(postgres_url: str, operator: Actor, clock: Clock) -> None:
     database, meet = Database(postgres_url, KEYS), asyncio.Barrier(2)
 
     async def cross(*codes: str) -> None:
@@ -92,7 +92,7 @@ async def test_a_deadlock_is_unavailable_to_one_and_the_other_goes_on(postgres_u
                     await meet.wait()
 
     results = await asyncio.gather(cross("lund", "umea"), cross("umea", "lund"), return_exceptions=True)
-    assert sorted(type(result).__name__ for result in results) == ["NoneType", "Unavailable"]
+    assert sorted(type(result).__name__ for result in results) == ["Deadlock", "NoneType"]
     await database.close()
 
 

@@ -18,6 +18,8 @@ CHECKS = (
 )
 # Errors of what is no page, and of what no page asks for.
 OF_NO_PAGE = {
+    *("address_too_long", "headers_too_large"),  # answered before a page is looked for
+    *("backup_exists", "database_in_use", "database_not_empty", "no_tools", "not_a_backup", "tool_failed"),  # backup and restore
     *("malformed", "bad_cursor", "cursor_expired", "too_large", "method_not_allowed", "unsupported_media_type", "internal"),  # the API and its edge
     *("invalid_protocol", "invalid_catalogue", "protocol_version_changed", "unreadable_file", "invalid_row"),  # files that an operator loads
     *("cannot_listen", "not_migrated", "bad_key_file", "unreadable", "not_a_demo", "already_running", "refused"),  # commands
@@ -51,8 +53,8 @@ def _codes_of_fields() -> set[str]:
 # Codes of the files above that forms on pages cannot bring about.
 OF_NO_FORM = {
     *("not_utf8", "empty_file", "no_header", "unknown_column", "missing_column", "duplicate_column", "wrong_number_of_values"),
-    *("spreadsheet_day", "malformed"),  # files of infusions
-    *("patient_required", "source_required", "contradiction", "unknown_visit", "two_care_plans", "unknown_protocol"),  # what forms never send
+    *("spreadsheet_day", "malformed", "row_too_long", "too_many_rows"),  # files of infusions
+    *("patient_required", "source_required", "contradiction", "unknown_visit", "two_care_plans", "unknown_protocol", "other_class"),  # what forms never send
     *("voided", "after_done_visit", "unknown_role", "unknown_system"),  # corrections of infusions, and accounts
 }
 
