@@ -97,7 +97,8 @@ async def visit_states(tx: Transaction, scope: Scope) -> Sequence[AnyRow]:
         func.count(case((_missed_by(scope.as_of), 1))),
         func.count(case((visits.c.reason == "not-required", 1))),
     )
-    query = select(visits.c.centre, *_named(counts)).join(infusions, infusions.c.id == visits.c.infusion_id).where(_until(scope))
+    query = select(visits.c.centre, *_named(counts)).join(infusions, infusions.c.id == visits.c.infusion_id)
+    query = query.where(_until(scope), _JUDGED)
     return await _with_persons(tx, query.group_by(visits.c.centre, visits.c.patient_id), scope)
 
 
@@ -126,7 +127,7 @@ async def completeness(tx: Transaction, scope: Scope) -> Sequence[AnyRow]:
         select(visits.c.end_centre.label("centre"), *_named(counts))
         .join(infusions, infusions.c.id == visits.c.infusion_id)
         .join(patients, patients.c.id == visits.c.patient_id)
-        .where(_until(scope), visits.c.purpose == "care")
+        .where(_until(scope), _JUDGED, visits.c.purpose == "care")
     )
     return await _with_persons(tx, query.group_by(visits.c.end_centre, visits.c.patient_id), scope)
 

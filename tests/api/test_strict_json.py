@@ -102,7 +102,12 @@ async def _with_length(service: Service, length: int) -> list[Any]:
     async def send(message: dict[str, Any]) -> None:
         sent.append(message.get("status"))
 
-    headers = [(b"host", b"localhost"), (b"authorization", b"Bearer demo-nurse-lund"), (b"content-type", b"application/json"), (b"content-length", str(length).encode())]
+    headers = [
+        (b"host", b"localhost"),
+        (b"authorization", b"Bearer demo-nurse-lund"),
+        (b"content-type", b"application/json"),
+        (b"content-length", str(length).encode()),
+    ]
     scope = {"type": "http", "method": "POST", "path": "/api/v1/patients/search", "query_string": b"", "headers": headers, "client": ("127.0.0.1", 1)}
     await service.app({**scope, "http_version": "1.1", "scheme": "http", "root_path": "", "server": ("service", 80)}, receive, send)
     return sent

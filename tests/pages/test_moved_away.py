@@ -87,4 +87,4 @@ async def test_every_form_is_answered_in_words_and_changes_nothing_of_the_patien
         assert NOTHING in told.text, path
         assert (GONE in told.text) == (path.startswith("/visits/") and not script), path
     changed = {name for name, n in (await moved.service.counts()).items() if n != before[name]}
-    assert changed == {"access_log"}  # what was refused about a person is told there
+    assert changed == {"access_log", "access_log_patients"}  # what was refused about a person is told there

@@ -54,7 +54,15 @@ def _codes_of_fields() -> set[str]:
 OF_NO_FORM = {
     *("not_utf8", "empty_file", "no_header", "unknown_column", "missing_column", "duplicate_column", "wrong_number_of_values"),
     *("spreadsheet_day", "malformed", "row_too_long", "too_many_rows"),  # files of infusions
-    *("patient_required", "source_required", "contradiction", "unknown_visit", "two_care_plans", "unknown_protocol", "other_class"),  # what forms never send
+    *(
+        "patient_required",
+        "source_required",
+        "contradiction",
+        "unknown_visit",
+        "two_care_plans",
+        "unknown_protocol",
+        "other_class",
+    ),  # what forms never send
     *("voided", "after_done_visit", "unknown_role", "unknown_system"),  # corrections of infusions, and accounts
 }
 
