@@ -9,6 +9,7 @@ from app.access.accounts import NewAccount
 from app.access.tokens import NewToken
 from app.actor import Actor, Role
 from app.clock import Clock
+from app.db.columns import new_id
 from app.db.transaction import begin
 from app.pages.due_list import MOST_ROWS, OPENS_WITHIN
 from bench import load
@@ -26,7 +27,7 @@ async def token(place: Place, role: Role, centre: str | None) -> str:
     db = place.open()
     scopes = frozenset({"alerts:read", "infusions:write"}) if role is Role.INTEGRATION else frozenset[str]()
     async with begin(db, OPERATOR, Clock(fixed=TODAY)) as tx:
-        made = await tokens.add(tx, NewToken("bench", role, None if centre is None else frozenset({centre}), scopes))
+        made = await tokens.add(tx, NewToken(f"bench {new_id()}", role, None if centre is None else frozenset({centre}), scopes))
     await db.close()
     return made
 

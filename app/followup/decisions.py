@@ -87,7 +87,7 @@ async def decide(tx: Transaction, patient: UUID, new: NewDecision) -> tuple[JSON
         tx.actor.must(Act.TRANSFER_PATIENT)
     before = await chart.load(tx, patient)
     cards.must_be_responsible(tx.actor, before)
-    await _check(tx, new)
+    await _check(tx, before, new)
     tx.saw("patient event", [patient])
     details = {"decision": new.decision.value} | ({"protocol": new.protocol} if new.protocol else {})
     if (stored := _stands(before, new, details)) is not None:
@@ -117,8 +117,9 @@ async def decide(tx: Transaction, patient: UUID, new: NewDecision) -> tuple[JSON
     return cards.closed(before.patient.protected, views.event(event)), True
 
 
-async def _check(tx: Transaction, new: NewDecision) -> None:
-    """Raises Invalid: an extension names a care protocol that follows an infusion, and only it does; to close or hand over needs a reason."""
+async def _check(tx: Transaction, before: Chart, new: NewDecision) -> None:
+    """Raises Invalid: an extension names a care protocol that follows an infusion and serves the class of the latest, and only it does; to close or
+    hand over needs a reason."""
     if new.decision in (Decision.CLOSE, Decision.HAND_OVER) and new.reason is None:
         raise Invalid("Say why.", field="reason", code="required")
     if (new.protocol is None) == (new.decision is Decision.EXTEND):
@@ -131,6 +132,9 @@ async def _check(tx: Transaction, new: NewDecision) -> None:
         raise Invalid("There is no such protocol; GET /api/v1/protocols lists them.", field="protocol", code="unknown_protocol")
     if protocol.purpose is not Purpose.CARE or protocol.restart is Restart.NEVER:
         raise Invalid("Follow-up goes on by a care protocol that counts from an infusion.", field="protocol", code="not_for_care")
+    latest = chart.facts(before).counted[-1:]
+    if not all(protocol.serves(infusion.plan_class) for infusion in latest):
+        raise Invalid(f"{protocol.code} does not serve the class of the latest infusion.", field="protocol", code="other_class")
 
 
 def _stands(before: Chart, new: NewDecision, details: JSON) -> EventRow | None:

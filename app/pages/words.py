@@ -178,7 +178,6 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     },
     "kind": {
         "patient": N_("the patient"),
-        "dry run of an import": N_("a trial import"),
         "infusion": N_("the infusion"),
         "plan": N_("the plan"),
         "visit": N_("visit"),
@@ -227,6 +226,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "alert feed": N_("the alert feed"),
         "alerts": N_("alerts"),
         "contact": N_("a contact"),
+        "dry run of an import": N_("a trial import"),
         "due list": N_("the list of what is to be done"),
         "due list exported": N_("the list as CSV"),
         "due list printed": N_("the list on paper"),
@@ -268,6 +268,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "nothing_to_decide": N_("There is nothing to decide: the follow-up goes on, or has ended otherwise."),
         "nothing_follows": N_("This protocol has no visit ahead. Choose one that goes on."),
         "not_for_care": N_("Follow-up goes on by a care protocol."),
+        "other_class": N_("This protocol is for another kind of product."),
         "unknown_protocol": N_("There is no such protocol."),
         "not_your_own": N_("Somebody else has recorded this. Ask them, a clinician or a coordinator to take it back."),
         "not_its_day": N_("This was recorded on an earlier day, so it stays. Record what holds now."),

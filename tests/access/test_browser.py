@@ -220,7 +220,7 @@ async def test_no_cookie_reaches_what_parses_it(browser: Browser):
     transport = httpx.ASGITransport(stack)
     async with httpx.AsyncClient(transport=transport, base_url=AT) as client:
         for path in ("/livez", "/api/v1/visits", "/static/none"):
-            await client.get(path, headers=[("Cookie", b"a=1"), ("cookie", b"b=" + b"\\" * 30_000)])
+            await client.get(path, headers=[("Cookie", b"a=1"), ("cookie", b"b=" + b"\\" * 300)])
     assert parsed == []
 
 

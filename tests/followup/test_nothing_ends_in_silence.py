@@ -158,6 +158,7 @@ async def test_an_extension_plans_what_lies_ahead_and_nothing_of_before(ward):
         ({"decision": "close", "reason": "so", "protocol": "ltfu-15y-plus"}, Invalid, "protocol"),
         ({"decision": "extend", "protocol": "no-such"}, Invalid, "protocol"),
         ({"decision": "extend", "protocol": "cibmtr-15y"}, Invalid, "protocol"),
+        ({"decision": "extend", "protocol": "aav-15y"}, Invalid, "protocol"),
         ({"decision": "extend", "protocol": "ltfu-15y"}, Conflict, "protocol"),
         ({"decision": "not-deceased"}, Conflict, "decision"),
     ],

@@ -24,7 +24,7 @@ OF_NO_PAGE = {
     *("invalid_protocol", "invalid_catalogue", "protocol_version_changed", "unreadable_file", "invalid_row"),  # files that an operator loads
     *("cannot_listen", "not_migrated", "bad_key_file", "unreadable", "not_a_demo", "already_running", "refused"),  # commands
     "invalid_identifier",  # pages tell which fault the number has
-    *("number_taken", "other_class"),  # no page changes a patient or corrects an infusion
+    "number_taken",  # no page changes a patient
 }
 
 
@@ -54,15 +54,7 @@ def _codes_of_fields() -> set[str]:
 OF_NO_FORM = {
     *("not_utf8", "empty_file", "no_header", "unknown_column", "missing_column", "duplicate_column", "wrong_number_of_values"),
     *("spreadsheet_day", "malformed", "row_too_long", "too_many_rows"),  # files of infusions
-    *(
-        "patient_required",
-        "source_required",
-        "contradiction",
-        "unknown_visit",
-        "two_care_plans",
-        "unknown_protocol",
-        "other_class",
-    ),  # what forms never send
+    *("patient_required", "source_required", "contradiction", "unknown_visit", "two_care_plans", "unknown_protocol"),  # what forms never send
     *("voided", "after_done_visit", "unknown_role", "unknown_system"),  # corrections of infusions, and accounts
 }
 

@@ -27,7 +27,7 @@ async def test_service_and_model_agree_on_a_life(open_service: Opener, seed: int
         pytest.fail(told, pytrace=False)
 
 
-SEEDS, ALWAYS = 200, 12
+SEEDS, ALWAYS = 200, 6
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
