@@ -15,7 +15,7 @@ import pytest
 
 from tests.databases import KINDS, Kind
 from tests.faults.conftest import Given
-from tests.faults.forks import MISSED, REFUSED, Forks
+from tests.faults.forks import DONE, MISSED, REFUSED, Forks
 from tests.faults.given import DAY, LATER, a_file, infusion
 from tests.faults.state import State, difference, infusions, state, tables
 from tests.faults.tasks import HOWS
@@ -107,7 +107,9 @@ def _loop(forks: Forks, given: Given, kind: Kind, case: Case, how: str) -> None:
         if status == MISSED:
             break
         met = n
-        assert status == (-SIGKILL if how.startswith("kill") else REFUSED)
+        # Reflection of a SQLite table asks in another way when its first question fails: a migration goes on, and must end as it should.
+        asked_anew = kind == "sqlite" and case.task == "migrate" and how == "error" and status == DONE
+        assert asked_anew or status == (-SIGKILL if how.startswith("kill") else REFUSED)
         _check_after_death(url, case, told, f"{how} {n}")
         _, again = forks.run(case.task, url=url, **options)
         _check_at_the_end(url, case, [*told, *again], expected, f"{how} {n}")
