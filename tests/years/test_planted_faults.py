@@ -105,7 +105,7 @@ FAULTS: list[Fault] = [
 ]
 
 
-@pytest.mark.proof
+@pytest.mark.reach
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.rule)
 async def test_a_planted_fault_is_found(fault: Fault, open_service: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     plant(fault, monkeypatch)
