@@ -31,4 +31,9 @@ SEEDS, PROOF, ALWAYS = 200, 14, 6
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    metafunc.parametrize("seed", [pytest.param(seed, marks=() if seed < ALWAYS else pytest.mark.proof if seed < PROOF else pytest.mark.reach) for seed in range(SEEDS)])
+    metafunc.parametrize("seed", [pytest.param(seed, marks=_run_by(seed)) for seed in range(SEEDS)])
+
+
+def _run_by(seed: int) -> Sequence[pytest.MarkDecorator]:
+    """Which command lives a seed: `make test`, `make proof`, or by hand `make reach`."""
+    return [] if seed < ALWAYS else [pytest.mark.proof] if seed < PROOF else [pytest.mark.reach]
