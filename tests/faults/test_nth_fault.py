@@ -53,7 +53,7 @@ def _nothing(_: Given) -> dict[str, Any]:
     return {}
 
 
-MIGRATE = Case("migrate", "empty", _nothing, commits=1, statements=40)
+MIGRATE = Case("migrate", "empty", _nothing, commits=1, statements=40, step=7)
 RECORD = Case("record", "one-patient", _infusions, commits=4, statements=60)
 POST = Case("requests", "one-patient", _infusions, commits=4, statements=60)
 SWEEP_FEW = Case("sweep", "one-patient", _nothing, commits=3, statements=10, day=LATER, sweeps=True)
