@@ -109,8 +109,10 @@ class Life:
             for person, infusion in [(person, p.infusions[-1]) for person, p in self.model.people.items()]:
                 await self.act(Command("resend", {"person": person, "ref": infusion.ref}))
             await self.go_to(today)
-        elif op.name == "ahead" and not any(is_endless(p) for p in self.model.people.values()):
-            await self.ahead(int(1 + 8 * op.u), is_recalled=op.v < 0.7)
+        elif op.name == "ahead":
+            # A plan without end that was planned further under the wrong clock stays so.
+            if not any(is_endless(p) for p in self.model.people.values()):
+                await self.ahead(int(1 + 8 * op.u), is_recalled=op.v < 0.7)
         elif op.name == "again":
             self.note("the last request again")
             await self.side.again()
