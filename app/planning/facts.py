@@ -178,10 +178,12 @@ def _status(facts: Facts, died: date | None, withdrawals: Sequence[Withdrawal], 
 
 
 def _seen_since(facts: Facts, event: Event) -> bool:
-    """Whether an infusion or a done visit dated on or after its day ends a loss or a move; when it was entered does not count (rule 7)."""
+    """Whether an infusion or a done visit dated on or after its day ends a loss or a move; when it was entered does not count (rule 7). Only on the
+    day of a move itself it does: somebody seen here in the morning may be followed elsewhere from the afternoon."""
     lost = event.type is EventType.LOST
-    days = [i.infused_on for i in facts.counted] + [d.on for d in facts.done if lost or d.performed_by in SEEN_HERE]
-    return any(day >= event.on for day in days)
+    seen = [(i.infused_on, i.registered_at) for i in facts.counted]
+    seen += [(d.on, d.recorded_at) for d in facts.done if lost or d.performed_by in SEEN_HERE]
+    return any(day > event.on or (day == event.on and (lost or at >= event.recorded_at)) for day, at in seen)
 
 
 def _standing(events: Sequence[Event]) -> list[tuple[Event, date | None]]:

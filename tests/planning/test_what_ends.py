@@ -1,5 +1,8 @@
 """What ends a loss or a move abroad, and what can be taken back (contract 3, rules 7 and 16)."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
 from app.planning import refusals
@@ -36,6 +39,14 @@ def test_followed_elsewhere_ends_by_a_visit_here_and_by_no_letter(by, expected):
     person = Person(infusion(FIRST), event("followed-elsewhere", "2025-05-04")).done("Y02", "2025-05-04", by=by)
     assert status(person) == expected
     assert status(Person(infusion(FIRST), event("followed-elsewhere", "2025-05-05")).done("Y02", "2025-05-04", by=by)) == "followed-elsewhere"
+
+
+def test_who_was_seen_here_in_the_morning_may_be_followed_elsewhere_from_the_afternoon():
+    moves = event("followed-elsewhere", "2025-05-04")
+    seen_first = Person(infusion(FIRST)).done("Y02", "2025-05-04")
+    seen_first.add(replace(moves, recorded_at=seen_first.facts.done[-1].recorded_at + timedelta(seconds=1)))
+    assert status(seen_first) == "followed-elsewhere"
+    assert status(seen_first.done("Y03", "2025-05-04")) == "in-follow-up"
 
 
 def test_a_voided_infusion_ends_no_loss():

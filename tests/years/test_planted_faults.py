@@ -36,7 +36,7 @@ FAULTS: list[Fault] = [
     Fault("a transfer decides over an infusion of its day", f"{FACTS}:responsible_centre", "e.on, 1, e.centre", "e.on, -1, e.centre"),
     Fault("a second death corrects the first", f"{FACTS}:_standing", "if e.type is not EventType.DECEASED]", "]"),
     Fault("taking back is as if it had never been", f"{FACTS}:_standing", "del standing[place]", "pass"),
-    Fault("only what is dated since finds the lost", f"{FACTS}:_seen_since", "day >= event.on for day in days", "True for day in days"),
+    Fault("only what is dated since finds the lost", f"{FACTS}:_seen_since", "any(day > event.on or", "any(True or"),
     Fault("a letter of the home hospital ends no time elsewhere", f"{FACTS}:_seen_since", "if lost or d.performed_by in SEEN_HERE", ""),
     Fault("an error taken back needs one that stands", f"{FACTS}:_last", "if standing[place][1] is None", "if True"),
     Fault("no withdrawal, transfer or loss before the first infusion", f"{REFUSALS}:refuse_event", "on < first", "False"),
