@@ -87,8 +87,8 @@ def _plans(table: FromClause, centres: Centres) -> ColumnElement[bool]:
 
 
 def _visits(table: FromClause, centres: Centres) -> ColumnElement[bool]:
-    own = or_(_own(table.c.centre, centres), _own(table.c.treating_centre, centres))
-    return or_(and_(own, _counts(table.c.infusion_id)), _responsible(table.c.patient_id, centres))
+    # A closed visit names in `centre` who was responsible then: that opens nothing once the patient has moved on.
+    return _plans(table, centres)
 
 
 def _of_patient(table: FromClause, centres: Centres) -> ColumnElement[bool]:

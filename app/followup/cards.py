@@ -98,7 +98,12 @@ def must_be_responsible(actor: Actor, chart: Chart) -> None:
 
 def is_whole(actor: Actor, chart: Chart) -> bool:
     """Whether the caller sees all of the patient: the responsible centre does (rule 11)."""
-    return actor.centres is None or chart.patient.responsible_centre in actor.centres
+    return sees_whole(actor, chart.patient)
+
+
+def sees_whole(actor: Actor, row: PatientRow) -> bool:
+    """As `is_whole`, of a patient whose chart was not read."""
+    return actor.centres is None or row.responsible_centre in actor.centres
 
 
 def own_infusions(actor: Actor, chart: Chart) -> set[UUID]:

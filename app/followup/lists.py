@@ -46,8 +46,10 @@ async def due(tx: Transaction, wanted: DueFilter, ask: Ask) -> Page:
         item["patient"] = told[row.patient.id]
         had = contacts.get(row.patient.id, NO_CONTACTS) if row.had_contact else NO_CONTACTS
         contact = had.last_about(row.visit.id)
-        item["last_contact"] = cards.closed(row.patient.protected, views.contact(contact)) if contact else None
-        item["needs_decision"] = _needs_decision(row, had, ask.as_of_date)
+        # Contacts, and what has to be decided, are the responsible centre's; another that gave an infusion sees the visit alone.
+        whole = cards.sees_whole(tx.actor, row.patient)
+        item["last_contact"] = cards.closed(row.patient.protected, views.contact(contact)) if contact and whole else None
+        item["needs_decision"] = _needs_decision(row, had, ask.as_of_date) if whole else None
         items.append(item)
     last = shown[-1].visit if len(rows) > ask.limit else None
     place = (last.window_end or date.max, last.id) if last is not None and last.id is not None else None

@@ -93,6 +93,32 @@ async def test_what_was_told_before_tells_a_former_centre_neither_note_nor_autho
     assert (seen["events"], seen["contacts"]) == ([], [])
 
 
+async def test_a_visit_closed_while_responsible_is_told_to_that_centre_no_more_once_the_patient_has_moved_on(ward):
+    ward.today = date(2025, 3, 4)
+    told = await ward.infuse("2024-03-04", centre="umea", by=UMEA)
+    patient, visit = told["patient_id"], code(told, "Y01")
+    await ward.happens(patient, "transferred", "2025-03-04", centre="lund", by=UMEA)
+    ward.today = date(2025, 4, 4)
+    await ward.tried(visit, "2025-03-10", "phone", "will-come")
+    await ward.done(visit, "2025-03-20")
+    closed = DueFilter(state=(VisitState.COMPLETED,))
+    of_patient = DueFilter(state=(VisitState.COMPLETED,), patient=patient)
+
+    async def listed(by, *filters):
+        return [(await ward.do(lists.due, wanted, Ask(20, ward.today), by=by, writing=False)).items for wanted in filters]
+
+    lund = ward.member("lund")
+    assert [[v["id"] for v in items] for items in await listed(lund, closed, of_patient)] == [[visit["id"]]] * 2
+    await ward.happens(patient, "transferred", "2025-04-04", centre="linkoping")
+    assert await listed(lund, closed, of_patient, DueFilter(state=(VisitState.COMPLETED,), centre="lund")) == [[], [], []]
+    with pytest.raises(NotFound):
+        await ward.do(visits.get, visit["id"], by=lund, writing=False)
+    # The responsible centre sees all; the centre that gave the infusion its plan, without the contacts of others.
+    ((theirs,),) = await listed(ward.member("linkoping"), of_patient)
+    ((own,),) = await listed(UMEA, of_patient)
+    assert (theirs["last_contact"]["outcome"], own["last_contact"]) == ("will-come", None)
+
+
 async def test_a_transfer_told_again_after_a_lost_answer_is_answered_to_who_told_it(ward):
     patient = (await ward.infuse("2026-03-04"))["patient_id"]
     told = NewEvent.model_validate({"type": "transferred", "on": "2026-11-01", "centre": "umea"})
