@@ -1,1 +1,4 @@
+from tests.logs import tell_plainly
+
 pytest_plugins = ["tests.databases"]
+tell_plainly()

@@ -288,6 +288,17 @@ def copy_database(url: str) -> str:
     return _with_database(url, name)
 
 
+def made_once(name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that the first test of the run to ask for it has made; the others copy it, and change nothing in it."""
+    with _this_run().alone(name) as folder:
+        if not folder.exists():
+            fresh = folder.with_name(f"{name}-new")
+            fresh.mkdir()
+            make(fresh)
+            fresh.rename(folder)
+    return folder
+
+
 def drop_database(url: str) -> None:
     """Removes a database that `fresh_database` made, whoever is still connected."""
     run = _this_run()

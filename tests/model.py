@@ -168,6 +168,8 @@ class Model:
                 raise Refused(*told)
             p.was_open = False
             p.refused.pop(key, None)
+            # Another infusion of the same centre: the rules do not say whether what was refused is still asked.
+            p.refused = {other: "perhaps" if self.kept[other]["centre"] == centre else how for other, how in p.refused.items()}
 
         answer = self._act(person, change)
         if is_new and answer[0] != "ok":

@@ -25,6 +25,7 @@ PROMISED = {
 }
 
 
+@pytest.mark.proof
 def test_every_figure_is_taken_beside_its_floor_and_has_its_goal(tmp_path: Path) -> None:
     results = tmp_path / "results.json"
     command = [sys.executable, "-m", "bench", "--quick", "--results", str(results)]

@@ -147,7 +147,9 @@ def _judge(before: Chart, infusion: InfusionRow) -> None:
     """Raises what stands against a new infusion."""
     facts = chart.facts(before.with_infusion(infusion))
     refusals.refuse_infusion(life(chart.facts(before) if before.infusions else facts), infusion.infused_on, infusion.discharged_on)
-    courses.refuse_unclear(facts, next(i for i in facts.infusions if i.id == infusion.id))
+    drawn = next(i for i in facts.infusions if i.id == infusion.id)
+    courses.refuse_unknown(facts, drawn)
+    courses.refuse_unclear(facts, drawn)
 
 
 async def _row(tx: Transaction, new: NewInfusion, patient: PatientRow) -> InfusionRow:
@@ -281,10 +283,13 @@ def _judge_moved(before: Chart, mended: InfusionRow) -> None:
     if (mended.infused_on, mended.discharged_on) != (was.infused_on, was.discharged_on):
         refusals.refuse_after_death(life(facts), mended.infused_on, mended.discharged_on)
     if mended.infused_on != was.infused_on:
-        refusals.refuse_before_first(facts)
+        refusals.refuse_before_first(chart.facts(before), facts)
     # What stands was said when it was entered: only what decides the course is asked about anew.
     if any(getattr(mended, name) != getattr(was, name) for name in ("infused_on", "product", "continues", "new_course")):
-        courses.refuse_unclear(facts, next(i for i in facts.infusions if i.id == mended.id))
+        moved = next(i for i in facts.infusions if i.id == mended.id)
+        if mended.continues != was.continues:
+            courses.refuse_unknown(facts, moved)
+        courses.refuse_unclear(facts, moved)
 
 
 async def void(tx: Transaction, infusion: UUID, reason: Reason, version: int | None) -> JSON:

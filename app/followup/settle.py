@@ -230,13 +230,13 @@ def _seen_in_preview(visit: Visit, today: date) -> dict[str, Any]:
 
 
 def dropped_bookings(before: Chart | None, after: Chart) -> list[dict[str, Any]]:
-    """The bookings that stood before and stand no more: moved outside their window, or closed (contract 3, rule 4)."""
+    """The bookings of open visits that stood before and stand no more: moved outside their window, or closed (contract 3, rule 4)."""
     shown = {visit.id: visit.shown_booking for visit in after.visits}
     stood: Sequence[Visit] = before.visits if before else ()
     return [
         {"visit_id": visit.id, "code": visit.code, "booked_on": visit.shown_booking}
         for visit in stood
-        if visit.shown_booking is not None and shown.get(visit.id) is None
+        if visit.is_open and visit.booked_on is not None and shown.get(visit.id) is None
     ]
 
 

@@ -250,19 +250,23 @@ def _visit(facts: Facts, infusion: Infusion, planned: Planned, stands: Visit | N
     centre = end_centre if missed else responsible_centre(facts, closed_on)
     if stands is None:
         return Visit(None, 1, *planned, centre, end_centre, outcome, reason)
-    booked = stands.booked_on
-    moved = (stands.window_start, stands.window_end) != (planned.window_start, planned.window_end)
-    if booked is not None and moved and not planned.window_start <= booked <= planned.window_end:
-        booked = None
     # Only what planning decides is replaced: whatever else people have entered about an open visit stays.
-    return replace(stands, **planned._asdict(), centre=centre, end_centre=end_centre, outcome=outcome, reason=reason, booked_on=booked)
+    return replace(_moved(stands, planned), centre=centre, end_centre=end_centre, outcome=outcome, reason=reason)
+
+
+def _moved(visit: Visit, planned: Planned) -> Visit:
+    """The visit with its dates as planned now. A booking goes that lies outside a window which has moved, of a closed visit too: reopened, it
+    stands as if it had been open all the time (rule 4)."""
+    moved = (visit.window_start, visit.window_end) != (planned.window_start, planned.window_end)
+    stays = visit.booked_on is None or not moved or planned.window_start <= visit.booked_on <= planned.window_end
+    return replace(visit, **planned._asdict(), booked_on=visit.booked_on if stays else None)
 
 
 def _judged(facts: Facts, visit: Visit, planned: Planned | None) -> Visit:
     """A visit that people decided, with the target and window that its plan gives now, as if its dates had been so from the start; without any
     when the plan has no such code (rule 4). Day, code and words stay."""
     if planned is not None:
-        return replace(visit, **planned._asdict(), end_centre=responsible_centre(facts, planned.window_end))
+        return replace(_moved(visit, planned), end_centre=responsible_centre(facts, planned.window_end))
     return replace(visit, provisional=False, target_on=None, window_start=None, window_end=None, suggested_on=None, report_due_on=None)
 
 

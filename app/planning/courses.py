@@ -94,12 +94,17 @@ def numbers(facts: Facts) -> dict[UUID, Numbering]:
     }
 
 
-def refuse_unclear(facts: Facts, infusion: Infusion) -> None:
-    """Raises SameDay, NeedsContinues or ContinuesUnknown when the infusion, entered or moved, leaves its course open to doubt (rule 3: a typing
-    error must not supersede fifteen years). The 30 plain days hold between neighbours by date."""
-    others = [i for i in facts.counted if i.plan_class == infusion.plan_class and i.id != infusion.id]
-    if infusion.continues is not None and infusion.continues not in {i.id for i in others}:
+def refuse_unknown(facts: Facts, infusion: Infusion) -> None:
+    """Raises ContinuesUnknown when the infusion is said to continue one that the patient has not had, of another class, or voided (rule 3)."""
+    known = {i.id for i in facts.counted if i.plan_class == infusion.plan_class and i.id != infusion.id}
+    if infusion.continues is not None and infusion.continues not in known:
         raise ContinuesUnknown(field="continues")
+
+
+def refuse_unclear(facts: Facts, infusion: Infusion) -> None:
+    """Raises SameDay or NeedsContinues when the infusion, entered or moved, leaves its course open to doubt (rule 3: a typing error must not
+    supersede fifteen years). The 30 plain days hold between neighbours by date."""
+    others = [i for i in facts.counted if i.plan_class == infusion.plan_class and i.id != infusion.id]
     for other in others:
         if other.infused_on == infusion.infused_on:
             raise SameDay(field="infused_on", infusion_id=str(other.id), infused_on=other.infused_on.isoformat())

@@ -230,10 +230,11 @@ def refuse_event(facts: Facts, known: Life, kind: EventType, on: date, in_error:
             raise NotLost(field="type", attempts=len(tried), channels=len({a.channel for a in tried}))
 
 
-def refuse_before_first(facts: Facts) -> None:
-    """Raises EventBeforeInfusion when a corrected infusion would lie after a withdrawal, a loss or a transfer, with no earlier one (rule 7)."""
-    first = min((i.infused_on for i in facts.counted), default=None)
-    earlier = [event.on for event in dated_events(facts) if first is not None and event.on < first]
+def refuse_before_first(before: Facts, corrected: Facts) -> None:
+    """Raises EventBeforeInfusion when the first infusion was not after a withdrawal, a loss or a transfer, and would be as corrected (rule 7). What
+    lies before it already, since the infusion that it followed was voided, is no fault of the correction."""
+    was, first = (min((i.infused_on for i in facts.counted), default=date.min) for facts in (before, corrected))
+    earlier = [event.on for event in dated_events(corrected) if was <= event.on < first]
     if earlier:
         raise EventBeforeInfusion(f"The first infusion on {first} would lie after an event on {min(earlier)}.", field="infused_on")
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import httpx
 import pytest
-import structlog
 from sqlalchemy import text
 
 from app.clock import Clock
@@ -17,6 +16,7 @@ from app.db.engine import Database
 from app.http import log
 from app.main import House, create_app
 from app.settings import Settings
+from tests.logs import tell_plainly
 
 TODAY = date(2026, 11, 23)
 NURSE = "demo-nurse-lund"
@@ -125,4 +125,4 @@ def logged() -> Iterator[None]:
     logging.captureWarnings(False)
     root.handlers[:] = handlers
     root.setLevel(level)
-    structlog.reset_defaults()
+    tell_plainly()

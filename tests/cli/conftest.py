@@ -1,5 +1,6 @@
 """A place for the command: a folder, keys, and a database of the test's own."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import pytest
 
 from app.db.columns import Keys
 from tests import processes
-from tests.processes import Ended, Forks
+from tests.databases import made_once
+from tests.processes import Ended, Forks, started
 
 ROWS = (
     "personnummer,name,centre,product,context,indication,infused_on,discharged_on,batch,source_system,source_id\n"
@@ -52,3 +54,16 @@ def rows(tmp_path: Path) -> Path:
     file = tmp_path / "rows.csv"
     file.write_text(ROWS)
     return file
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Path:
+    """A folder with the demo as it is filled for 2026-11-23: what takes the demo longest, done once a run."""
+    return shutil.copytree(made_once("demo", _fill), tmp_path / "data")
+
+
+def _fill(folder: Path) -> None:
+    with started("demo", "--port", 0, "--data", folder, "--today", "2026-11-23", env=processes.environment(), cwd=folder) as demo:
+        demo.said("Filling the demo")
+        demo.said("Ctrl+C")
+        assert demo.stop() == 0

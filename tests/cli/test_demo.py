@@ -46,8 +46,8 @@ def demo_of(data: Path, *words: object) -> tuple[object, ...]:
     return ("demo", "--port", 0, "--data", data, *words)
 
 
-def test_the_demo_shows_the_sample_with_its_history(tmp_path: Path) -> None:
-    with started(*demo_of(tmp_path / "d"), env=ENV, cwd=tmp_path) as demo:
+def test_the_demo_shows_the_sample_with_its_history(filled: Path, tmp_path: Path) -> None:
+    with started(*demo_of(filled), env=ENV, cwd=tmp_path) as demo:
         address = address_of(demo)
         answers = [json.loads(typed(line)) for line in demo.lines if line.startswith("curl")]
         assert len(answers) == 3
@@ -74,7 +74,7 @@ def test_the_demo_shows_the_sample_with_its_history(tmp_path: Path) -> None:
         first = call(address, "GET", "/infusions?source_system=national-list-2025&source_id=row-001", "demo-nurse-uppsala").json()["items"][0]
         assert (first["infused_on"], first["registered_on"], first["discharged_on"]) == ("2014-03-03", "2014-03-03", "2014-03-21")
         assert demo.stop() == 0
-    assert {path.name for path in (tmp_path / "d").iterdir()} == HARMLESS
+    assert {path.name for path in filled.iterdir()} == HARMLESS
     assert "Traceback" not in demo.text
 
 

@@ -20,10 +20,8 @@ def test_the_readme_shows_five_calls_and_the_two_commands() -> None:
     assert re.search(r"^make demo .*\nmake test", README, re.MULTILINE)
 
 
-def test_the_calls_of_the_readme_work_as_printed(tmp_path: Path) -> None:
-    words = ("demo", "--port", 0, "--data", tmp_path / "data", "--today", "2026-11-23")
-    with processes.started(*words, env=processes.environment(), cwd=tmp_path) as demo:
-        demo.said("Filling the demo")
+def test_the_calls_of_the_readme_work_as_printed(filled: Path, tmp_path: Path) -> None:
+    with processes.started("demo", "--port", 0, "--data", filled, env=processes.environment(), cwd=tmp_path) as demo:
         address = demo.said("the demo: http").split()[-1]
         infusion, due, done, feed, network = (_told(call.replace(PRINTED, address), tmp_path) for call in CALLS)
         again = _told(CALLS[0].replace(PRINTED, address), tmp_path)

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from app.db.visits import DueFilter
-from app.errors import Conflict, StaleVersion
+from app.errors import Conflict, Invalid, StaleVersion
 from app.followup import figures, infusions, lists, patients, visits
 from app.followup.commands import Ask, Reason
 from app.planning.visits import VisitState
@@ -219,3 +219,31 @@ async def test_a_birth_date_that_is_mended_moves_a_hand_over_that_was_done(ward)
     assert answer["warnings"] == ["done_outside_window"]
     assert [(v["code"], v["window_start"].isoformat()) for v in answer["done_outside_window"]] == [("T18", "2027-03-04")]
     assert await to_decide(ward) == ["T18"]
+
+
+async def test_a_booking_outside_a_window_that_has_moved_is_gone_whether_the_visit_was_open_or_closed_then(ward):
+    """The same facts in another order give the same visit (rule 4)."""
+    told = []
+    for closed_meanwhile in (False, True):
+        ward.today = date(2026, 11, 24)
+        infusion = await ward.infuse("2025-10-20")
+        visit = code(infusion, "Y01")
+        await ward.do(visits.book, visit["id"], visits.Booking.model_validate({"booked_on": "2027-03-01"}), version=visit["version"])
+        if closed_meanwhile:
+            await ward.done(visit, "2026-11-20")
+        dropped = (await corrected(ward, infusion, infused_on="2025-10-19"))["dropped_bookings"]
+        if closed_meanwhile:
+            await ward.reopened(visit)
+        told.append([len(dropped), (await ward.visit(visit["id"]))["booked_on"]])
+    assert told == [[1, None], [0, None]]
+
+
+async def test_an_infusion_is_corrected_though_what_it_continues_has_been_voided_since(ward):
+    first = await ward.infuse("2025-03-04")
+    second = await ward.infuse("2025-04-04", patient_id=first["patient_id"], continues=first["id"])
+    now = await ward.do(infusions.get, first["id"], writing=False)
+    await ward.do(infusions.void, first["id"], Reason(reason="another person"), now["version"])
+    assert (await corrected(ward, second, infused_on="2025-04-03"))["infused_on"] == date(2025, 4, 3)
+    with pytest.raises(Invalid) as unknown:
+        await ward.infuse("2025-06-04", patient_id=first["patient_id"], continues=first["id"])
+    assert unknown.value.errors[0].code == "unknown_infusion"

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
 from app.http import log
 from tests.api.conftest import Service, infusion, number_of
+from tests.logs import tell_plainly
 
 BORN = date(1957, 11, 9)
 NUMBER, NEW_NUMBER, IMPORTED = number_of(BORN, 7), number_of(BORN, 9), number_of(BORN, 11)
@@ -42,7 +42,7 @@ def logging_all() -> Iterator[None]:
     yield
     root.handlers[:], root.level = before
     logging.captureWarnings(False)
-    structlog.reset_defaults()
+    tell_plainly()
 
 
 async def test_no_name_and_no_number_stands_in_the_database_or_in_a_log_line(

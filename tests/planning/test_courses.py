@@ -2,13 +2,14 @@
 
 import pytest
 
-from app.planning.courses import ContinuesUnknown, NeedsContinues, SameDay, numbers, refuse_unclear
+from app.planning.courses import ContinuesUnknown, NeedsContinues, SameDay, numbers, refuse_unclear, refuse_unknown
 from tests.planning.life import Person, infusion
 
 
 def entered(*infusions):
     """The person with these infusions, the last one being checked."""
     person = Person(*infusions)
+    refuse_unknown(person.facts, infusions[-1])
     refuse_unclear(person.facts, infusions[-1])
     return [(n.infusion_number, n.course_number, n.reinfusion) for n in sorted(numbers(person.facts).values(), key=lambda n: n.infusion_number)]
 

@@ -82,12 +82,17 @@ def test_nothing_of_care_lies_before_the_first_infusion(kind):
 @pytest.mark.parametrize("kind", ["withdrawn", "lost-to-follow-up", "transferred"])
 def test_no_correction_leaves_an_event_of_care_before_the_first_infusion(kind):
     told = {"centre": "umea"} if kind == "transferred" else {}
-    person = Person(infusion("2024-03-05"), event(kind, "2024-03-04", **told))
+    before, corrected = (Person(infusion(on), event(kind, "2024-03-04", **told)) for on in ("2024-03-04", "2024-03-05"))
     with pytest.raises(refusals.EventBeforeInfusion):
-        refusals.refuse_before_first(person.facts)
+        refusals.refuse_before_first(before.facts, corrected.facts)
     if kind != "transferred":
-        person.add(event("reinstated", "2024-04-01", entered_in_error=True))
-        refusals.refuse_before_first(person.facts)
+        corrected.add(event("reinstated", "2024-04-01", entered_in_error=True))
+        refusals.refuse_before_first(before.facts, corrected.facts)
+
+
+def test_an_event_that_lay_before_the_first_infusion_already_stops_no_correction():
+    person, corrected = (Person(infusion(on), event("transferred", "2013-07-12", centre="umea")) for on in ("2025-09-05", "2025-09-06"))
+    refusals.refuse_before_first(person.facts, corrected.facts)
 
 
 def test_a_discharge_after_the_death_is_refused_from_both_sides():
