@@ -211,7 +211,7 @@ async def _decided(tx: Transaction, new: NewInfusion, before: Chart | None, draw
         closed = replace(closed, confirmed_for=closed.closed_before)
         visits = tuple(closed if v is visit else v for v in plan.visits)
         decided = replace(decided, plans=tuple(replace(p, visits=visits) if p is plan else p for p in decided.plans))
-    return decided
+    return chart.decide(decided, protocols, tx.today)  # what was done may end a loss
 
 
 async def _tell_both_sides(tx: Transaction, before: Chart, settled: Chart) -> None:

@@ -325,3 +325,15 @@ async def test_care_taken_up_again_long_ago_does_not_stand_in_the_way_of_a_visit
     with pytest.raises(Conflict, match="closed_by_event"):
         await ward.done(code(told, "Y05"), "2017-03-01")
     assert (await ward.done(code(told, "Y04"), "2016-04-18"))["state"] == "completed"
+
+
+async def test_a_visit_done_after_a_loss_and_told_with_an_infusion_ends_the_loss(ward):
+    ward.today = date(2025, 3, 4)
+    first = await ward.infuse("2024-03-04")
+    for on, channel in ("2025-02-20", "phone"), ("2025-02-21", "letter"), ("2025-02-22", "phone"):
+        await ward.tried(code(first, "Y01"), on, channel)
+    await ward.happens(first["patient_id"], "lost-to-follow-up", "2025-03-04")
+    ward.today = date(2026, 11, 24)
+    told = [{"protocol": "ltfu-15y", "code": "Y01", "completed_on": "2026-10-04"}]
+    await ward.infuse("2024-01-04", patient_id=first["patient_id"], new_course=True, completed=told)
+    assert (await ward.follow_up(first["patient_id"]))["status"] == "in-follow-up"
