@@ -114,20 +114,3 @@ async def test_care_neither_declined_nor_moved_before_the_first_infusion(service
 async def test_nobody_is_lost_before_the_first_infusion(service: Service):
     told = await service.recorded(infused_on="2026-03-04", discharged_on=...)
     assert refusal(await happened(service, told["patient_id"], "lost-to-follow-up", "2026-03-03")) == (422, "/on", "before_infusion")
-
-
-async def test_a_second_taking_back_after_a_corrected_death_is_refused(service: Service):
-    told = await service.recorded(infused_on="2024-03-04", discharged_on="2024-03-18")
-    patient = told["patient_id"]
-    for kind, on, own in (
-        ("withdrawn", "2024-06-01", {}),
-        ("reinstated", "2025-06-01", {}),
-        ("deceased", "2026-03-01", {}),
-        ("deceased", "2026-03-02", {}),
-        ("reinstated", "2026-04-01", {"entered_in_error": True}),
-    ):
-        assert (await happened(service, patient, kind, on, **own)).status_code == 201
-    before = (await service.get(f"/patients/{patient}/follow-up")).json()["visits"]
-    again = await happened(service, patient, "reinstated", "2026-04-02", entered_in_error=True)
-    assert refusal(again) == (409, "/type", "nothing_to_take_back")
-    assert (await service.get(f"/patients/{patient}/follow-up")).json()["visits"] == before

@@ -200,10 +200,10 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def _open(page: Page, state: str, language: str) -> None:
     """A fresh session with the state before it."""
     page.set_viewport_size(DESKTOP)
-    page.goto(f"/login/demo?token=demo-nurse-{'uppsala' if state in ELSEWHERE else 'lund'}")
+    assert page.request.get(f"/login/demo?token=demo-nurse-{'uppsala' if state in ELSEWHERE else 'lund'}").ok
     told = page.request.post("/profile", form={"language": language, "single_keys": "yes"}, headers={"Sec-Fetch-Site": "same-origin"})
     assert told.ok
-    page.reload()
+    page.goto("/")
     STATES[state](page)
 
 

@@ -22,7 +22,16 @@ FAULTS: list[Fault] = [
     Fault("a newer infusion supersedes", f"{CHANGES}:closings", "if plan.followed_by is not None:", "if False:"),
     Fault("a plan takes the code of the one before", f"{CHANGES}:_care", "else code or infusion.default_protocol", "else infusion.default_protocol"),
     Fault("a child is under eighteen", f"{CHANGES}:is_child", "12 * AGE_OF_MAJORITY", "12 * (AGE_OF_MAJORITY + 3)"),
-    Fault("a booking outside a moved window is dropped", f"{CHANGES}:_visit", "booked = None\n", "pass\n"),
+    Fault("a booking outside a moved window is dropped", f"{CHANGES}:_moved", "if stays else None", ""),
+    Fault("a booking of a closed visit is dropped too", f"{CHANGES}:_judged", "_moved(visit, planned)", "visit, **planned._asdict()"),
+    Fault(
+        "what was done and told with an infusion ends a loss",
+        f"{INFUSIONS}:_decided",
+        "return chart.decide(decided, protocols, tx.today)",
+        "return decided",
+    ),
+    Fault("only what a correction changes is asked about", f"{INFUSIONS}:_judge_moved", "if mended.continues != was.continues:", "if True:"),
+    Fault("what lay before the first infusion stops no correction", f"{REFUSALS}:refuse_before_first", "was <= event.on < first", "event.on < first"),
     Fault("what people decided stays", f"{CHANGES}:_visit", "stands.is_decided", "stands.is_decided and stands.outcome is not Outcome.MISSED"),
     Fault(
         "a missed visit counts where its window ended",
