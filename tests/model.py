@@ -373,7 +373,7 @@ class Model:
                 raise Refused("not_its_day")
             if told.on != self.today:
                 raise Unspecified("its day: that of the contact, or that on which it was told")
-            losses = [e for e in in_force(p) if e.type == "lost-to-follow-up"]
+            losses = [e for e in in_force(p) if e.type == "lost-to-follow-up" and e.told_on >= told.logged_on]  # an older one stands on others
             p.contacts.remove(told)
             if losses and not has_attempts(p, losses[-1].on):
                 raise Refused("loss_stands")
