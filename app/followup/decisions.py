@@ -20,7 +20,7 @@ from app.followup.settle import settle
 from app.planning import decisions
 from app.planning.decisions import Undecided
 from app.planning.facts import Decision, EventType, life
-from app.planning.protocol import Purpose, Restart
+from app.planning.protocol import Protocol, Purpose, Restart
 
 JSON = dict[str, Any]
 
@@ -117,6 +117,25 @@ async def decide(tx: Transaction, patient: UUID, new: NewDecision) -> tuple[JSON
     return cards.closed(before.patient.protected, views.event(event)), True
 
 
+async def extensions(tx: Transaction, patient: UUID) -> list[str]:
+    """Codes of the protocols by which the patient's follow-up may go on, in order: those that an extension may name.
+    Raises NotFound, NotResponsible."""
+    tx.actor.must(Act.READ_PATIENTS)
+    before = await chart.load(tx, patient)
+    cards.must_be_responsible(tx.actor, before)
+    tx.saw("follow-up", [patient])
+    newest = [protocol for code, protocol in (await catalogue.protocols(tx)).items() if code == protocol.code]
+    return sorted(protocol.code for protocol in newest if _follows_an_infusion(protocol) and _serves_the_latest(protocol, before))
+
+
+def _follows_an_infusion(protocol: Protocol) -> bool:
+    return protocol.purpose is Purpose.CARE and protocol.restart is not Restart.NEVER
+
+
+def _serves_the_latest(protocol: Protocol, before: Chart) -> bool:
+    return all(protocol.serves(infusion.plan_class) for infusion in chart.facts(before).counted[-1:])
+
+
 async def _check(tx: Transaction, before: Chart, new: NewDecision) -> None:
     """Raises Invalid: an extension names a care protocol that follows an infusion and serves the class of the latest, and only it does; to close or
     hand over needs a reason."""
@@ -130,10 +149,9 @@ async def _check(tx: Transaction, before: Chart, new: NewDecision) -> None:
     protocol = (await catalogue.protocols(tx)).get(new.protocol)
     if protocol is None or protocol.code != new.protocol:
         raise Invalid("There is no such protocol; GET /api/v1/protocols lists them.", field="protocol", code="unknown_protocol")
-    if protocol.purpose is not Purpose.CARE or protocol.restart is Restart.NEVER:
+    if not _follows_an_infusion(protocol):
         raise Invalid("Follow-up goes on by a care protocol that counts from an infusion.", field="protocol", code="not_for_care")
-    latest = chart.facts(before).counted[-1:]
-    if not all(protocol.serves(infusion.plan_class) for infusion in latest):
+    if not _serves_the_latest(protocol, before):
         raise Invalid(f"{protocol.code} does not serve the class of the latest infusion.", field="protocol", code="other_class")
 
 

@@ -8,14 +8,13 @@ from starlette.responses import Response
 
 from app.actor import Act
 from app.errors import FollowUpError
-from app.followup import catalogue, contacts, decisions, status
+from app.followup import contacts, decisions, status
 from app.followup.commands import Ask
 from app.followup.contacts import NewContact
 from app.followup.decisions import NewDecision, UndecidedFilter
 from app.http.deps import Needs, Transaction, reading, writing
 from app.pages import forms
 from app.pages.page import PageRoute, back_to, frame, render
-from app.planning.protocol import Purpose, Restart
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -30,10 +29,9 @@ async def decide_form(request: Request, patient_id: UUID) -> Response:
 async def _page(
     request: Request, tx: Transaction, patient_id: UUID, given: Mapping[str, str], refusal: FollowUpError | None = None, code: int = 200
 ) -> Response:
+    protocols = await decisions.extensions(tx, patient_id)
     found = await status.follow_up(tx, patient_id)
     rows = (await decisions.undecided(tx, UndecidedFilter(patient=patient_id), Ask(1, tx.today))).items
-    protocols = (await catalogue.protocols(tx)).values()
-    care = {p.code for p in protocols if p.purpose is Purpose.CARE and p.restart is not Restart.NEVER}
     return render(
         request,
         "decide.html",
@@ -42,7 +40,7 @@ async def _page(
         found=found,
         patient=found["patient"],
         row=rows[0] if rows else None,
-        protocols=[(one, one) for one in sorted(care)],
+        protocols=[(one, one) for one in protocols],
         given=given,
         faults=forms.faults(refusal) if refusal else [],
         own=await contacts.own_of_today(tx, patient_id),
