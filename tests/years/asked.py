@@ -60,8 +60,8 @@ def of_patient(p: Person, visits: Mapping[Key, Visit], today: date) -> dict[str,
         asked["no-contact"] = asked["no-contact"] and ANY
     asked["over"] = is_over
     was_late = all(visit.reason == "before-registration" for visit in care)
-    asked["no-plan"] = is_over and (was_late or ANY)
-    asked["plan-ended"] = is_over and ((p.was_open and not was_late) or ANY)
+    asked["no-plan"] = is_over and (is_over if was_late else ANY)
+    asked["plan-ended"] = is_over and (is_over if p.was_open and not was_late else ANY)
     return asked
 
 

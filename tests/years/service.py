@@ -270,7 +270,12 @@ class Service:
         return await self._to_infusion("PATCH", "", person, ref, {name: plain(day) for name, day in days.items()})
 
     async def _void(self, person: str, ref: str) -> httpx.Response:
-        return await self._to_infusion("POST", "/void", person, ref, {"reason": "entered in error"})
+        before = (await self.follow_up(person))["responsible_centre"]
+        answer = await self._to_infusion("POST", "/void", person, ref, {"reason": "entered in error"})
+        self.seen.pop(person, None)
+        if (await self.follow_up(person))["responsible_centre"] != before:
+            self.last = None  # a voided infusion opens nothing to its centre any more (rule 11)
+        return answer
 
     async def _correct_birth_date(self, person: str, birth_date: date) -> httpx.Response:
         found = await self.follow_up(person)

@@ -7,7 +7,7 @@ from tests.years.choices import a_life
 from tests.years.lives import Life, attempt, report
 from tests.years.twin import Twin, model_with
 
-SEEDS = range(60)
+SEEDS = range(600)
 
 # rule: the text that states it, and a wrong one
 WRONG = {
