@@ -28,10 +28,10 @@ test: $(STAMP)  ## all tests but the heavy ones, on SQLite and PostgreSQL, in ra
 fast: $(STAMP)  ## the rules and the house, in seconds
 	@$(RUN)/python -m pytest -n $(WORKERS) -m "not proof and not reach" tests/planning tests/house $(PYTEST_ARGS)
 
-proof: $(STAMP)  ## the heavy tests: seeds, kills, frozen databases, floods, fuzzing
+proof: $(STAMP)  ## the heavy tests: seeds, planted faults, kills, frozen databases, floods, fuzzing
 	@$(RUN)/python -m pytest -n $(WORKERS) -m proof $(PYTEST_ARGS)
 
-reach: $(STAMP)  ## 186 more random lives, and what shows their reach: planted faults, each rule of the plain model made wrong; by hand
+reach: $(STAMP)  ## 186 more random lives, and what shows their reach: each rule of the plain model made wrong; by hand
 	@$(RUN)/python -m pytest -n $(WORKERS) -m reach $(PYTEST_ARGS)
 
 lint: $(STAMP)  ## form, types, import rules, dependencies

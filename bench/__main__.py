@@ -18,7 +18,7 @@ from bench.databases import Makes
 from bench.measure import Figure, table
 from bench.serving import Servers
 
-NAMES = ("plan", "due", "page", "poll", "infusion", "nothing-new", "sweep", "locked")
+NAMES = ("plan", "due", "page", "undecided", "poll", "infusion", "nothing-new", "sweep", "locked")
 RESULTS = Path(__file__).with_name("results.json")
 
 
@@ -49,6 +49,7 @@ def works(makes: Makes, servers: Servers, s: Sizes) -> list[tuple[str, Work]]:
     found: list[tuple[str, Work]] = [("plan", plan)]
     found += [("due", lambda n=n: reading.due_list(makes, servers, n, requests=s.requests // 2, rounds=s.turns)) for n in s.nations]
     found += [("page", lambda n=n: reading.first_page(makes, servers, n, requests=s.requests // 10, rounds=s.turns)) for n in s.nations]
+    found += [("undecided", lambda n=n: reading.undecided(makes, servers, n, requests=s.requests // 2)) for n in s.nations]
     found += [("poll", lambda n=n: reading.poll(makes, servers, n, requests=s.requests * 2, rounds=s.turns)) for n in s.nations]
     found += [("infusion", lambda k=k, n=n: recording.infusion(makes, k, n, times=s.times, turns=s.turns)) for k in kinds for n in s.nations]
     found += [("nothing-new", lambda k=k, n=n: sweeping.nothing_new(makes, k, n, times=10 * s.turns)) for k in kinds for n in s.nations]

@@ -4,14 +4,14 @@ Most of what lies behind is left undone, so that there are many overdue visits t
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 from typing import Any
 
 from app.db import seed
 from app.db.columns import Keys, new_id
-from app.planning.plan import schedule
+from app.planning.plan import Planned, schedule
 from app.planning.protocol import parse, published
 
 TODAY = date(2026, 11, 23)
@@ -40,9 +40,24 @@ def nation(patients: int, keys: Keys) -> Rows:
         yield from _patient(nth, CENTRES[nth % len(CENTRES)], infused, chance, keys)
 
 
+def _standing(nth: int, infused: date, planned: Sequence[Planned], done: Collection[str]) -> dict[str, Any]:
+    """What is stored of a patient's silence; of one in fifty the plan has ended, and nobody has decided what now."""
+    heard_on = max([infused, *[visit.target_on for visit in planned if visit.code in done]])
+    opens = [visit.window_start for visit in planned if visit.code not in done]
+    is_over = nth % 50 == 0
+    return {
+        "last_heard_on": heard_on,
+        "undecided": "plan-ended" if is_over else None,
+        "undecided_since": heard_on if is_over else None,
+        "quiet_until": min(opens) - timedelta(days=30) if opens and not is_over else None,
+    }
+
+
 def _patient(nth: int, centre: str, infused: date, chance: Random, keys: Keys) -> Rows:
     at = datetime.combine(infused, time(9), UTC)
     patient, infusion, plan, told = new_id(), new_id(), new_id(), number(nth)
+    planned = schedule(PROTOCOL, infused, infused + timedelta(days=14), None, TODAY)
+    done = {visit.code for visit in planned if visit.window_end < TODAY and chance.random() < DONE}
     person = {
         "name": f"Test {nth}",
         "birth_date": f"{told[:4]}-{told[4:6]}-{told[6:8]}",
@@ -63,7 +78,8 @@ def _patient(nth: int, centre: str, infused: date, chance: Random, keys: Keys) -
             "status": "in-follow-up",
             "responsible_centre": centre,
             "registered_at": at,
-        },
+        }
+        | _standing(nth, infused, planned, done),
     )
     yield "patient_identifiers", common | {"blind": keys.blind("personnummer", told), "system": "personnummer"}
     yield (
@@ -89,7 +105,6 @@ def _patient(nth: int, centre: str, infused: date, chance: Random, keys: Keys) -
             "voided": False,
         },
     )
-    planned = schedule(PROTOCOL, infused, infused + timedelta(days=14), None, TODAY)
     protocol = {"protocol_code": PROTOCOL.code, "protocol_version": PROTOCOL.version, "purpose": PROTOCOL.purpose.value}
     common |= {"infusion_id": infusion, "treating_centre": centre, **protocol}
     yield (
@@ -105,7 +120,6 @@ def _patient(nth: int, centre: str, infused: date, chance: Random, keys: Keys) -
         },
     )
     for visit in planned:
-        done = visit.window_end < TODAY and chance.random() < DONE
         facts = {
             "outcome": "completed",
             "decided_by": "bench",
@@ -116,4 +130,4 @@ def _patient(nth: int, centre: str, infused: date, chance: Random, keys: Keys) -
             "performed_by": "own-centre",
         }
         own = {"id": new_id(), "plan_id": plan, "centre": centre, "end_centre": centre}
-        yield "visits", common | visit._asdict() | own | (facts if done else {"alert_after": visit.window_end})
+        yield "visits", common | visit._asdict() | own | (facts if visit.code in done else {"alert_after": visit.window_end})

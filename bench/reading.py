@@ -75,6 +75,14 @@ async def first_page(makes: Makes, servers: Servers, patients: int, *, requests:
     return Figure("due list as a page, PostgreSQL", place.size, value * 1000, "ms", floor * 1000, ratio, least_ratio=0.5)
 
 
+async def undecided(makes: Makes, servers: Servers, patients: int, *, requests: int) -> Figure:
+    """Fifty patients of one centre who need a decision, the longest silence first."""
+    place = await makes.place("postgresql", patients)
+    wanted = load.request("GET", "/api/v1/patients?limit=50", await token(place, Role.NURSE, CENTRES[0]))
+    value = await _round(servers.port(place), wanted, requests, 200)()
+    return Figure("patients who need a decision, PostgreSQL", place.size, value * 1000, "ms", most=10)
+
+
 async def poll(makes: Makes, servers: Servers, patients: int, *, requests: int, rounds: int) -> Figure:
     """The feed at its end: nothing is new, and the answer is 304 without a body."""
     place = await makes.place("postgresql", patients)
