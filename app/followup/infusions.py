@@ -24,7 +24,7 @@ from app.followup.infusion_fields import NewInfusion as NewInfusion
 from app.followup.persons import Described
 from app.followup.settle import dropped_bookings, effects, plan_ids, settle
 from app.planning import courses, decisions, refusals
-from app.planning.facts import life
+from app.planning.facts import Facts, Infusion, life
 from app.planning.protocol import Purpose
 from app.planning.visits import Outcome
 
@@ -136,8 +136,11 @@ async def _drawn(tx: Transaction, new: NewInfusion, person: Described | None, kn
         patient = persons.new_patient(tx, person, new.centre)
     infusion = await _row(tx, new, patient)
     drawn = replace(before or Chart(patient), patient=patient).with_infusion(infusion)
-    if before is not None and not cards.is_whole(tx.actor, before) and cards.own_infusions(tx.actor, before):
-        _judge(cards.own_part(tx.actor, before), infusion)  # what the caller knows itself is told
+    if before is not None and not cards.is_whole(tx.actor, before):
+        own = cards.own_part(tx.actor, before)
+        courses.refuse_unknown(*_planned(own, infusion))  # what the caller does not see cannot be named
+        if own.infusions:
+            _judge(own, infusion)  # what the caller knows itself is told
     with elsewhere.closed(tx, before, new.centre):
         _judge(before or Chart(patient), infusion)
     return before, drawn, odd
@@ -145,11 +148,16 @@ async def _drawn(tx: Transaction, new: NewInfusion, person: Described | None, kn
 
 def _judge(before: Chart, infusion: InfusionRow) -> None:
     """Raises what stands against a new infusion."""
-    facts = chart.facts(before.with_infusion(infusion))
+    facts, drawn = _planned(before, infusion)
     refusals.refuse_infusion(life(chart.facts(before) if before.infusions else facts), infusion.infused_on, infusion.discharged_on)
-    drawn = next(i for i in facts.infusions if i.id == infusion.id)
     courses.refuse_unknown(facts, drawn)
     courses.refuse_unclear(facts, drawn)
+
+
+def _planned(before: Chart, infusion: InfusionRow) -> tuple[Facts, Infusion]:
+    """The facts with an infusion that is new or moved, and that infusion among them."""
+    facts = chart.facts(before.with_infusion(infusion))
+    return facts, next(i for i in facts.infusions if i.id == infusion.id)
 
 
 async def _row(tx: Transaction, new: NewInfusion, patient: PatientRow) -> InfusionRow:
@@ -279,14 +287,13 @@ async def _moved(tx: Transaction, act: str, before: Chart, mended: InfusionRow, 
 
 def _judge_moved(before: Chart, mended: InfusionRow) -> None:
     """Raises what stands against a correction."""
-    facts, was = chart.facts(before.with_infusion(mended)), before.infusion(mended.id)
+    (facts, moved), was = _planned(before, mended), before.infusion(mended.id)
     if (mended.infused_on, mended.discharged_on) != (was.infused_on, was.discharged_on):
         refusals.refuse_after_death(life(facts), mended.infused_on, mended.discharged_on)
     if mended.infused_on != was.infused_on:
         refusals.refuse_before_first(chart.facts(before), facts)
     # What stands was said when it was entered: only what decides the course is asked about anew.
     if any(getattr(mended, name) != getattr(was, name) for name in ("infused_on", "product", "continues", "new_course")):
-        moved = next(i for i in facts.infusions if i.id == mended.id)
         if mended.continues != was.continues:
             courses.refuse_unknown(facts, moved)
         courses.refuse_unclear(facts, moved)

@@ -7,7 +7,7 @@ from sqlalchemy import event, func, select
 
 from app.db import tables
 from app.db.transaction import Transaction
-from app.errors import Conflict
+from app.errors import Conflict, Invalid
 from app.followup import decisions, infusions, patients
 from app.followup.commands import Ask
 from app.followup.decisions import UndecidedFilter
@@ -204,3 +204,17 @@ async def test_nothing_of_a_refused_infusion_is_stored_but_the_row_and_the_log(w
         await ward.do(infusions.record, message(number, "2026-03-20", patient=person(number, phone="+46701740605")), by=UMEA)
     assert await ward.do(count, writing=False) == before
     assert code(await ward.follow_up(told["patient_id"]), "Y01")["centre"] == "lund"
+
+
+@pytest.mark.parametrize("has_own", [False, True])
+async def test_an_infusion_that_the_centre_does_not_see_is_named_as_little_as_one_that_is_not_there(ward, has_own):
+    number, told = reserve_number(), []
+    if has_own:
+        await ward.do(infusions.record, message(number, "2022-03-04"), by=UMEA)
+    theirs = await ward.infuse("2026-03-04", patient=person(number))
+    for unseen in (theirs["id"], "01890000-0000-7000-8000-000000000000"):
+        for act in (infusions.record, infusions.preview):
+            with pytest.raises(Invalid) as refused:
+                await ward.do(act, message(number, "2026-03-20", continues=str(unseen)), by=UMEA)
+            told.append([(fault.field, fault.code) for fault in refused.value.errors])
+    assert told == [[("continues", "unknown_infusion")]] * 4
