@@ -26,7 +26,7 @@ LOST = Status.LOST.value
 BECAUSE_LOST = "lost-to-follow-up"
 _NUMBERS = {"child", "infusion_number", "course_number", "reinfusion"}  # what another infusion or a birth date changes of an infusion
 _UNSEEN = {"version", "alert_after", "decided_at", "standing"}  # what a history of a visit or a patient need not repeat
-_MENDS = {"reinstated", "corrected", "voided", "deceased"}  # acts after which another centre's refused infusion may fit
+_MENDS = {"reinstated", "corrected", "voided", "deceased"}  # acts after which another centre's refused infusion may fit; so may a corrected number
 
 
 async def settle(tx: Transaction, act: str, before: Chart | None, decided: Chart, request: dict[str, Any] | None = None) -> Chart:
@@ -52,7 +52,8 @@ async def settle(tx: Transaction, act: str, before: Chart | None, decided: Chart
 
 async def _refused_infusions(tx: Transaction, act: str, before: Chart, chart: Chart) -> None:
     """What another centre's infusion had collided with was mended, or the infusion was recorded after all."""
-    if act in _MENDS:
+    was, now = before.patient.person, chart.patient.person
+    if act in _MENDS or (act == "changed" and was["identifiers"] != now["identifiers"]):
         await db_decisions.end_refused(tx, chart.patient.id)
     known = {infusion.id for infusion in before.infusions}
     for centre in {infusion.centre for infusion in chart.infusions if infusion.id not in known}:

@@ -12,6 +12,7 @@ from app.followup import decisions, infusions, patients
 from app.followup.commands import Ask
 from app.followup.decisions import UndecidedFilter
 from app.followup.infusions import Correction, NewInfusion
+from app.followup.patients import PatientChange
 from app.planning.decisions import Undecided
 from tests.followup.ward import Ward, code, reserve_number
 
@@ -111,6 +112,19 @@ async def test_a_correction_ends_the_row_too(ward):
     await ward.do(infusions.correct, mine["id"], Correction.model_validate({"infused_on": "2025-10-01"}), 1)
     assert await to_decide(ward) == []
     assert (await ward.do(infusions.record, message(number, "2026-10-01"), by=UMEA)).created
+
+
+async def test_a_corrected_number_ends_the_row_and_a_phone_does_not(ward):
+    one, other, right = reserve_number(), reserve_number(), reserve_number()
+    known = [(await ward.infuse("2026-03-04", patient=person(number)))["patient_id"] for number in (one, other)]
+    both = message(one, "2026-10-01", patient=person(one) | {"identifiers": [one, other]})
+    with pytest.raises(Conflict, match="known_elsewhere"):
+        await ward.do(infusions.record, both, by=UMEA)
+    assert {row[0] for row in await to_decide(ward)} == set(known)
+    await ward.do(patients.change, known[0], PatientChange.model_validate({"phone": "+46701740605"}), 1)
+    assert {row[0] for row in await to_decide(ward)} == set(known)
+    await ward.do(patients.change, known[0], PatientChange.model_validate({"identifiers": [right]}), 2)
+    assert [row[0] for row in await to_decide(ward)] == known[1:]
 
 
 async def test_a_new_course_joins_and_both_sides_logs_tell_it(ward):
