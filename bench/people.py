@@ -11,6 +11,7 @@ from typing import Any
 
 from app.db import seed
 from app.db.columns import Keys, new_id
+from app.planning.decisions import silent_since
 from app.planning.plan import Planned, schedule
 from app.planning.protocol import parse, published
 
@@ -41,15 +42,15 @@ def nation(patients: int, keys: Keys) -> Rows:
 
 
 def _standing(nth: int, infused: date, planned: Sequence[Planned], done: Collection[str]) -> dict[str, Any]:
-    """What is stored of a patient's silence; of one in fifty the plan has ended, and nobody has decided what now."""
+    """What is stored of a patient's silence. Of some at each centre, the same number in every nation, the plan has ended and nobody has decided."""
     heard_on = max([infused, *[visit.target_on for visit in planned if visit.code in done]])
-    opens = [visit.window_start for visit in planned if visit.code not in done]
-    is_over = nth % 50 == 0
+    quiet_until = min((visit.window_start for visit in planned if visit.code not in done), default=infused) - timedelta(days=30)
+    is_over = nth < 50 * len(CENTRES)
     return {
         "last_heard_on": heard_on,
         "undecided": "plan-ended" if is_over else None,
         "undecided_since": heard_on if is_over else None,
-        "quiet_until": min(opens) - timedelta(days=30) if opens and not is_over else None,
+        "quiet_until": quiet_until if quiet_until > silent_since(heard_on) and not is_over else None,
     }
 
 

@@ -36,7 +36,7 @@ async def account(place: Place, centre: str) -> tuple[str, str]:
     """A nurse's account of the database, as `follow-up user add` makes it: user name and password."""
     db, username = place.open(), f"bench-{secrets.token_hex(4)}"
     async with begin(db, OPERATOR, Clock(fixed=TODAY)) as tx:
-        password = await accounts.add(tx, NewAccount(username, "Bench", Role.NURSE, frozenset({centre})))
+        password = await accounts.add(tx, NewAccount(username, f"Nurse {username}", Role.NURSE, frozenset({centre})))
     await db.close()
     return username, password
 

@@ -6,9 +6,10 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Executable, Select, and_, exists, func, literal_column, select, tuple_, union_all, update
+from sqlalchemy import ColumnElement, Executable, Select, and_, func, literal_column, select, tuple_, union_all, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from app.db import lookup
 from app.db.columns import new_id
 from app.db.patients import PATIENT, PatientRow, opened
 from app.db.tables import patients, plans, refused_infusions
@@ -43,7 +44,7 @@ _UNTIL = select(func.max(plans.c.ends_on)).where(plans.c.patient_id == patients.
 
 def _branches(wanted: UndecidedFilter, centres: Collection[str], today: date, columns: Sequence[ColumnElement[Any]]) -> list[Select[Any]]:
     """One index range for each centre and kind of reason; a patient stands in one of them, for the first reason that holds."""
-    others = ~exists().where(_REFUSED)
+    others = ~lookup.found(refused_infusions, _REFUSED)
     stored = [reason.value for reason in wanted.reasons if reason not in (Undecided.INFUSION_REFUSED, Undecided.NO_CONTACT)]
     own = patients.c.responsible_centre
     ranges: list[Callable[[str], ColumnElement[bool]]] = []

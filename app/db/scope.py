@@ -8,9 +8,9 @@ from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Alias, ColumnElement, FromClause, Select, TableClause, and_, exists, false, or_, true
+from sqlalchemy import Alias, ColumnElement, FromClause, Select, TableClause, and_, false, or_, true
 
-from app.db import tables
+from app.db import lookup, tables
 from app.db.transaction import Transaction
 
 AnySelect = TypeVar("AnySelect", bound=Select[*tuple[Any, ...]])
@@ -56,18 +56,18 @@ def _own(column: ColumnElement[str], centres: Centres) -> ColumnElement[bool]:
 
 def _responsible(patient: ColumnElement[Any], centres: Centres) -> ColumnElement[bool]:
     owner = tables.patients.alias()
-    return exists().where(owner.c.id == patient, _own(owner.c.responsible_centre, centres))
+    return lookup.found(owner, owner.c.id == patient, _own(owner.c.responsible_centre, centres))
 
 
 def _infused(patient: ColumnElement[Any], centres: Centres) -> ColumnElement[bool]:
     given = tables.infusions.alias()
-    return exists().where(given.c.patient_id == patient, _own(given.c.centre, centres), ~given.c.voided)
+    return lookup.found(given, given.c.patient_id == patient, _own(given.c.centre, centres), ~given.c.voided)
 
 
 def _counts(infusion: ColumnElement[Any]) -> ColumnElement[bool]:
     """Whether the infusion with this id is not voided."""
     given = tables.infusions.alias()
-    return exists().where(given.c.id == infusion, ~given.c.voided)
+    return lookup.found(given, given.c.id == infusion, ~given.c.voided)
 
 
 def _patient(patient: ColumnElement[Any], centres: Centres) -> ColumnElement[bool]:

@@ -109,7 +109,7 @@ patients = Table(
     Column("last_heard_on", Date),
     Column("undecided", String),  # deceased-reported | plan-ended | no-plan; null: nothing of these
     Column("undecided_since", Date),
-    Column("quiet_until", Date),  # the day on which a visit next asks for the patient; null: nothing to wait for
+    Column("quiet_until", Date),  # the day on which a visit next asks for the patient; null: nobody has to ask before
     Index(
         "ix_patients_undecided",
         "responsible_centre",

@@ -7,9 +7,9 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Executable, Select, and_, exists, func, literal_column, or_, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Executable, Select, and_, func, literal_column, or_, select, tuple_, union_all
 
-from app.db import tables
+from app.db import lookup, tables
 from app.db.patients import PATIENT, PatientRow
 from app.db.patients import opened as to_patient
 from app.db.plans import VISIT_FIELDS, to_visit
@@ -95,7 +95,7 @@ def _conditions(wanted: DueFilter, today: date) -> list[ColumnElement[bool]]:
     if wanted.patient is not None:
         found.append(visits.c.patient_id == wanted.patient)
     if wanted.product is not None:
-        found.append(exists().where(infusions.c.id == visits.c.infusion_id, infusions.c.product == wanted.product))
+        found.append(lookup.found(infusions, infusions.c.id == visits.c.infusion_id, infusions.c.product == wanted.product))
     return found
 
 
@@ -103,11 +103,12 @@ def _needs_confirmation() -> ColumnElement[bool]:
     """Done or declared missed before the window, as a date that was corrected or came late has moved it since, and not confirmed for that window;
     not where nothing is followed any more: the dead, the withdrawn, plans that are replaced or ended (contract 3, rule 4)."""
     return and_(
+        visits.c.outcome.is_not(None),  # first: an open visit is not looked up
         tables.CLOSED_EARLY,
-        visits.c.outcome.in_((Outcome.COMPLETED.value, Outcome.MISSED.value)),
+        lookup.is_one_of(visits.c.outcome, (Outcome.COMPLETED.value, Outcome.MISSED.value)),
         visits.c.confirmed_for.is_distinct_from(visits.c.window_start),
-        patients.c.status.not_in(("deceased", "withdrawn")),
-        exists().where(plans.c.id == visits.c.plan_id, plans.c.state == "active"),
+        ~lookup.is_one_of(patients.c.status, ("deceased", "withdrawn")),
+        lookup.found(plans, plans.c.id == visits.c.plan_id, plans.c.state == "active"),
     )
 
 
@@ -117,10 +118,10 @@ _DECISIONS = {DECIDED_BEFORE_WINDOW: _needs_confirmation()}
 
 def _among(wanted: DueFilter) -> ColumnElement[bool]:
     """Whose visits, by status. `plan-ended` is nobody's stored status: it holds when no care visit is open any more."""
-    stored = patients.c.status.in_([s for s in wanted.status if s not in ("in-follow-up", "plan-ended")])
-    in_follow_up = patients.c.status == "in-follow-up"
+    stored = lookup.is_one_of(patients.c.status, [s for s in wanted.status if s not in ("in-follow-up", "plan-ended")])
+    in_follow_up = lookup.is_one_of(patients.c.status, ["in-follow-up"])
     still = visits.alias()
-    goes_on = exists().where(still.c.patient_id == visits.c.patient_id, still.c.outcome.is_(None), still.c.purpose == Purpose.CARE.value)
+    goes_on = lookup.found(still, still.c.patient_id == visits.c.patient_id, still.c.outcome.is_(None), still.c.purpose == Purpose.CARE.value)
     if {"in-follow-up", "plan-ended"} <= set(wanted.status):
         return or_(stored, in_follow_up)
     if "plan-ended" in wanted.status:
@@ -190,7 +191,7 @@ def _told_beside() -> tuple[ColumnElement[bool], ...]:
     done = before.c.outcome == Outcome.COMPLETED.value
     last = select(before.c.outcome.is_distinct_from(Outcome.COMPLETED.value)).order_by(before.c.window_end.desc()).limit(1)
     last = last.where(before.c.plan_id == visits.c.plan_id, before.c.window_end < visits.c.window_end, or_(lapsed, done))
-    had_contact = exists().where(contacts.c.patient_id == visits.c.patient_id, contacts.c.taken_back_at.is_(None))
+    had_contact = lookup.found(contacts, contacts.c.patient_id == visits.c.patient_id, contacts.c.taken_back_at.is_(None))
     return (
         had_contact.label("had_contact"),
         last.scalar_subquery().label("after_a_lapse"),

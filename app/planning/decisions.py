@@ -37,7 +37,8 @@ class Undecided(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What a patient's facts say of silence, whatever day it is (local days): when the patient was last heard of; why a decision is needed, and
-    since when; and the day on which a visit next asks for the patient (None: one is booked, or none of this concerns the patient)."""
+    since when; and the day on which a visit next asks for the patient (None: one is booked, it comes before the silence is long, or none of this
+    concerns the patient)."""
 
     last_heard_on: date
     undecided: Undecided | None = None
@@ -65,7 +66,8 @@ def standing(facts: Facts, plans: Sequence[Plan]) -> Standing:
         if any(visit.booked_on for visit in ahead)
         else min(visit.window_start for visit in ahead if visit.window_start is not None) - OPENS_WITHIN
     )
-    return Standing(heard_on, quiet_until=quiet_until)
+    is_asked = quiet_until is not None and quiet_until > silent_since(heard_on)
+    return Standing(heard_on, quiet_until=quiet_until if is_asked else None)
 
 
 def is_over(plans: Sequence[Plan]) -> bool:

@@ -229,3 +229,8 @@ async def test_what_stood_before_the_columns_came_is_told_by_the_migration_as_by
             await connection.run_sync(step_to, revision)
     assert await standing(ward) == before
     assert {row[2] for row in before} == {None, "no-plan", "deceased-reported"}
+
+
+async def test_the_day_until_which_a_patient_is_quiet_is_stored_only_where_the_silence_can_become_long(ward):
+    soon, late = [(await ward.infuse(day))["patient_id"] for day in ("2025-11-01", "2012-03-04")]
+    assert {row[0]: row[5] for row in await standing(ward)} == {soon: None, late: date(2027, 1, 3)}
