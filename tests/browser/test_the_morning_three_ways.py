@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import httpx
+import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.conftest import COORDINATOR, PATIENTS, tab_to
@@ -102,6 +103,7 @@ def test_a_morning_by_mouse(browser: Browser, fresh: str) -> None:
     kept_by_the_browser(page)
 
 
+@pytest.mark.proof
 def test_a_morning_with_script_switched_off(browser: Browser, fresh: str) -> None:
     _, before = told(fresh)
     by_mouse(opened(browser, fresh, script=False))
@@ -140,6 +142,7 @@ def missed(page: Page, name: str, reason: str) -> None:
     at(page, name)
 
 
+@pytest.mark.proof
 def test_a_morning_by_keys_alone(browser: Browser, fresh: str) -> None:
     _, before = told(fresh)
     page = opened(browser, fresh)

@@ -103,6 +103,7 @@ def test_what_was_entered_stays_and_nothing_is_made_twice(tmp_path: Path) -> Non
         assert demo.stop() == 0
 
 
+@pytest.mark.proof
 def test_the_same_day_gives_the_same_history(tmp_path: Path) -> None:
     told = []
     for name in ("one", "other"):
@@ -163,6 +164,7 @@ def test_a_database_without_its_mark_is_left_alone(forks: Forks, tmp_path: Path,
     assert file.read_bytes() == stood
 
 
+@pytest.mark.proof
 def test_a_demo_that_was_killed_while_it_was_filled_leaves_nothing_half(tmp_path: Path) -> None:
     with started(*demo_of(tmp_path), env=ENV, cwd=tmp_path) as demo:
         demo.said("Filling")

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import date
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from app.followup.commands import Ask
 from app.followup.infusions import NewInfusion
 from app.planning.state import state
 from app.planning.visits import Outcome, VisitState, Window
-from tests.databases import KINDS, drop_database, fresh_database
+from tests.databases import KINDS, Kind, fresh_database, made_once
 from tests.followup.equations import Equation, fixed
 from tests.followup.ward import Ward
 from tests.years.schedule import sixteen, suggested
@@ -84,18 +85,23 @@ def expected_due(centre: str, day: date) -> list[tuple[date, str, str]]:
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def entered(request: pytest.FixtureRequest) -> Iterator[tuple[str, Keys]]:
-    """A database in which each row was entered on its own day; only read from then on."""
-    url, keys = fresh_database(request.param), Keys.fresh()
+def entered(request: pytest.FixtureRequest) -> tuple[str, Keys]:
+    """A database in which each row was entered on its own day, filled once a run; only read from then on."""
+    kind: Kind = request.param
 
-    async def fill() -> None:
-        db = Database(url, keys)
-        await enter(Ward(db), ROWS, each_on_its_day=True)
-        await db.close()
+    def make(folder: Path) -> None:
+        url = fresh_database(kind)
+        (folder / "url").write_text(url)
+        asyncio.run(_enter(url, Keys.make(folder / "keys")))
 
-    asyncio.run(fill())
-    yield url, keys
-    drop_database(url)
+    folder = made_once(f"sample-{kind}", make)
+    return (folder / "url").read_text(), Keys.read(folder / "keys")
+
+
+async def _enter(url: str, keys: Keys) -> None:
+    db = Database(url, keys)
+    await enter(Ward(db), ROWS, each_on_its_day=True)
+    await db.close()
 
 
 @pytest.fixture

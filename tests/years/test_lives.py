@@ -27,7 +27,7 @@ async def test_service_and_model_agree_on_a_life(open_service: Opener, seed: int
         pytest.fail(told, pytrace=False)
 
 
-SEEDS, PROOF, ALWAYS = 200, 14, 6
+SEEDS, PROOF, ALWAYS = 200, 14, 4
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
