@@ -11,14 +11,17 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from bench import locked, planning, reading, recording, sweeping
 from bench.databases import Makes
 from bench.measure import Figure, table
 from bench.serving import Servers
 
-NAMES = ("plan", "due", "page", "undecided", "poll", "infusion", "nothing-new", "sweep", "locked")
+NAMES = ("plan", "due", "page", "undecided", "poll", "feed", "infusion", "nothing-new", "sweep", "locked")
+KINDS = ("postgresql", "sqlite")
 RESULTS = Path(__file__).with_name("results.json")
 
 
@@ -36,37 +39,45 @@ class Sizes:
 
 
 QUICK = Sizes(nations=(60,), requests=24, times=2, turns=2, overdue=100, sweeps=2, plans=200)
-Work = Callable[[], Awaitable[Figure]]
+Work = Callable[[], Awaitable[list[Figure]]]
 
 
 def works(makes: Makes, servers: Servers, s: Sizes) -> list[tuple[str, Work]]:
     """What is measured, in order, each under the name that `--only` takes."""
-    kinds, most = ("postgresql", "sqlite"), s.nations[-1]
 
-    async def plan() -> Figure:
-        return planning.plan(times=s.plans, turns=s.turns)
+    async def plan() -> list[Figure]:
+        return [planning.plan(times=s.plans, turns=s.turns)]
+
+    async def sweep() -> list[Figure]:
+        return [await sweeping.newly_overdue(makes, kind, s.nations[-1], visits=s.overdue, turns=s.sweeps) for kind in KINDS]
+
+    async def no_lock() -> list[Figure]:
+        return [await locked.locked(makes, servers, patients, requests=s.requests) for patients in s.nations]
 
     found: list[tuple[str, Work]] = [("plan", plan)]
-    found += [("due", lambda n=n: reading.due_list(makes, servers, n, requests=s.requests // 2, rounds=s.turns)) for n in s.nations]
-    found += [("page", lambda n=n: reading.first_page(makes, servers, n, requests=s.requests // 10, rounds=s.turns)) for n in s.nations]
-    found += [("undecided", lambda n=n: reading.undecided(makes, servers, n, requests=s.requests // 2)) for n in s.nations]
-    found += [("poll", lambda n=n: reading.poll(makes, servers, n, requests=s.requests * 2, rounds=s.turns)) for n in s.nations]
-    found += [("infusion", lambda k=k, n=n: recording.infusion(makes, k, n, times=s.times, turns=s.turns)) for k in kinds for n in s.nations]
-    found += [("nothing-new", lambda k=k, n=n: sweeping.nothing_new(makes, k, n, times=10 * s.turns)) for k in kinds for n in s.nations]
-    found += [("sweep", lambda k=k: sweeping.newly_overdue(makes, k, most, visits=s.overdue, turns=s.sweeps)) for k in kinds]
-    found += [("locked", lambda n=n: locked.locked(makes, servers, n, requests=s.requests)) for n in s.nations]
-    return found
+    read: list[tuple[str, Any, int]] = [
+        ("due", reading.due_list, s.requests // 2),
+        ("page", reading.first_page, s.requests // 10),
+        ("undecided", reading.undecided, s.requests // 2),
+        ("poll", reading.poll, s.requests * 2),
+        ("feed", reading.feed, s.requests // 2),
+    ]
+    found += [(name, partial(take, makes, servers, s.nations, requests=requests, rounds=s.turns)) for name, take, requests in read]
+    found += [("infusion", partial(recording.infusion, makes, kind, s.nations, times=s.times, turns=s.turns)) for kind in KINDS]
+    found += [("nothing-new", partial(sweeping.nothing_new, makes, kind, s.nations, times=10 * s.turns)) for kind in KINDS]
+    return [*found, ("sweep", sweep), ("locked", no_lock)]
 
 
 async def run(folder: Path, sizes: Sizes, only: Sequence[str]) -> list[Figure]:
     """Takes the figures one after the other; databases and servers are in the folder, and gone at the end."""
     makes, servers = Makes(folder), Servers()
     try:
-        figures = []
+        figures: list[Figure] = []
         for name, work in works(makes, servers, sizes):
             if not only or name in only:
-                figures.append(await work())
-                print(f"  {figures[-1].name}: {figures[-1].value:.3g} {figures[-1].unit}", file=sys.stderr)
+                for figure in await work():
+                    figures.append(figure)
+                    print(f"  {figure.name}, {figure.size}: {figure.value:.3g} {figure.unit}", file=sys.stderr)
         return figures
     finally:
         servers.end()
@@ -77,9 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the table and writes the results. A goal that is missed is told, and is no error."""
     parser = argparse.ArgumentParser("python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small sizes: shows that everything can be measured, not how fast it is")
-    parser.add_argument(
-        "--sizes", type=int, nargs="+", metavar="PATIENTS", help="the nations, the smallest first; growth is from the first to the last"
-    )
+    parser.add_argument("--sizes", type=int, nargs="+", metavar="PATIENTS", help="the nations, the smallest first; growth is beside the first")
     parser.add_argument("--only", action="append", choices=NAMES, default=[], help="only this; may be given several times")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where the figures are written as JSON")
     given = parser.parse_args(arguments)

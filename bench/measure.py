@@ -1,8 +1,7 @@
 """What a figure is, and how one is taken beside its floor on a machine that others use too."""
 
-import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
@@ -12,7 +11,8 @@ Round = Callable[[], Awaitable[float]]
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of the table. `value` and `floor` in `unit`, the smaller the better; `ratio` is floor by value, 1 where nothing is lost.
+    """One line of the table. `value` and `floor` in `unit`, the smaller the better; `ratio` is floor by value, 1 where nothing is lost; `growth` is
+    the value by that of the smallest size, taken in the same rounds.
 
     A goal is a least ratio (`>= 0.5`) or a bound of the value (`<= 10 ms`)."""
 
@@ -22,6 +22,7 @@ class Figure:
     unit: str
     floor: float | None = None
     ratio: float | None = None
+    growth: float | None = None
     least_ratio: float | None = None
     most: float | None = None
 
@@ -44,16 +45,42 @@ class Figure:
         return asdict(self) | {"goal": self.goal, "met": self.met}
 
 
-async def beside(figure: Round, floor: Round, *, rounds: int) -> tuple[float, float, float]:
-    """Figure, floor and ratio, from rounds in turn. Each round answers the seconds for one piece of work; they change places every time, so
-    that neither has the warmer half. The ratio is the median of the ratios of neighbours: what slows the machine slows both."""
-    figures, floors = [], []
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One size: value and floor in seconds, and what they are beside each other and beside the smallest size."""
+
+    value: float
+    floor: float | None
+    ratio: float | None
+    growth: float | None
+
+    def figure(self, name: str, size: str, *, least_ratio: float | None = None, most: float | None = None) -> Figure:
+        """As a line of the table, in milliseconds."""
+        floor = None if self.floor is None else self.floor * 1000
+        return Figure(name, size, self.value * 1000, "ms", floor, self.ratio, self.growth, least_ratio, most)
+
+
+async def in_turn(sizes: Sequence[tuple[Round, Round | None]], *, rounds: int) -> list[Measured]:
+    """Figure and floor of each size, the smallest first, from rounds that take all of them in turn, the other way round every time. A take answers
+    the seconds for one piece of work. Ratios are medians of those within a round: what slows the machine slows all that is compared."""
+    takes = [(size, kind, take) for size, pair in enumerate(sizes) for kind, take in enumerate(pair) if take is not None]
+    taken: dict[tuple[int, int], list[float]] = {(size, kind): [] for size, kind, _ in takes}
     for number in range(rounds):
-        pair = ((figure, figures), (floor, floors))
-        for take, taken in pair if number % 2 == 0 else reversed(pair):
-            taken.append(await take())
-    ratios = [low / high for low, high in zip(floors, figures, strict=True)]
-    return median(figures), median(floors), median(ratios)
+        for size, kind, take in takes if number % 2 == 0 else reversed(takes):
+            taken[size, kind].append(await take())
+    return [
+        Measured(
+            median(taken[size, 0]),
+            median(taken[size, 1]) if floor is not None else None,
+            _median_ratio(taken[size, 1], taken[size, 0]) if floor is not None else None,
+            _median_ratio(taken[size, 0], taken[0, 0]) if size else None,
+        )
+        for size, (_, floor) in enumerate(sizes)
+    ]
+
+
+def _median_ratio(above: Sequence[float], below: Sequence[float]) -> float:
+    return median(a / b for a, b in zip(above, below, strict=True))
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -67,7 +94,7 @@ def table(figures: list[Figure]) -> str:
     """The table as text that is Markdown too."""
     head = ("figure", "size", "value", "floor", "ratio", "growth", "goal", "met")
     rows = [
-        (f.name, f.size, _amount(f.value, f.unit), _amount(f.floor, f.unit), _ratio(f.ratio), _growth(f, figures), f.goal, "yes" if f.met else "NO")
+        (f.name, f.size, _amount(f.value, f.unit), _amount(f.floor, f.unit), _ratio(f.ratio), _ratio(f.growth), f.goal, "yes" if f.met else "NO")
         for f in figures
     ]
     widths = [max(len(row[n]) for row in [head, *rows]) for n in range(len(head))]
@@ -80,23 +107,6 @@ def _amount(value: float | None, unit: str) -> str:
     if value is None:
         return "-"
     return f"{value:.0f} {unit}" if value >= 100 or value == int(value) else f"{value:.3g} {unit}"
-
-
-def kind(name: str) -> str:
-    """What a figure measures, without the counts that differ by size: `sweep, nothing new beside 101,529 flagged, SQLite` at any size."""
-    return re.sub(r"[\d,]*\d", "", name)
-
-
-def growth(figure: Figure, figures: list[Figure]) -> float | None:
-    """How many times the figure at the smallest size this one is, when it is the one at the largest of several; else None."""
-    same = [other for other in figures if kind(other.name) == kind(figure.name)]
-    if len(same) < 2 or figure is not same[-1] or not same[0].value:
-        return None
-    return figure.value / same[0].value
-
-
-def _growth(figure: Figure, figures: list[Figure]) -> str:
-    return _ratio(growth(figure, figures))
 
 
 def _ratio(ratio: float | None) -> str:

@@ -38,6 +38,15 @@ SELECT CAST(coalesce(json_agg(due), '[]') AS text) FROM (
 """)
 
 
+# A page of the feed as the database alone can make it: the same 100 events, the same columns, and the head row.
+EVENTS = text("""
+SELECT CAST(json_build_object('head', (SELECT row_to_json(h) FROM feed_head h), 'items', coalesce(json_agg(e), '[]')) AS text) FROM (
+    SELECT seq, id, type, at, alert_id, visit_id, patient_id, centre, code, window_end, state, resolved_by
+    FROM events WHERE seq > 0 AND centre = :centre ORDER BY seq LIMIT 100
+) AS e
+""")
+
+
 def bare(db: Database) -> FastAPI:
     """What the framework and the database can do at best: no authentication, no log, nothing made of the rows."""
     app = FastAPI(openapi_url=None)
@@ -46,6 +55,12 @@ def bare(db: Database) -> FastAPI:
     async def due(centre: str) -> Response:
         async with db.read.connect() as connection:
             found = await connection.scalar(DUE, {"centre": centre, "today": TODAY, "horizon": HORIZON})
+        return Response(found, media_type="application/json")
+
+    @app.get("/bare/events")
+    async def events(centre: str) -> Response:
+        async with db.read.connect() as connection:
+            found = await connection.scalar(EVENTS, {"centre": centre})
         return Response(found, media_type="application/json")
 
     @app.get("/bare/not-modified")

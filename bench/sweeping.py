@@ -2,9 +2,9 @@
 
 import sqlite3
 import time
-from contextlib import closing
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, closing
 from datetime import date, timedelta
-from statistics import median
 
 import psycopg
 
@@ -12,7 +12,7 @@ from app.clock import Clock
 from app.db.engine import Database
 from app.followup import rounds
 from bench.databases import Makes, Place
-from bench.measure import Figure, Round, beside
+from bench.measure import Figure, Round, in_turn
 from bench.people import TODAY
 
 # The bare statement: a thousand visits, their alerts, numbered events, and the head row. One statement a batch, and each batch a commit.
@@ -52,30 +52,38 @@ STEPS = (
 
 
 async def newly_overdue(makes: Makes, dialect: str, patients: int, *, visits: int, turns: int) -> Figure:
-    """The day moves on until so many more visits are overdue, in turn for the service and for the bare statements."""
+    """The day moves on until so many more visits are overdue, in turn for the service and for the bare statements. A take answers the seconds for
+    all of them, by the rate at which those of its days were flagged."""
     place = await makes.place(dialect, patients)
     db = place.open()
-    value, floor, ratio = await beside(_swept(place, db, visits), _bare(place, visits), rounds=turns)
+    measured = await in_turn([(_swept(place, db, visits), _bare(place, visits))], rounds=turns)
     await db.close()
-    name = f"sweep of {visits:,} newly overdue, {place.kind}"
-    return Figure(name, place.size, value * visits * 1000, "ms", floor * visits * 1000, ratio, least_ratio=0.5)
+    return measured[0].figure(f"sweep of {visits:,} newly overdue, {place.kind}", place.size, least_ratio=0.5)
 
 
-async def nothing_new(makes: Makes, dialect: str, patients: int, *, times: int) -> Figure:
+async def nothing_new(makes: Makes, dialect: str, nations: Sequence[int], *, times: int) -> list[Figure]:
     """Everything overdue is flagged and open."""
-    place = await makes.place(dialect, patients)
-    db = place.open()
-    today = max(_scalar(place, "SELECT last_swept_on FROM service_state"), TODAY)
-    clock = Clock(fixed=today)
-    assert await rounds.sweep(db, clock) == 0, "everything is flagged"
-    taken = []
-    for _ in range(times):
+    places, pairs = [await makes.place(dialect, patients) for patients in nations], []
+    async with AsyncExitStack() as opened:
+        for place in places:
+            db = place.open()
+            opened.push_async_callback(db.close)
+            clock = Clock(fixed=max(_scalar(place, "SELECT last_swept_on FROM service_state"), TODAY))
+            assert await rounds.sweep(db, clock) == 0, "everything is flagged"
+            pairs.append((_swept_again(db, clock), None))
+        measured = await in_turn(pairs, rounds=times)
+    flagged = [_scalar(place, "SELECT count(*) FROM alerts WHERE state <> 'resolved'") for place in places]
+    names = [f"sweep, nothing new beside {count:,} flagged, {place.kind}" for count, place in zip(flagged, places, strict=True)]
+    return [one.figure(name, place.size, most=10) for name, place, one in zip(names, places, measured, strict=True)]
+
+
+def _swept_again(db: Database, clock: Clock) -> Round:
+    async def take() -> float:
         began = time.perf_counter()
         await rounds.sweep(db, clock)
-        taken.append(time.perf_counter() - began)
-    await db.close()
-    flagged = _scalar(place, "SELECT count(*) FROM alerts WHERE state <> 'resolved'")
-    return Figure(f"sweep, nothing new beside {flagged:,} flagged, {place.kind}", place.size, median(taken) * 1000, "ms", most=10)
+        return time.perf_counter() - began
+
+    return take
 
 
 def _swept(place: Place, db: Database, visits: int) -> Round:
@@ -83,7 +91,7 @@ def _swept(place: Place, db: Database, visits: int) -> Round:
         day = _day(place, visits)
         began = time.perf_counter()
         flagged = await rounds.sweep(db, Clock(fixed=day))
-        return (time.perf_counter() - began) / flagged
+        return (time.perf_counter() - began) / flagged * visits
 
     return take
 
@@ -93,7 +101,7 @@ def _bare(place: Place, visits: int) -> Round:
         day = _day(place, visits)
         began = time.perf_counter()
         flagged = (_bare_sqlite if place.dialect == "sqlite" else _bare_postgresql)(place, day)
-        return (time.perf_counter() - began) / flagged
+        return (time.perf_counter() - began) / flagged * visits
 
     return take
 

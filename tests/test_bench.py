@@ -3,14 +3,14 @@
 import json
 import subprocess
 import sys
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 
 import pytest
 
 from app.db.columns import Keys
 from bench import databases, people
-from bench.measure import Figure, growth
+from bench.measure import Round, in_turn
 
 ROOT = Path(__file__).parents[1]
 PROMISED = {
@@ -18,6 +18,7 @@ PROMISED = {
     "due list of 50, PostgreSQL",
     "due list as a page, PostgreSQL",
     "feed polled at its end, 304",
+    "feed, a page of 100 events, PostgreSQL",
     "one infusion with its visits, PostgreSQL",
     "one infusion with its visits, SQLite",
     "sweep of 100 newly overdue, PostgreSQL",
@@ -41,11 +42,24 @@ def test_every_figure_is_taken_beside_its_floor_and_has_its_goal(tmp_path: Path)
     assert all(name in done.stdout for name in figures), "the table shows every figure"
 
 
-def test_growth_is_from_the_smallest_to_the_largest_size_of_one_figure() -> None:
-    small, middle, large = (Figure(f"sweep, nothing new beside {n:,} flagged, SQLite", f"{n:,}", 2.0 + n / 10_000, "ms") for n in (0, 5_000, 10_000))
-    other = Figure("feed polled at its end, 304", "10,000", 1.0, "ms")
-    figures = [small, middle, large, other]
-    assert [growth(figure, figures) for figure in figures] == [None, None, 1.5, None]
+async def test_sizes_and_floors_are_taken_in_turn_so_that_a_machine_that_slows_down_changes_no_ratio() -> None:
+    taken: list[str] = []
+    slower = count(1)
+
+    def take(name: str, work: float) -> Round:
+        async def one() -> float:
+            taken.append(name)
+            return work * (1 + next(slower) // 4)  # each round is slower than the one before
+
+        return one
+
+    pairs = [(take("small", 2.0), take("floor", 1.0)), (take("large", 3.0), None)]
+    small, large = await in_turn(pairs, rounds=4)
+    assert taken[:6] == ["small", "floor", "large", "large", "floor", "small"]
+    assert small.growth is None
+    assert small.ratio == pytest.approx(0.5, rel=0.3)
+    assert large.growth == pytest.approx(1.5, rel=0.3)
+    assert large.floor is None
 
 
 def test_a_nation_is_filled_in_batches_with_parents_first(monkeypatch: pytest.MonkeyPatch) -> None:
