@@ -20,8 +20,7 @@ from app.db.engine import Database
 from app.http import log
 from app.http.browser import Smaller, WhoBrowses
 from app.http.deps import refuse_undeclared
-from app.http.middleware import Limits, OnceMore, Outermost, Rate, StrictJson, WhoCalls
-from app.http.polled import HeldFeed
+from app.http.middleware import Head, Limits, OnceMore, Outermost, Rate, StrictJson, WhoCalls
 from app.http.problems import HANDLERS
 from app.pages import accesses, assets, decisions, due_list, due_print, infusion, kept, login, patient
 from app.pages import alerts as alerts_page
@@ -38,7 +37,6 @@ PAGES: Final = (due_list, due_print, patients_page, patient, decisions, infusion
 API, API_OF_THE_DEMO, OF_PAGES, OF_PAGES_OF_THE_DEMO = 38, 2, 33, 2
 OPEN: Final = operations.PATHS | login.OPEN
 JOB_SECONDS: Final = 5.0  # how long a job that was cut off may take to end
-FEED: Final = "/api/v1/alerts/events"
 # What open pages ask for every minute.
 BY_THEMSELVES: Final = frozenset({"/due/changes"})
 
@@ -74,13 +72,12 @@ def create_app(house: House) -> FastAPI:
         middleware=[
             Middleware(ProxyHeadersMiddleware, trusted_hosts=house.settings.proxies),
             Middleware(Outermost, registry=registry, open_headers=operations.HEADERS, public_origin=house.settings.public_origin),
+            Middleware(Head),
             Middleware(Limits),
             Middleware(WhoCalls, authenticate=tokens.actor, rate=Rate(house.settings.rate_per_second, "token")),
-            Middleware(HeldFeed, path=FEED),
             Middleware(
                 WhoBrowses,
                 sessions=sessions,
-                open_paths=OPEN,
                 by_themselves=BY_THEMSELVES,
                 rate=Rate(house.settings.rate_per_second, "browser"),
                 watched=operations.WATCHED,

@@ -19,7 +19,7 @@ router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])
 After = Annotated[str, Query(max_length=100, description="`next_cursor` of the page before, `feed_cursor` of a snapshot, or `0`")]
 
 
-# Routes are looked through in this order: what systems poll comes first. What they hold already is answered before (app.http.polled).
+# Routes are looked through in this order: what systems poll comes first.
 @router.get("/events", dependencies=[Needs(Act.READ_ALERTS)], responses=answers.told(feed_answers.Feed, *answers.LISTED, 410))
 async def poll_alerts(
     read: ReadDep,

@@ -2,23 +2,24 @@
 
 import asyncio
 from base64 import b64encode
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from html import escape
 
 from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from app.api import document
-from app.errors import Unavailable
+from app.errors import NotFound, Unavailable
 from app.followup import health
 from app.followup.health import Health
-from app.http.call import Headers
+from app.http import conditional, problems
+from app.http.call import Headers, header
 from app.http.conditional import answer
 from app.http.deps import OpenDep, unasked
 
 router = APIRouter(tags=["operations"], include_in_schema=False)
-PATHS = frozenset({"/docs", "/livez", "/readyz", "/metrics", "/version", "/openapi.json"})
+PATHS = frozenset({"/docs", "/livez", "/readyz", "/metrics", "/version", "/openapi.json", "/problems/{type}", "/robots.txt"})
 READY_SECONDS = 8.0  # longer than the wait for a lock or for a free connection; a probe gives up later
 WATCHED = frozenset({"/livez", "/readyz", "/metrics"})  # by supervisors and balancers: counted apart, so that no page takes their share
 
@@ -96,8 +97,13 @@ async def version(request: Request) -> Response:
 
 @router.get("/openapi.json")
 async def openapi(request: Request) -> Response:
-    """The interface as OpenAPI."""
-    return answer(document.build(request.app))
+    """The interface as OpenAPI, with a tag of its content."""
+    whole = answer(document.build(request.app))
+    etag = f'"{blake2b(whole.body, digest_size=12).hexdigest()}"'
+    held = conditional.held(header(request.scope, b"if-none-match"), etag)
+    shown = conditional.not_modified(etag) if held else whole
+    shown.headers.update({"etag": etag, "cache-control": "no-cache"})
+    return shown
 
 
 @router.get("/docs")
@@ -109,6 +115,23 @@ async def docs(request: Request) -> Response:
         for method, told in item.items()
     )
     return _page("The interface", f'<p>The whole of it for machines: <a href="/openapi.json">/openapi.json</a>.</p>{rows}')
+
+
+@router.get("/problems/{type}")
+async def problem(type: str) -> Response:  # noqa: A002 - the member's name in a problem
+    """What a type of problem means, as a plain page: its status, and each code with what it says."""
+    known = [line for line in problems.every_code() if line.type == type]
+    if not known:
+        raise NotFound("There is no such type of problem.")
+    rows = "".join(f"<tr><td><code>{escape(line.code)}</code></td><td>{escape(line.title)}</td></tr>" for line in known)
+    head = f"<p>Status {known[0].status}. The code stands in <code>code</code>, and for each field in <code>errors</code>.</p>"
+    return _page(type, f"{head}<table><thead><tr><th>Code</th><th>What it says</th></tr></thead><tbody>{rows}</tbody></table>")
+
+
+@router.get("/robots.txt")
+async def robots() -> Response:
+    """Search engines stay out."""
+    return PlainTextResponse("User-agent: *\nDisallow: /\n")
 
 
 def _page(title: str, body: str) -> Response:

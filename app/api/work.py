@@ -17,6 +17,7 @@ from app.followup.spreadsheet import Row
 from app.http.call import actor_of, header
 from app.http.conditional import answer
 from app.http.deps import Needs, ReadDep, TxDep
+from app.http.middleware import check_encoding
 from app.http.problems import UnsupportedMediaType
 
 log = structlog.get_logger("imports")
@@ -27,6 +28,7 @@ _FILE = {"requestBody": {"required": True, "content": {media: {"schema": {"type"
 
 
 async def _read(request: Request) -> list[Row]:
+    check_encoding(request.scope)
     media = (header(request.scope, b"content-type") or "").partition(";")[0].strip().lower()
     if media not in TAKEN:
         raise UnsupportedMediaType(f"Send the file itself as {', '.join(TAKEN)}.")

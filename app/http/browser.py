@@ -19,24 +19,22 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 STATIC = "/static/"
 KEPT_BYTES = 50_000  # a longer form is not kept
 LONGEST = 500  # a longer address is not led back to
+LEAST_BYTES = 1000  # of what is compressed
 _KEPT = ("/visits/", "/patients/", "/infusions/", "/alerts/")  # forms of work; others are as quickly sent again
 
 
 class WhoBrowses:
     """Settles whose session a page is asked for with, and sends whoever has none to the login.
 
-    `open_paths` need none. `by_themselves`: what open pages ask for without anybody at the screen; it keeps no session alive. Calls are counted by
-    session, without one by address; those of `watched` apart from the others.
+    Open addresses need none, and an unknown one is 404 for everybody. `by_themselves`: what open pages ask for without anybody at the
+    screen; it keeps no session alive. Calls are counted by session, without one by address; those of `watched` apart from the others.
     """
 
-    def __init__(
-        self, app: ASGIApp, *, sessions: Sessions, open_paths: frozenset[str], by_themselves: frozenset[str], rate: Rate, watched: frozenset[str]
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, sessions: Sessions, by_themselves: frozenset[str], rate: Rate, watched: frozenset[str]) -> None:
         self.app = app
         self.rate = rate
         self.watched = watched
         self.sessions = sessions
-        self.open_paths = open_paths
         self.by_themselves = by_themselves
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,7 +50,7 @@ class WhoBrowses:
         await self.rate.count(of(scope), f"session:{session.id}" if session else f"{kind}:{peer.address(scope)}")
         if session is not None:
             of(scope).session, of(scope).actor = session, session.actor
-        elif scope["path"] not in self.open_paths:
+        elif _needs_session(scope):
             await (await self._to_login(scope, receive, secret))(scope, receive, send)
             return
         await self.app(scope, receive, send)
@@ -72,17 +70,20 @@ class WhoBrowses:
         return await self.sessions.keep_form(owner, scope["path"], fields) if owner and fields else None
 
 
-class Smaller(GZipMiddleware):
-    """Pages are sent compressed; JSON answers go as they are, their tags stand for every byte."""
+class Smaller:
+    """Answers above 1 kB are sent compressed where the client takes it."""
 
     def __init__(self, app: ASGIApp) -> None:
-        super().__init__(app, compresslevel=6)  # a long list in half the time of level 9, and hardly larger
+        self.pages = GZipMiddleware(app, minimum_size=LEAST_BYTES, compresslevel=6)  # a long list in half the time of level 9, and hardly larger
+        self.api = GZipMiddleware(app, minimum_size=LEAST_BYTES, compresslevel=1)  # systems are near, and ask often
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not guarded(scope["path"]):
-            await super().__call__(scope, receive, send)
-        else:
-            await self.app(scope, receive, send)
+        await (self.api if scope["type"] == "http" and guarded(scope["path"]) else self.pages)(scope, receive, send)
+
+
+def _needs_session(scope: Scope) -> bool:
+    found = [address for address in scope["app"].state.addresses if address.pattern.match(scope["path"])]
+    return bool(found) and not all(address.is_open for address in found)
 
 
 def _refuse_foreign(scope: Scope, call: Call) -> None:

@@ -1,5 +1,6 @@
 """What the middleware knows of a call, kept in `scope["call"]`: its id, who calls, and headers that the answer will carry."""
 
+import re
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -11,6 +12,8 @@ from app.actor import Actor
 from app.errors import Unauthenticated
 
 Headers = list[tuple[bytes, bytes]]
+
+_TRACE = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 
 
 @dataclass(slots=True)
@@ -48,14 +51,21 @@ def actor_of(scope: Scope) -> Actor:
     return actor
 
 
-def request_id(given: str | None) -> str:
-    """The caller's X-Request-Id where it is a UUID (so that no other text gets into the log), else a new one of version 7."""
-    if given and len(given) == 36:
-        try:
-            return str(UUID(given))
-        except ValueError:
-            pass
-    return str(uuid7())
+def request_id(scope: Scope) -> str:
+    """The caller's own id, so that its log and ours can be laid side by side: X-Request-Id where it is a UUID or its 32 hexadecimal digits (no
+    other text gets into the log), else the trace-id of a W3C `traceparent`, else a new UUID of version 7."""
+    given = header(scope, b"x-request-id")
+    if given and len(given) in (32, 36) and _is_uuid(given):
+        return given.lower()
+    trace = _TRACE.fullmatch(header(scope, b"traceparent") or "")
+    return trace[1] if trace and trace[1].strip("0") else str(uuid7())
+
+
+def _is_uuid(given: str) -> bool:
+    try:
+        return given.lower() in (str(UUID(given)), UUID(given).hex)
+    except ValueError:
+        return False
 
 
 def header(scope: Scope, name: bytes) -> str | None:

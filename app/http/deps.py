@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from re import Pattern
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -92,15 +94,19 @@ class Reading:
         return conditional.not_modified(etag) if conditional.held(self._given(), etag) else answer(found, etag=etag)
 
     async def feed(self, question: Callable[[Transaction], Awaitable[Polled]]) -> Response:
-        """A page of the feed. Its tag holds how far it reached and whether it was full: a full page never changes, another one only when
-        the head has moved on."""
+        """A page of the feed; 304 after one look at the head row when the caller holds it already. Its tag holds how far it reached and whether
+        it was full: a full page never changes, another one only when the head has moved on."""
+        own = conditional.stamp(self.tx.actor, self._address())
+        if (held := await self._feed_held(own)) is not None:
+            return held
         page = await question(self.tx)
-        etag = f'"{page.next_cursor}:{"full" if page.has_more else "open"}:{self._own()}"'
-        return answer({"items": page.items, "next_cursor": page.next_cursor, "has_more": page.has_more}, etag=etag)
+        etag = f'"{page.next_cursor}:{"full" if page.has_more else "open"}:{own}"'
+        told = {"items": page.items, "next_cursor": page.next_cursor, "has_more": page.has_more}
+        # Where nothing more is there no link is given: whoever follows links would poll without a pause.
+        query = self.request.query_params
+        return answer(told, 200, paging.link(self.request.scope["path"], query, "after", page.next_cursor) if page.has_more else None, etag)
 
-    async def feed_held(self) -> Response | None:
-        """304 when the caller holds the page of the feed already: one look at the head row."""
-        own = self._own()
+    async def _feed_held(self, own: str) -> Response | None:
         mine = [tag for tag in conditional.tags(self._given()) if tag.endswith(f":{own}")]
         head = await feed.head(self.tx) if mine else None
         for tag in mine:
@@ -108,9 +114,6 @@ class Reading:
             if head is not None and _still_fits(reached, head, full=rest == "full"):
                 return conditional.not_modified(f'"{tag}"')
         return None
-
-    def _own(self) -> str:
-        return conditional.stamp(self.tx.actor, self._address())
 
     async def _stamp(self) -> str:
         # The head is read first: a commit in between makes the tag older than the answer, and the next question is simply answered again.
@@ -215,18 +218,27 @@ def Needs(act: Act) -> params.Depends:  # noqa: N802 - reads as a word in the li
     return params.Depends(_Mark(act))
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """The addresses of one route: their pattern, the methods that it takes, and whether they are open to everybody."""
+
+    pattern: Pattern[str]
+    methods: frozenset[str]
+    is_open: bool
+
+
 def refuse_undeclared(app: FastAPI, *, open_paths: frozenset[str], number: int) -> dict[tuple[str, str], Act]:
     """Stops the start when a route lacks its mark, or when there are not `number` of them; answers who may what, by path and method.
 
     `app.routes` is a tree: walking it finds nothing and is content for ever. So the number is asked for.
     """
     table: dict[tuple[str, str], Act] = {}
-    addresses = []
+    addresses: list[Address] = []
     for found in iter_route_contexts(app.routes):
         route, path = found.original_route, found.path
         if not isinstance(route, APIRoute) or path is None:
             raise RuntimeError(f"{path} is no route of the API's kind")
-        addresses.append((found.path_regex, found.methods))
+        addresses.append(Address(found.path_regex, frozenset(found.methods or ()), path in open_paths))
         marks = [d.call for d in found.dependant.dependencies if isinstance(d.call, _Mark)]
         if path in open_paths and not guarded(path) and not marks:
             continue

@@ -1,4 +1,4 @@
-"""What every call passes, outermost first: last resort, id and log line and headers; limits; who calls and how often; strict JSON.
+"""What every call passes, outermost first: last resort, id and log line and headers; HEAD; limits; who calls and how often; strict JSON.
 
 Pure ASGI, one object a layer. A layer refuses by raising an error of the field; the outermost turns it into problem+json.
 """
@@ -76,7 +76,10 @@ class Outermost:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *headers, (b"x-request-id", call.request_id.encode()), *call.extra]
+                own = message["headers"]
+                # What an open address says of its own keeping stands.
+                ours = [(name, value) for name, value in headers if name != b"cache-control" or all(name != theirs for theirs, _ in own)]
+                message["headers"] = [*own, *ours, (b"x-request-id", call.request_id.encode()), *call.extra]
             await send(message)
 
         try:
@@ -96,7 +99,7 @@ class Outermost:
             self._line(scope, call, status, perf_counter() - began)
 
     def _call(self, scope: Scope) -> Call:
-        call = Call(request_id(header(scope, b"x-request-id")), self.public_origin or f"{scope['scheme']}://{header(scope, b'host') or ''}")
+        call = Call(request_id(scope), self.public_origin or f"{scope['scheme']}://{header(scope, b'host') or ''}")
         call.secret = cookie.take(scope, secure=call.secure)
         return call
 
@@ -123,6 +126,27 @@ def _answer(scope: Scope, refusal: FollowUpError) -> Response:
         return told
     kept = {name: told.headers[name] for name in ("retry-after",) if name in told.headers}
     return PlainTextResponse(escape(refusal.detail), told.status_code, {"hx-retarget": "#status", "hx-reswap": "textContent", **kept})
+
+
+class Head:
+    """Answers HEAD wherever GET is answered: the same headers, and no body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self.app(scope, receive, send)
+            return
+        asked = {**scope, "method": "GET"}
+
+        async def bodiless(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        try:
+            await self.app(asked, receive, bodiless)
+        finally:
+            scope["route"] = asked.get("route")  # for the log line
 
 
 def _template(scope: Scope) -> str:
@@ -266,8 +290,13 @@ class StrictJson:
         if body is None:
             return  # the caller has gone
         if body:
-            _check_media_type(scope)
-            strict.loads(body)
+            try:
+                check_encoding(scope)
+                _check_media_type(scope)
+                strict.loads(body)
+            except FollowUpError:
+                if problems.takes(scope):  # else the router says what is wrong with the address or the method, before the body
+                    raise
         replayed = False
 
         async def again() -> Message:
@@ -289,6 +318,12 @@ async def _whole(receive: Receive) -> bytes | None:
         parts.append(message.get("body", b""))
         if not message.get("more_body"):
             return b"".join(parts)
+
+
+def check_encoding(scope: Scope) -> None:
+    """Raises UnsupportedMediaType for a compressed body: a small one can hold more than the limits allow."""
+    if (header(scope, b"content-encoding") or "identity").strip().lower() != "identity":
+        raise problems.UnsupportedMediaType("Send the body as it is, without Content-Encoding.")
 
 
 def _check_media_type(scope: Scope) -> None:

@@ -46,8 +46,13 @@ def body(path: str, params: QueryParams, asked: Ask, page: Page, sign: Sign) -> 
         told["total"] = page.total
     if following is None:
         return told, {}
-    query = [(name, value) for name, value in params.multi_items() if name != "cursor"]
-    return told, {"Link": f'<{path}?{urlencode([*query, ("cursor", following)])}>; rel="next"'}
+    return told, link(path, params, "cursor", following)
+
+
+def link(path: str, params: QueryParams, name: str, following: str) -> dict[str, str]:
+    """The header that leads to the next page (RFC 8288): the same question with `name` set to where it goes on."""
+    query = [(other, value) for other, value in params.multi_items() if other != name]
+    return {"Link": f'<{path}?{urlencode([*query, (name, following)])}>; rel="next"'}
 
 
 def question(path: str, params: QueryParams) -> str:

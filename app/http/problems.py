@@ -128,6 +128,32 @@ def kind_of(error: FollowUpError) -> Kind:
     return REFUSED
 
 
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One line of the table of errors."""
+
+    status: int
+    type: str
+    code: str
+    title: str
+
+
+def every_code() -> list[Code]:
+    """Each error that a caller may meet, by status, type and code: the classes that have been loaded, but for those of commands, and the words
+    for a field that pydantic refuses."""
+    found: dict[Code, None] = {}
+    waiting = [FollowUpError]
+    while waiting:
+        for cls in waiting.pop().__subclasses__():
+            waiting.append(cls)
+            kind = kind_of(cls())
+            found[Code(kind.status, kind.name, cls.code, cls.title())] = None
+    invalid = KINDS[errors.Invalid]
+    of_fields = {code: sentence.rstrip(".") for code, sentence in CODES.values()}
+    found |= dict.fromkeys(Code(invalid.status, invalid.name, code, sentence) for code, sentence in of_fields.items())
+    return sorted(found, key=lambda line: (line.status, line.type, line.code))
+
+
 def pointer(field: str) -> str:
     """`completed.0.code` -> `/completed/0/code`; the empty field is the whole document."""
     return "/" + field.replace(".", "/") if field else ""
@@ -252,16 +278,21 @@ async def on_http(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         return answer(request.scope, errors.NotFound("There is nothing at this address."))
     if error.status_code == 405:
-        return answer(request.scope, MethodNotAllowed(), {"Allow": ", ".join(sorted(allowed(request)))})
+        return answer(request.scope, MethodNotAllowed(), {"Allow": ", ".join(sorted(allowed(request.scope)))})
     if error.status_code == 413:
         return answer(request.scope, errors.TooLarge())
     return answer(request.scope, errors.Malformed() if error.status_code < 500 else InternalError())
 
 
-def allowed(request: Request) -> set[str]:
+def allowed(scope: Scope) -> set[str]:
     """Every method that some route of this path takes; the framework itself would name those of the first route only."""
-    path = request.scope["path"]
-    return {method for pattern, methods in request.app.state.addresses if pattern.match(path) for method in methods}
+    found = {method for address in scope["app"].state.addresses if address.pattern.match(scope["path"]) for method in address.methods}
+    return found | {"HEAD"} if "GET" in found else found
+
+
+def takes(scope: Scope) -> bool:
+    """Whether some route takes the call's method at its path."""
+    return scope["method"] in allowed(scope)
 
 
 HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {

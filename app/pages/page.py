@@ -25,6 +25,7 @@ from app.followup import health
 from app.http import problems
 from app.http.call import of
 from app.http.deps import Transaction
+from app.http.middleware import guarded
 from app.pages import assets, days, words
 
 LOCALES: Mapping[str, str] = {"sv": "sv", "en": "en_GB"}
@@ -150,8 +151,9 @@ class PageRoute(APIRoute):
 
 
 async def missing(request: Request, error: Exception) -> Response:
-    """What is not there, or not to be read like this: a page for whoever has logged in, else a problem."""
-    return refused(request, NotFound()) if of(request.scope).session is not None else await problems.on_http(request, error)
+    """What is not there, or not to be read like this: a page for browsers, else a problem."""
+    browses = of(request.scope).session is not None or "text/html" in request.headers.get("accept", "")
+    return refused(request, NotFound()) if browses and not guarded(request.url.path) else await problems.on_http(request, error)
 
 
 def refused(request: Request, refusal: FollowUpError) -> Response:

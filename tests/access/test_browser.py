@@ -78,7 +78,7 @@ async def test_a_form_sent_by_script_is_kept_too(browser: Browser):
     assert asked(told, "hx-redirect")["next"].startswith("/kept/")
 
 
-@pytest.mark.parametrize("path", ["/profile", "/profile/names", "/logout", "/demo"])
+@pytest.mark.parametrize("path", ["/profile", "/profile/names", "/logout"])
 async def test_what_is_as_quickly_sent_again_is_not_kept(browser: Browser, path: str):
     browser.clock.by = OVER
     assert asked(await browser.send(path))["next"] == "/?centre=lund&group=now"
@@ -179,8 +179,10 @@ async def test_what_is_open_is_open_without_a_session_and_nothing_else_is(browse
     browser.client.cookies.clear()
     for path in sorted(OPEN - {"/static/{name}", "/login/demo"}):
         assert "location" not in (await browser.client.get(path)).headers, path
-    for path in ("/", "/patients", "/infusions/new", "/alerts", "/profile", "/no/such/page", "/login/other", "/staticx"):
+    for path in ("/", "/patients", "/infusions/new", "/alerts", "/profile"):
         assert asked(await browser.client.get(path)) == {"next": path}
+    for path in ("/no/such/page", "/login/other", "/staticx", "/visits/1/book/2"):
+        assert (await browser.client.get(path)).status_code == 404, path
 
 
 # ---- The cookie ---------------------------------------------------------------------------------------------------------

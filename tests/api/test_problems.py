@@ -61,13 +61,13 @@ async def test_a_problem_has_the_members_of_the_contract(service: Service):
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
     [
-        ("DELETE", "/infusions", "GET, POST"),
-        ("PUT", "/visits", "GET"),
-        ("DELETE", "/infusions/01a20ebe-a811-7024-85f1-4319ccf84324", "GET, PATCH"),
+        ("DELETE", "/infusions", "GET, HEAD, POST"),
+        ("PUT", "/visits", "GET, HEAD"),
+        ("DELETE", "/infusions/01a20ebe-a811-7024-85f1-4319ccf84324", "GET, HEAD, PATCH"),
         ("GET", "/visits/01a20ebe-a811-7024-85f1-4319ccf84324/book", "POST"),
-        ("HEAD", "/centres", "GET"),
-        ("OPTIONS", "/centres", "GET"),
-        ("TRACE", "/alerts", "GET"),
+        ("HEAD", "/visits/01a20ebe-a811-7024-85f1-4319ccf84324/book", "POST"),
+        ("OPTIONS", "/centres", "GET, HEAD"),
+        ("TRACE", "/alerts", "GET, HEAD"),
     ],
 )
 async def test_405_names_every_method_of_the_address(service: Service, method: str, path: str, allow: str):

@@ -15,7 +15,8 @@ from typing import Any
 from typer.main import get_command
 
 from app.actor import MAY, SCOPE, Act, Role
-from app.errors import FollowUpError, Unavailable
+from app.errors import FollowUpError
+from app.http import problems
 from app.http.problems import kind_of
 from app.planning import protocol
 from app.planning.protocol import Offset, Protocol, VisitRule
@@ -142,9 +143,9 @@ def kind_of_class(cls: type[FollowUpError]) -> tuple[int, str]:
 
 def errors() -> str:
     """Each error that a caller may meet: status, type of the problem, code, what it says."""
-    told = [(kind_of_class(cls), cls) for cls in every_error()]
-    rows = [[str(status), f"`{kind}`", f"`{cls.code}`", cls.title()] for (status, kind), cls in told if status < 500 or issubclass(cls, Unavailable)]
-    return table(["status", "type", "code", "what it says"], rows)
+    every_error()  # so that every class is loaded
+    told = [line for line in problems.every_code() if line.status != 500]
+    return table(["status", "type", "code", "what it says"], [[str(t.status), f"`{t.type}`", f"`{t.code}`", t.title] for t in told])
 
 
 def commands() -> str:
