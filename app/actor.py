@@ -103,8 +103,9 @@ SCOPES = frozenset(SCOPE.values())
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who calls. `centres` None means every centre. History and access log write both `id` and `name`: the id of the token or account, which is
-    never given again and by which alone one caller is told from another, and the name that people read (never a person's number)."""
+    """Who calls. `centres` None means every centre. History and access log write both `id` and `name`: the id of the
+    token or account, which is never given again and by which alone one caller is distinguished from another, and the
+    name that people read (never a person's number)."""
 
     name: str
     role: Role

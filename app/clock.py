@@ -7,7 +7,8 @@ ZONE = ZoneInfo("Europe/Stockholm")
 
 
 class Clock:
-    """Tells the instant and the day. `fixed` (from --today) does not roll; `offset` days (the demo's) move the day and let it go on."""
+    """Tells the instant and the day. `fixed` (from --today) does not roll; `offset` days (the demo's) move the day and
+    let it go on."""
 
     def __init__(self, fixed: date | None = None, offset: timedelta = timedelta()) -> None:
         self.fixed = fixed

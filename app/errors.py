@@ -1,4 +1,5 @@
-"""The field's errors: a code and a field for machines; the docstring is the English title. No HTTP number, no name or number of a person."""
+"""The field's errors: a code and a field for machines; the docstring is the English title. No HTTP number, no name or
+number of a person."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One fault of an input: the command's field (dotted inside objects and lists: `completed.0.code`), a code, and why in English."""
+    """One fault of an input: the command's field (dotted inside objects and lists: `completed.0.code`), a code, and why
+    in English."""
 
     field: str
     code: str
@@ -17,8 +19,8 @@ class FieldError:
 
 
 class Deadlock(Exception):
-    """The database ended the transaction because it and another one waited for each other. Nothing of it is stored, and whoever began it tries once
-    more (`once_more`); so it is not yet a refusal."""
+    """The database ended the transaction because it and another one waited for each other. Nothing of it is stored, and
+    whoever began it tries once more (`once_more`); so it is not yet a refusal."""
 
 
 class FollowUpError(Exception):
@@ -26,8 +28,11 @@ class FollowUpError(Exception):
 
     code = "refused"
 
-    def __init__(self, detail: str = "", *, field: str = "", code: str = "", errors: Sequence[FieldError] = (), **facts: object) -> None:
-        """`detail` says why and what to do next; `facts` are members for machines (days, ids, versions), never a person's name or number."""
+    def __init__(
+        self, detail: str = "", *, field: str = "", code: str = "", errors: Sequence[FieldError] = (), **facts: object
+    ) -> None:
+        """`detail` says why and what to do next; `facts` are members for machines (days, ids, versions), never a
+        person's name or number."""
         self.code = code or type(self).code
         self.field = field
         self.detail = detail or self.title()
@@ -37,8 +42,8 @@ class FollowUpError(Exception):
 
     @classmethod
     def title(cls) -> str:
-        """The first line of the docstring, without its full stop."""
-        return (cls.__doc__ or "").strip().splitlines()[0].rstrip(".")
+        """The first paragraph of the docstring on one line, without its full stop."""
+        return " ".join((cls.__doc__ or "").partition("\n\n")[0].split()).rstrip(".")
 
 
 class Malformed(FollowUpError):
@@ -156,7 +161,8 @@ class Unavailable(FollowUpError):
 
 
 async def once_more(work: Callable[[], Awaitable[T]]) -> T:
-    """Does what begins and ends a transaction of its own, and does it again when that ended in a deadlock. Raises Unavailable the second time."""
+    """Does what begins and ends a transaction of its own, and does it again when that ended in a deadlock. Raises
+    Unavailable the second time."""
     try:
         return await work()
     except Deadlock:

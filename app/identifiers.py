@@ -1,4 +1,5 @@
-"""Numbers that tell who a person is: personnummer, samordningsnummer, national reserve number; their systems, check, mask (contract 6)."""
+"""Numbers that tell who a person is: personnummer, samordningsnummer, national reserve number; their systems, check,
+mask (contract 6)."""
 
 import re
 import unicodedata
@@ -14,7 +15,8 @@ PERSONNUMMER = "personnummer"
 SAMORDNINGSNUMMER = "samordningsnummer"
 RESERVNUMMER = "reservnummer"
 
-# The slug stands in JSON and database; the others are what FHIR and HL7 v2 senders write. The first address of each is the one given out.
+# The slug stands in JSON and database; the others are what FHIR and HL7 v2 senders write. The first address of each is
+# the one given out.
 SYSTEMS: Mapping[str, tuple[str, ...]] = {
     PERSONNUMMER: (
         "http://electronichealth.se/identifier/personnummer",
@@ -26,9 +28,13 @@ SYSTEMS: Mapping[str, tuple[str, ...]] = {
 }
 
 _SLUGS = {name: slug for slug, addresses in SYSTEMS.items() for name in (slug, *addresses)}
-_NUMBER = re.compile(r"(?P<century>1[89]|2[01])?(?P<year>\d\d)(?P<month>\d\d)(?P<day>\d\d)(?P<sign>[-+])?(?P<last>(?!000)\d{4})", re.ASCII)
+_NUMBER = re.compile(
+    r"(?P<century>1[89]|2[01])?(?P<year>\d\d)(?P<month>\d\d)(?P<day>\d\d)(?P<sign>[-+])?(?P<last>(?!000)\d{4})",
+    re.ASCII,
+)
 _RESERVE = re.compile(r"[0-9A-Z][0-9A-Z-]{6,18}[0-9A-Z]", re.ASCII)
-# A personnummer or samordningsnummer inside a text, found wherever it begins: no digit before or behind, parts apart by a space or a hyphen.
+# A personnummer or samordningsnummer inside a text, found wherever it begins: no digit before or behind, parts apart by
+# a space or a hyphen.
 _IN_TEXT = re.compile(r"(?<!\d)(?=((?:18|19|20)?\d\d[ -]?\d\d[ -]?\d\d ?[-+]? ?\d{4})(?!\d))", re.ASCII)
 _DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2212"), "-")
 COORDINATION = 60  # added to the day of a samordningsnummer
@@ -49,13 +55,16 @@ class Identifier:
 
 
 def normalise(system: str, value: str, today: date) -> Identifier:
-    """The number in its one form, from any form that people and systems write: `811228-9874`, `19811228-9874`, with or without hyphen, with
-    spaces. `today` (Europe/Stockholm) gives the century where two digits of the year stand alone: a hyphen for those who turn less than 100
-    this year, a plus for the older ones (folkbokföringslagen 1991:481, 18 §), neither: the latest possible. A personnummer with 60 added to
-    the day is a samordningsnummer. Raises InvalidIdentifier `unknown_system`, `bad_format`, `bad_date` or `bad_check_digit`."""
+    """The number in its one form, from any form that people and systems write: `811228-9874`, `19811228-9874`, with or
+    without hyphen, with spaces. `today` (Europe/Stockholm) gives the century where two digits of the year stand alone:
+    a hyphen for those who turn less than 100 this year, a plus for the older ones (folkbokföringslagen 1991:481, 18 §),
+    neither: the latest possible. A personnummer with 60 added to the day is a samordningsnummer. Raises
+    InvalidIdentifier `unknown_system`, `bad_format`, `bad_date` or `bad_check_digit`."""
     slug = _SLUGS.get(system.strip())
     if slug is None:
-        raise _invalid("system", "unknown_system", f"The system must be one of {', '.join(SYSTEMS)}, or an address of one of them.")
+        raise _invalid(
+            "system", "unknown_system", f"The system must be one of {', '.join(SYSTEMS)}, or an address of one of them."
+        )
     written = "".join(value.split())
     if slug == RESERVNUMMER:
         return _reserve(written.upper())
@@ -69,13 +78,16 @@ def normalise(system: str, value: str, today: date) -> Identifier:
     born = _born(found, day - added, today)
     digits = f"{born.year:04}{found['month']}{found['day']}{found['last']}"
     if not swedish.valid(digits):
-        raise _invalid("value", "bad_check_digit", "The check digit does not fit the other digits: one of them is mistyped.")
+        raise _invalid(
+            "value", "bad_check_digit", "The check digit does not fit the other digits: one of them is mistyped."
+        )
     return Identifier(SAMORDNINGSNUMMER if added else PERSONNUMMER, digits)
 
 
 def stands_in(text: str) -> bool:
-    """Whether a personnummer or samordningsnummer stands in a text: 12 or 10 digits in a usual spelling, with a day of the calendar and a check
-    digit that fits. Of ten ids that are made of a day and four more digits one looks so too."""
+    """Whether a personnummer or samordningsnummer stands in a text: 12 or 10 digits in a usual spelling, with a day of
+    the calendar and a check digit that fits. Of ten ids that are made of a day and four more digits one looks so
+    too."""
     plain = unicodedata.normalize("NFKC", text).translate(_DASHES)
     return any(_is_personal("".join(filter(str.isdigit, found[1]))) for found in _IN_TEXT.finditer(plain))
 
@@ -93,13 +105,14 @@ def _day_of(digits: str) -> date | None:
 
 
 def system_of(written: str) -> str:
-    """The system that a number belongs to by the look of it: a reserve number has letters. A samordningsnummer is told from a personnummer by
-    `normalise`."""
-    return RESERVNUMMER if any(sign.isalpha() for sign in written) else PERSONNUMMER
+    """The system that a number belongs to by the look of it: a reserve number has letters. A samordningsnummer is known
+    from a personnummer by `normalise`."""
+    return RESERVNUMMER if any(character.isalpha() for character in written) else PERSONNUMMER
 
 
 def birth_date(identifier: Identifier) -> date | None:
-    """The local day of birth that stands in the number; None for a reserve number. The person's own may differ (domain.md 6)."""
+    """The local day of birth that stands in the number; None for a reserve number. The person's own may differ
+    (domain.md 6)."""
     if identifier.system == RESERVNUMMER:
         return None
     year, month, day = int(identifier.value[:4]), int(identifier.value[4:6]), int(identifier.value[6:8])
@@ -107,7 +120,7 @@ def birth_date(identifier: Identifier) -> date | None:
 
 
 def masked(identifier: Identifier) -> str:
-    """As lists show it: `19811228-****`; of a reserve number the first four signs."""
+    """As lists show it: `19811228-****`; of a reserve number the first four characters."""
     return f"{identifier.value[:4]}****" if identifier.system == RESERVNUMMER else f"{identifier.value[:8]}-****"
 
 
@@ -130,7 +143,9 @@ def _born(found: re.Match[str], day: int, today: date) -> date:
     for born in days:
         if born <= today:
             return born
-    raise _invalid("value", "bad_date", "The day of birth lies in the future." if days else "There is no such day of birth.")
+    raise _invalid(
+        "value", "bad_date", "The day of birth lies in the future." if days else "There is no such day of birth."
+    )
 
 
 def _years(two_digits: int, sign: str | None, now: int) -> tuple[int, ...]:

@@ -31,7 +31,19 @@ from app.settings import Settings
 
 # Addresses are looked through in this order: what is asked most often comes first.
 ROUTERS: Final = (alerts, visits, infusions, patients, contacts, figures, catalogue, work)
-PAGES: Final = (due_list, due_print, patients_page, patient, decisions, infusion, alerts_page, accesses, login, kept, assets)
+PAGES: Final = (
+    due_list,
+    due_print,
+    patients_page,
+    patient,
+    decisions,
+    infusion,
+    alerts_page,
+    accesses,
+    login,
+    kept,
+    assets,
+)
 # How many operations declare their act: a guard that found none would be content for ever.
 # Of the API and of pages, each also in the demo.
 API, API_OF_THE_DEMO, OF_PAGES, OF_PAGES_OF_THE_DEMO = 38, 2, 33, 2
@@ -52,7 +64,8 @@ class House:
 
 
 def create_app(house: House) -> FastAPI:
-    """The application. Raises RuntimeError when a route does not declare who may call it. Whoever made the database closes it."""
+    """The application. Raises RuntimeError when a route does not declare who may call it. Whoever made the database
+    closes it."""
     registry = CollectorRegistry()
     fixed = house.demo or house.settings.demo_tokens
     tokens = Tokens(house.db, house.clock, demo=fixed)
@@ -60,7 +73,8 @@ def create_app(house: House) -> FastAPI:
     app = FastAPI(
         title="Follow-up",
         version=version("follow-up"),
-        description="Long-term follow-up after gene and cell therapy: an infusion in, fifteen years of visits out, overdue ones flagged.",
+        description="Long-term follow-up after gene and cell therapy: "
+        "an infusion in, fifteen years of visits out, overdue ones flagged.",
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
@@ -71,7 +85,12 @@ def create_app(house: House) -> FastAPI:
         exception_handlers=HANDLERS | dict.fromkeys((404, 405), missing),
         middleware=[
             Middleware(ProxyHeadersMiddleware, trusted_hosts=house.settings.proxies),
-            Middleware(Outermost, registry=registry, open_headers=operations.HEADERS, public_origin=house.settings.public_origin),
+            Middleware(
+                Outermost,
+                registry=registry,
+                open_headers=operations.HEADERS,
+                public_origin=house.settings.public_origin,
+            ),
             Middleware(Head),
             Middleware(Limits),
             Middleware(WhoCalls, authenticate=tokens.actor, rate=Rate(house.settings.rate_per_second, "token")),

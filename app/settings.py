@@ -7,7 +7,9 @@ from typing import Final, Literal
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-DEMO_TOKENS: Final = "Whoever reaches this service from its own machine comes in with a fixed token: not for real patients."
+DEMO_TOKENS: Final = (
+    "Whoever reaches this service from its own machine comes in with a fixed token: not for real patients."
+)
 
 
 class Settings(BaseSettings):
@@ -15,7 +17,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="FOLLOW_UP_", extra="ignore", frozen=True, hide_input_in_errors=True)
 
-    database_url: str = Field("sqlite:///data/follow-up.db", repr=False, description="SQLite file or PostgreSQL; may carry a password")
+    database_url: str = Field(
+        "sqlite:///data/follow-up.db", repr=False, description="SQLite file or PostgreSQL; may carry a password"
+    )
     key_file: Path | None = Field(None, description="the two keys that seal persons; mode 0600")
     sweep_minutes: int = Field(15, ge=1, le=1440, description="minutes between two sweeps for overdue visits")
     demo_tokens: bool = Field(False, description="honour the demo's fixed tokens, from loopback only")
@@ -27,26 +31,31 @@ class Settings(BaseSettings):
         description="where browsers see the service, `https://follow-up.example`; none: as each request says",
     )
     trusted_proxies: str = Field(
-        "", description="addresses or networks of proxies, with commas between, whose X-Forwarded-For and -Proto are believed"
+        "",
+        description="addresses or networks of proxies, with commas between, "
+        "whose X-Forwarded-For and -Proto are believed",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="from which level on log lines are written")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="from which level on log lines are written"
+    )
     rate_per_second: int = Field(50, ge=1, description="requests a second and token, or browser, before 429")
 
     @field_validator("trusted_proxies")
     @classmethod
-    def _are_networks(cls, told: str) -> str:
-        for one in _parts(told):
+    def _are_networks(cls, value: str) -> str:
+        for one in _parts(value):
             if ip_network(one).prefixlen == 0:
                 raise ValueError("the whole internet is no proxy")
-        return told
+        return value
 
     @property
     def proxies(self) -> list[str]:
-        """The trusted proxies' networks. Those of IPv4 stand there as IPv6 writes them too: a socket that listens on both sees them so."""
+        """The trusted proxies' networks. Those of IPv4 stand there as IPv6 writes them too: a socket that listens on
+        both sees them so."""
         networks = [ip_network(one) for one in _parts(self.trusted_proxies)]
         mapped = [f"::ffff:{n.network_address}/{96 + n.prefixlen}" for n in networks if isinstance(n, IPv4Network)]
         return [*map(str, networks), *mapped]
 
 
-def _parts(told: str) -> list[str]:
-    return told.replace(",", " ").split()
+def _parts(value: str) -> list[str]:
+    return value.replace(",", " ").split()

@@ -1,7 +1,9 @@
-"""When the worker works, and nothing of what it does: a sweep every few minutes, plans without end once a day, and a watch over both.
+"""When the worker works, and nothing of what it does: a sweep every few minutes, plans without end once a day, and a
+watch over both.
 
-APScheduler waits by the wall clock: with the machine's clock set back an hour it runs nothing until the old time comes again. So a watch of
-our own compares wall and monotonic time, and a worker that has not swept for two intervals ends, so that its supervisor starts it anew.
+APScheduler waits by the wall clock: with the machine's clock set back an hour it runs nothing until the old time comes
+again. So a watch of our own compares wall and monotonic time, and a worker that has not swept for two intervals ends,
+so that its supervisor starts it anew.
 """
 
 import asyncio
@@ -18,7 +20,7 @@ import structlog
 from app.clock import Clock
 from app.db.engine import Database
 from app.errors import FollowUpError
-from app.followup import rounds
+from app.followup import batches
 
 log = structlog.get_logger("worker")
 
@@ -26,7 +28,8 @@ LOOK_SECONDS: Final = 10.0
 PARTED_SECONDS: Final = 60.0
 EXTEND_EVERY: Final = timedelta(days=1)
 MISFIRE_GRACE_SECONDS: Final = 86_400
-BATCH_SECONDS: Final = 3.0  # how long the batch under way may take to its commit when the worker ends; the next sweep takes up what is left
+# How long the batch under way may take to its commit when the worker ends; the next sweep takes up what is left.
+BATCH_SECONDS: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +49,15 @@ class Verdict(Enum):
 
 
 def parted_seconds(agreed: Reading, now: Reading) -> float:
-    """By how much the wall clock has moved against the monotonic one since they agreed; negative when it was set back."""
+    """By how much the wall clock has moved against the monotonic one since they agreed; negative when it was set
+    back."""
     return (now.wall - agreed.wall).total_seconds() - (now.monotonic - agreed.monotonic)
 
 
 def judge(agreed: Reading, now: Reading, *, swept: float, interval: timedelta) -> Verdict:
-    """The watch's decision, from readings alone: clocks more than a minute apart ask for a sweep at once; a last sign of a sweep (`swept`,
-    monotonic seconds) older than two intervals ends the worker. Parted clocks come first: the sweep that they bring may mend the rest."""
+    """The watch's decision, from readings alone: clocks more than a minute apart ask for a sweep at once; a last sign
+    of a sweep (`swept`, monotonic seconds) older than two intervals ends the worker. Parted clocks come first: the
+    sweep that they bring may mend the rest."""
     if abs(parted_seconds(agreed, now)) > PARTED_SECONDS:
         return Verdict.PARTED
     if now.monotonic - swept > 2 * interval.total_seconds():
@@ -79,11 +84,13 @@ class Worker:
         self._rounds: set[asyncio.Task[None]] = set()
         self._watching: asyncio.Task[int] | None = None
         self.scheduler = AsyncIOScheduler(
-            timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": MISFIRE_GRACE_SECONDS}
+            timezone=UTC,
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": MISFIRE_GRACE_SECONDS},
         )
 
     def start(self) -> None:
-        """Begins: both jobs run at once, then by their intervals. Plans grow first, so that the sweep sees the new visits."""
+        """Begins: both jobs run at once, then by their intervals. Plans grow first, so that the sweep sees the new
+        visits."""
         from apscheduler.triggers.interval import IntervalTrigger
 
         at_once = self.clock.now()
@@ -94,12 +101,14 @@ class Worker:
         self._watching = asyncio.create_task(self._watch(), name="worker.watch")
 
     async def wait(self) -> int:
-        """Waits for the end: 0 after `stop`, 1 when the sweeps have stood still. Nothing of the worker runs afterwards."""
+        """Waits for the end: 0 after `stop`, 1 when the sweeps have stood still. Nothing of the worker runs
+        afterwards."""
         assert self._watching is not None, "start comes first"
         return await self._watching
 
     async def stop(self) -> None:
-        """Ends the worker and waits for it; a batch that is under way comes to its commit, unless the database does not answer."""
+        """Ends the worker and waits for it; a batch that is under way comes to its commit, unless the database does not
+        answer."""
         self.ask_to_stop()
         await self.wait()
 
@@ -140,7 +149,8 @@ class Worker:
             self.scheduler.shutdown(wait=False)
 
     async def _end_rounds(self) -> None:
-        """Waits for the rounds under way, and not for a database that does not answer: what is cut off there is not committed."""
+        """Waits for the rounds under way, and not for a database that does not answer: what is cut off there is not
+        committed."""
         if self._rounds:
             _, hung = await asyncio.wait(set(self._rounds), timeout=BATCH_SECONDS)
             for task in hung:
@@ -156,18 +166,19 @@ class Worker:
             self.swept = time.monotonic()
             self._go_on()
 
-        await self._round("sweep", _swept_and_told, signed)
+        await self._round("sweep", _swept_and_logged, signed)
 
     async def extend(self) -> None:
         """The job: plans without end grow."""
-        await self._round("extend", rounds.extend, self._go_on)
+        await self._round("extend", batches.extend, self._go_on)
 
     def _go_on(self) -> None:
         if self._stop.is_set():
             raise _Stopping
 
     async def _round(self, name: str, work: Callable[..., Awaitable[int]], after_batch: Callable[[], None]) -> None:
-        """Runs one round to its end. What it raises is logged, never passed on: the next one tries again, and the watch counts the time."""
+        """Runs one round to its end. What it raises is logged, never passed on: the next one tries again, and the watch
+        counts the time."""
         began = time.monotonic()
         task = asyncio.current_task()
         assert task is not None
@@ -175,7 +186,13 @@ class Worker:
         try:
             self._go_on()
             done = await work(self.db, self.clock, after_batch=after_batch)
-            log.info("job.finished", job=name, count=done, took_ms=round((time.monotonic() - began) * 1000), today=self.clock.today())
+            log.info(
+                "job.finished",
+                job=name,
+                count=done,
+                took_ms=round((time.monotonic() - began) * 1000),
+                today=self.clock.today(),
+            )
         except _Stopping:
             log.info("job.stopped", job=name)
         except FollowUpError as refused:
@@ -186,9 +203,9 @@ class Worker:
             self._rounds.discard(task)
 
 
-async def _swept_and_told(db: Database, clock: Clock, *, after_batch: Callable[[], None]) -> int:
-    raised = await rounds.sweep(db, clock, after_batch=after_batch)
-    if jump := await rounds.jump(db, clock):
+async def _swept_and_logged(db: Database, clock: Clock, *, after_batch: Callable[[], None]) -> int:
+    raised = await batches.sweep(db, clock, after_batch=after_batch)
+    if jump := await batches.jump(db, clock):
         log.warning("sweep.day_jumped", swept=jump.before, today=jump.after)
     return raised
 

@@ -27,7 +27,8 @@ RESULTS = Path(__file__).with_name("results.json")
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much is done. `nations` in patients, the smallest first; the last one is where newly overdue visits are swept."""
+    """How much is done. `nations` in patients, the smallest first; the last one is where newly overdue visits are
+    swept."""
 
     nations: tuple[int, ...] = (300, 20_000, 200_000)
     requests: int = 800
@@ -49,7 +50,9 @@ def works(makes: Makes, servers: Servers, s: Sizes) -> list[tuple[str, Work]]:
         return [planning.plan(times=s.plans, turns=s.turns)]
 
     async def sweep() -> list[Figure]:
-        return [await sweeping.newly_overdue(makes, kind, s.nations[-1], visits=s.overdue, turns=s.sweeps) for kind in KINDS]
+        return [
+            await sweeping.newly_overdue(makes, kind, s.nations[-1], visits=s.overdue, turns=s.sweeps) for kind in KINDS
+        ]
 
     async def no_lock() -> list[Figure]:
         return [await locked.locked(makes, servers, patients, requests=s.requests) for patients in s.nations]
@@ -62,9 +65,17 @@ def works(makes: Makes, servers: Servers, s: Sizes) -> list[tuple[str, Work]]:
         ("poll", reading.poll, s.requests * 2),
         ("feed", reading.feed, s.requests // 2),
     ]
-    found += [(name, partial(take, makes, servers, s.nations, requests=requests, rounds=s.turns)) for name, take, requests in read]
-    found += [("infusion", partial(recording.infusion, makes, kind, s.nations, times=s.times, turns=s.turns)) for kind in KINDS]
-    found += [("nothing-new", partial(sweeping.nothing_new, makes, kind, s.nations, times=10 * s.turns)) for kind in KINDS]
+    found += [
+        (name, partial(take, makes, servers, s.nations, requests=requests, rounds=s.turns))
+        for name, take, requests in read
+    ]
+    found += [
+        ("infusion", partial(recording.infusion, makes, kind, s.nations, times=s.times, turns=s.turns))
+        for kind in KINDS
+    ]
+    found += [
+        ("nothing-new", partial(sweeping.nothing_new, makes, kind, s.nations, times=10 * s.turns)) for kind in KINDS
+    ]
     return [*found, ("sweep", sweep), ("locked", no_lock)]
 
 
@@ -87,9 +98,19 @@ async def run(folder: Path, sizes: Sizes, only: Sequence[str]) -> list[Figure]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the table and writes the results. A goal that is missed is told, and is no error."""
     parser = argparse.ArgumentParser("python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small sizes: shows that everything can be measured, not how fast it is")
-    parser.add_argument("--sizes", type=int, nargs="+", metavar="PATIENTS", help="the nations, the smallest first; growth is beside the first")
-    parser.add_argument("--only", action="append", choices=NAMES, default=[], help="only this; may be given several times")
+    parser.add_argument(
+        "--quick", action="store_true", help="small sizes: shows that everything can be measured, not how fast it is"
+    )
+    parser.add_argument(
+        "--sizes",
+        type=int,
+        nargs="+",
+        metavar="PATIENTS",
+        help="the nations, the smallest first; growth is beside the first",
+    )
+    parser.add_argument(
+        "--only", action="append", choices=NAMES, default=[], help="only this; may be given several times"
+    )
     parser.add_argument("--results", type=Path, default=RESULTS, help="where the figures are written as JSON")
     given = parser.parse_args(arguments)
     began = time.perf_counter()

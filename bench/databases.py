@@ -1,4 +1,5 @@
-"""Databases of a size: migrated by the service, filled in sets, swept by the service. PostgreSQL forces every commit to disk, as in production."""
+"""Databases of a size: migrated by the service, filled in sets, swept by the service. PostgreSQL forces every commit to
+disk, as in production."""
 
 import os
 import sqlite3
@@ -21,7 +22,6 @@ from app.db import tables
 from app.db.columns import Keys
 from app.db.engine import Database
 from app.db.migrate import migrate
-from app.followup import rounds
 from bench import people
 from tests.databases import PostgresServer
 
@@ -80,12 +80,14 @@ class Makes:
             (_fill_sqlite if dialect == "sqlite" else _fill_postgresql)(place, batches)
             filled = time.perf_counter()
             db = place.open()
-            flagged = await rounds.sweep(db, Clock(fixed=people.TODAY))
+            flagged = await batches.sweep(db, Clock(fixed=people.TODAY))
             await db.close()
             if dialect == "postgresql":
                 _tidy(url)
-            took = f"{patients:,} patients filled in {filled - began:.1f} s, {flagged:,} visits flagged in {time.perf_counter() - filled:.1f} s"
-            print(f"  {place.kind}: {took}", file=sys.stderr)
+            took = (
+                f"filled in {filled - began:.1f} s, {flagged:,} visits flagged in {time.perf_counter() - filled:.1f} s"
+            )
+            print(f"  {place.kind}: {patients:,} patients {took}", file=sys.stderr)
             self.made[dialect, patients] = place
         return self.made[dialect, patients]
 
@@ -106,7 +108,8 @@ class Makes:
 
 
 def in_batches(rows: people.Rows) -> Iterator[Batch]:
-    """The rows a batch at a time: a patient's rows come parents first, so a parent is in the same batch or in one before."""
+    """The rows a batch at a time: a patient's rows come parents first, so a parent is in the same batch or in one
+    before."""
     while some := list(islice(rows, AT_ONCE)):
         some.sort(key=lambda row: ORDER.index(row[0]))
         yield [(name, [row for _, row in group]) for name, group in groupby(some, key=lambda row: row[0])]
@@ -128,14 +131,21 @@ def _fill_sqlite(place: Place, batches: Iterator[Batch]) -> None:
             insert = f"INSERT INTO {name} ({columns}) VALUES ({', '.join('?' * len(writers))})"
             connection.executemany(
                 insert,
-                ([write(row.get(column.key)) if write else row.get(column.key) for column, write in writers] for row in group),
+                (
+                    [write(row.get(column.key)) if write else row.get(column.key) for column, write in writers]
+                    for row in group
+                ),
             )
         connection.execute("COMMIT")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def _fill_postgresql(place: Place, batches: Iterator[Batch]) -> None:
-    with psycopg.connect(place.url, autocommit=True) as connection, connection.transaction(), connection.cursor() as cursor:
+    with (
+        psycopg.connect(place.url, autocommit=True) as connection,
+        connection.transaction(),
+        connection.cursor() as cursor,
+    ):
         for name, group in (part for batch in batches for part in batch):
             columns = list(tables.metadata.tables[name].columns)
             names = sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)

@@ -24,7 +24,9 @@ class Answer:
         return ""
 
 
-def request(method: str, path: str, token: str = "", body: bytes = b"", media_type: str = "application/json", **headers: str) -> bytes:
+def request(
+    method: str, path: str, token: str = "", body: bytes = b"", media_type: str = "application/json", **headers: str
+) -> bytes:
     """The bytes of a request; `if_none_match` is the header If-None-Match."""
     lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1"]
     lines += [f"Authorization: Bearer {token}"] if token else []
@@ -43,7 +45,8 @@ async def one(port: int, wanted: bytes) -> Answer:
 
 
 async def many(port: int, wanted: Iterable[bytes], *, clients: int) -> tuple[float, Counter[int]]:
-    """Seconds for one request when so many clients ask at once, each as soon as it has its answer; and how often each status came."""
+    """Seconds for one request when so many clients ask at once, each as soon as it has its answer; and how often each
+    status came."""
     left, statuses = iter(wanted), Counter[int]()
     connections = [await asyncio.open_connection("127.0.0.1", port, limit=2**24) for _ in range(clients)]
     began = time.perf_counter()
@@ -54,7 +57,9 @@ async def many(port: int, wanted: Iterable[bytes], *, clients: int) -> tuple[flo
     return took / statuses.total(), statuses
 
 
-async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, left: Iterator[bytes], statuses: Counter[int]) -> None:
+async def _ask(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, left: Iterator[bytes], statuses: Counter[int]
+) -> None:
     for wanted in left:
         statuses[(await _exchange(reader, writer, wanted)).status] += 1
 

@@ -12,7 +12,7 @@ import orjson
 from app.actor import Role
 from app.clock import Clock
 from app.errors import Unavailable
-from app.followup import rounds
+from app.followup import batches
 from bench import load, recording
 from bench.databases import Makes, Place
 from bench.measure import Figure
@@ -24,7 +24,8 @@ CLIENTS = 8
 
 
 def _work(place: Place, told: Connection) -> None:
-    """The worker's process: it sweeps without a pause, each time for the next day, until the parent's end is closed; then tells how often."""
+    """The worker's process: it sweeps without a pause, each time for the next day, until the parent's end is closed;
+    then tells how often."""
 
     async def work() -> None:
         db = place.open()
@@ -33,7 +34,7 @@ def _work(place: Place, told: Connection) -> None:
         while not told.poll():
             days += 1
             try:
-                await rounds.sweep(db, Clock(fixed=TODAY + timedelta(days=days)))
+                await batches.sweep(db, Clock(fixed=TODAY + timedelta(days=days)))
             except Unavailable:
                 refused += 1
         told.recv()
@@ -61,11 +62,15 @@ def _worker(place: Place) -> Iterator[list[int]]:
 
 
 async def locked(makes: Makes, servers: Servers, patients: int, *, requests: int) -> Figure:
-    """Every second request records an infusion, the others read; a refusal of the worker counts like one of a client."""
+    """Every second request records an infusion, the others read; a refusal of the worker counts like one of a
+    client."""
     place = await makes.place("sqlite", patients)
     nurse = await token(place, Role.NURSE, CENTRES[0])
     read = load.request("GET", "/api/v1/visits?limit=50", nurse)
-    asked = [load.request("POST", "/api/v1/infusions", nurse, orjson.dumps(recording.body())) if n % 2 else read for n in range(requests)]
+    asked = [
+        load.request("POST", "/api/v1/infusions", nurse, orjson.dumps(recording.body())) if n % 2 else read
+        for n in range(requests)
+    ]
     port = servers.port(place)
     with _worker(place) as counted:
         _, statuses = await load.many(port, asked, clients=CLIENTS)

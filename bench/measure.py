@@ -11,8 +11,8 @@ Round = Callable[[], Awaitable[float]]
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of the table. `value` and `floor` in `unit`, the smaller the better; `ratio` is floor by value, 1 where nothing is lost; `growth` is
-    the value by that of the smallest size, taken in the same rounds.
+    """One line of the table. `value` and `floor` in `unit`, the smaller the better; `ratio` is floor by value, 1 where
+    nothing is lost; `growth` is the value by that of the smallest size, taken in the same rounds.
 
     A goal is a least ratio (`>= 0.5`) or a bound of the value (`<= 10 ms`)."""
 
@@ -61,9 +61,12 @@ class Measured:
 
 
 async def in_turn(sizes: Sequence[tuple[Round, Round | None]], *, rounds: int) -> list[Measured]:
-    """Figure and floor of each size, the smallest first, from rounds that take all of them in turn, the other way round every time. A take answers
-    the seconds for one piece of work. Ratios are medians of those within a round: what slows the machine slows all that is compared."""
-    takes = [(size, kind, take) for size, pair in enumerate(sizes) for kind, take in enumerate(pair) if take is not None]
+    """Figure and floor of each size, the smallest first, from rounds that take all of them in turn, the other way round
+    every time. A take answers the seconds for one piece of work. Ratios are medians of those within a round: what slows
+    the machine slows all that is compared."""
+    takes = [
+        (size, kind, take) for size, pair in enumerate(sizes) for kind, take in enumerate(pair) if take is not None
+    ]
     taken: dict[tuple[int, int], list[float]] = {(size, kind): [] for size, kind, _ in takes}
     for number in range(rounds):
         for size, kind, take in takes if number % 2 == 0 else reversed(takes):
@@ -94,11 +97,23 @@ def table(figures: list[Figure]) -> str:
     """The table as text that is Markdown too."""
     head = ("figure", "size", "value", "floor", "ratio", "growth", "goal", "met")
     rows = [
-        (f.name, f.size, _amount(f.value, f.unit), _amount(f.floor, f.unit), _ratio(f.ratio), _ratio(f.growth), f.goal, "yes" if f.met else "NO")
+        (
+            f.name,
+            f.size,
+            _amount(f.value, f.unit),
+            _amount(f.floor, f.unit),
+            _ratio(f.ratio),
+            _ratio(f.growth),
+            f.goal,
+            "yes" if f.met else "NO",
+        )
         for f in figures
     ]
     widths = [max(len(row[n]) for row in [head, *rows]) for n in range(len(head))]
-    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in [head, *rows]]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+        for row in [head, *rows]
+    ]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(lines)
 

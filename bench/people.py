@@ -1,6 +1,8 @@
-"""A nation of made-up patients: each with one infusion of the last fifteen years and its visits, planned by the service's own rules.
+"""A nation of made-up patients: each with one infusion of the last fifteen years and its visits, planned by the
+service's own rules.
 
-Most of what lies behind is left undone, so that there are many overdue visits to list and to flag. Numbers have serials that nobody gets.
+Most of what lies behind is left undone, so that there are many overdue visits to list and to flag. Numbers have serials
+that nobody gets.
 """
 
 import os
@@ -42,9 +44,12 @@ def nation(patients: int, keys: Keys) -> Rows:
 
 
 def _standing(nth: int, infused: date, planned: Sequence[Planned], done: Collection[str]) -> dict[str, Any]:
-    """What is stored of a patient's silence. Of some at each centre, the same number in every nation, the plan has ended and nobody has decided."""
+    """What is stored of a patient's silence. Of some at each centre, the same number in every nation, the plan has
+    ended and nobody has decided."""
     heard_on = max([infused, *[visit.target_on for visit in planned if visit.code in done]])
-    quiet_until = min((visit.window_start for visit in planned if visit.code not in done), default=infused) - timedelta(days=30)
+    quiet_until = min((visit.window_start for visit in planned if visit.code not in done), default=infused) - timedelta(
+        days=30
+    )
     is_over = nth < 50 * len(CENTRES)
     return {
         "last_heard_on": heard_on,
@@ -131,4 +136,7 @@ def _patient(nth: int, centre: str, infused: date, chance: Random, keys: Keys) -
             "performed_by": "own-centre",
         }
         own = {"id": new_id(), "plan_id": plan, "centre": centre, "end_centre": centre}
-        yield "visits", common | visit._asdict() | own | (facts if visit.code in done else {"alert_after": visit.window_end})
+        yield (
+            "visits",
+            common | visit._asdict() | own | (facts if visit.code in done else {"alert_after": visit.window_end}),
+        )

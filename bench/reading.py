@@ -1,4 +1,5 @@
-"""What is asked most: the due list of a centre, and the feed polled at its end. Whole routes on loopback, beside bare ones of the same process."""
+"""What is asked most: the due list of a centre, and the feed polled at its end. Whole routes on loopback, beside bare
+ones of the same process."""
 
 import gzip
 import secrets
@@ -28,7 +29,9 @@ async def token(place: Place, role: Role, centre: str | None) -> str:
     db = place.open()
     scopes = frozenset({"alerts:read", "infusions:write"}) if role is Role.INTEGRATION else frozenset[str]()
     async with begin(db, OPERATOR, Clock(fixed=TODAY)) as tx:
-        made = await tokens.add(tx, NewToken(f"bench {new_id()}", role, None if centre is None else frozenset({centre}), scopes))
+        made = await tokens.add(
+            tx, NewToken(f"bench {new_id()}", role, None if centre is None else frozenset({centre}), scopes)
+        )
     await db.close()
     return made
 
@@ -42,8 +45,11 @@ async def account(place: Place, centre: str) -> tuple[str, str]:
     return username, password
 
 
-async def due_list(makes: Makes, servers: Servers, nations: Sequence[int], *, requests: int, rounds: int) -> list[Figure]:
-    """Fifty visits of one centre, with authentication and access log, against the same rows as JSON made by the database."""
+async def due_list(
+    makes: Makes, servers: Servers, nations: Sequence[int], *, requests: int, rounds: int
+) -> list[Figure]:
+    """Fifty visits of one centre, with authentication and access log, against the same rows as JSON made by the
+    database."""
     bare = load.request("GET", f"/bare/due?centre={CENTRES[0]}")
     places, pairs = await _places(makes, nations), []
     for place in places:
@@ -58,8 +64,11 @@ async def due_list(makes: Makes, servers: Servers, nations: Sequence[int], *, re
     return _lines("due list of 50, PostgreSQL", places, await in_turn(pairs, rounds=rounds), least_ratio=0.45)
 
 
-async def first_page(makes: Makes, servers: Servers, nations: Sequence[int], *, requests: int, rounds: int) -> list[Figure]:
-    """The nurse's list of one centre as her browser gets it, compressed, against the JSON route with the same visits."""
+async def first_page(
+    makes: Makes, servers: Servers, nations: Sequence[int], *, requests: int, rounds: int
+) -> list[Figure]:
+    """The nurse's list of one centre as her browser gets it, compressed, against the JSON route with the same
+    visits."""
     places, pairs = await _places(makes, nations), []
     for place in places:
         port = servers.port(place)
@@ -77,7 +86,9 @@ async def first_page(makes: Makes, servers: Servers, nations: Sequence[int], *, 
     return _lines("due list as a page, PostgreSQL", places, await in_turn(pairs, rounds=rounds), least_ratio=0.5)
 
 
-async def undecided(makes: Makes, servers: Servers, nations: Sequence[int], *, requests: int, rounds: int) -> list[Figure]:
+async def undecided(
+    makes: Makes, servers: Servers, nations: Sequence[int], *, requests: int, rounds: int
+) -> list[Figure]:
     """Fifty patients of one centre who need a decision, the longest silence first."""
     places, pairs = await _places(makes, nations), []
     for place in places:
@@ -112,7 +123,9 @@ async def feed(makes: Makes, servers: Servers, nations: Sequence[int], *, reques
         counts = [(await load.one(port, wanted)).body.count(b'"window_end"') for wanted in (whole, bare)]
         assert counts[0] == counts[1] > 0, f"the feed shows {counts[0]} events, the database {counts[1]}"
         pairs.append((_round(port, whole, requests, 200), _round(port, bare, requests, 200)))
-    return _lines("feed, a page of 100 events, PostgreSQL", places, await in_turn(pairs, rounds=rounds), least_ratio=0.5)
+    return _lines(
+        "feed, a page of 100 events, PostgreSQL", places, await in_turn(pairs, rounds=rounds), least_ratio=0.5
+    )
 
 
 async def _places(makes: Makes, nations: Sequence[int]) -> list[Place]:
@@ -120,9 +133,17 @@ async def _places(makes: Makes, nations: Sequence[int]) -> list[Place]:
 
 
 def _lines(
-    name: str, places: Sequence[Place], measured: Sequence[Measured], *, least_ratio: float | None = None, most: float | None = None
+    name: str,
+    places: Sequence[Place],
+    measured: Sequence[Measured],
+    *,
+    least_ratio: float | None = None,
+    most: float | None = None,
 ) -> list[Figure]:
-    return [one.figure(name, place.size, least_ratio=least_ratio, most=most) for place, one in zip(places, measured, strict=True)]
+    return [
+        one.figure(name, place.size, least_ratio=least_ratio, most=most)
+        for place, one in zip(places, measured, strict=True)
+    ]
 
 
 def _round(port: int, wanted: bytes, requests: int, status: int) -> Round:

@@ -1,4 +1,5 @@
-"""One infusion with its visits, on disk when it is answered; beside the same rows, one INSERT for each table in one transaction."""
+"""One infusion with its visits, on disk when it is answered; beside the same rows, one INSERT for each table in one
+transaction."""
 
 import os
 import sqlite3
@@ -17,8 +18,8 @@ from app.clock import Clock
 from app.db.columns import new_id
 from app.db.engine import Database
 from app.db.transaction import begin
-from app.followup import infusions
-from app.followup.infusions import NewInfusion
+from app.followup import recording
+from app.followup.infusion_fields import NewInfusion
 from bench import people
 from bench.databases import Makes, Place
 from bench.measure import Figure, Round, in_turn
@@ -63,7 +64,7 @@ async def infusion(makes: Makes, dialect: str, nations: Sequence[int], *, times:
 async def _record(db: Database) -> UUID:
     new = NewInfusion.model_validate(body())
     async with begin(db, WARD, Clock(fixed=TODAY), "bench") as tx:
-        recorded = await infusions.record(tx, new)
+        recorded = await recording.record(tx, new)
     assert recorded.created, "nobody has this number yet"
     patient: UUID = recorded.infusion["patient_id"]
     return patient
@@ -79,7 +80,7 @@ def _recorded(db: Database, times: int) -> Round:
     return take
 
 
-# ---- The floor: the same rows ------------------------------------------------------------------------------------------------
+# ---- The floor: the same rows ----------------------------------------------------------------------------------------
 
 ROWS: Mapping[str, str] = {
     "patients": "id",
@@ -115,7 +116,9 @@ class _Connection:
         found = []
         for table, column in ROWS.items():
             wanted = str(patient) if column == "patients" else stored
-            found.append((table, self.driver.execute(f"SELECT * FROM {table} WHERE {column} = {self.mark}", [wanted]).fetchall()))
+            found.append(
+                (table, self.driver.execute(f"SELECT * FROM {table} WHERE {column} = {self.mark}", [wanted]).fetchall())
+            )
         return found
 
     def insert(self, copies: Copies) -> None:
@@ -123,7 +126,9 @@ class _Connection:
         self.driver.execute("BEGIN IMMEDIATE" if self.sqlite else "BEGIN")
         for table, rows in copies:
             one = f"({', '.join([self.mark] * len(rows[0]))})"
-            self.driver.execute(f"INSERT INTO {table} VALUES {', '.join([one] * len(rows))}", [value for row in rows for value in row])
+            self.driver.execute(
+                f"INSERT INTO {table} VALUES {', '.join([one] * len(rows))}", [value for row in rows for value in row]
+            )
         self.driver.execute("COMMIT")
 
 
@@ -144,7 +149,12 @@ def _copied(connection: _Connection, patient: UUID, times: int) -> Round:
 
 def _anew(told: Copies, *, sqlite: bool) -> Copies:
     """The same rows under new ids, number and natural key."""
-    fresh = {row[0]: new_id().hex if sqlite else new_id() for table, rows in told if table != "patient_identifiers" for row in rows}
+    fresh = {
+        row[0]: new_id().hex if sqlite else new_id()
+        for table, rows in told
+        if table != "patient_identifiers"
+        for row in rows
+    }
     sender = {row[0] for table, rows in told if table == "patient_identifiers" for row in rows}
     source = f"copied-{next(NEXT)}"
 

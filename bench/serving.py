@@ -1,4 +1,5 @@
-"""The service in a process of its own, on loopback as in production, with bare routes beside it in the same process and on the same pool."""
+"""The service in a process of its own, on loopback as in production, with bare routes beside it in the same process and
+on the same pool."""
 
 import asyncio
 import multiprocessing
@@ -27,12 +28,17 @@ HORIZON = TODAY + timedelta(days=LONGEST_WINDOW)
 # The due list of a centre as the database alone can make it: the same 50 rows, the same columns, JSON ready to send.
 DUE = text("""
 SELECT CAST(coalesce(json_agg(due), '[]') AS text) FROM (
-    SELECT v.id, v.version, v.code, v.anchor, v.provisional, v.target_on, v.window_start, v.window_end, v.suggested_on, v.report_due_on,
-        v.centre, v.end_centre, v.outcome, v.reason, v.decided_by, v.decided_at, v.decided_on, v.confirmed_for, v.booked_on, v.completed_on,
-        v.completed_mode, v.performed_by, v.response, v.response_text, v.alert_after, v.plan_id, v.infusion_id, v.protocol_code, v.protocol_version,
-        p.id AS patient, p.version AS patient_version, p.sealed, p.protected, p.status, p.responsible_centre, p.registered_at
+    SELECT v.id, v.version, v.code, v.anchor, v.provisional, v.target_on, v.window_start, v.window_end,
+        v.suggested_on, v.report_due_on,
+        v.centre, v.end_centre, v.outcome, v.reason, v.decided_by, v.decided_at, v.decided_on, v.confirmed_for,
+            v.booked_on, v.completed_on,
+        v.completed_mode, v.performed_by, v.response, v.response_text, v.alert_after, v.plan_id, v.infusion_id,
+            v.protocol_code, v.protocol_version,
+        p.id AS patient, p.version AS patient_version, p.sealed, p.protected, p.status, p.responsible_centre,
+            p.registered_at
     FROM visits v JOIN patients p ON p.id = v.patient_id
-    WHERE v.outcome IS NULL AND v.centre = :centre AND v.window_start <= :today AND v.window_end <= :horizon AND p.status = 'in-follow-up'
+    WHERE v.outcome IS NULL AND v.centre = :centre AND v.window_start <= :today AND v.window_end <= :horizon AND
+        p.status = 'in-follow-up'
     ORDER BY v.window_end, v.id LIMIT 50
 ) AS due
 """)
@@ -40,7 +46,8 @@ SELECT CAST(coalesce(json_agg(due), '[]') AS text) FROM (
 
 # A page of the feed as the database alone can make it: the same 100 events, the same columns, and the head row.
 EVENTS = text("""
-SELECT CAST(json_build_object('head', (SELECT row_to_json(h) FROM feed_head h), 'items', coalesce(json_agg(e), '[]')) AS text) FROM (
+SELECT CAST(json_build_object('head', (SELECT row_to_json(h) FROM feed_head h), 'items', coalesce(json_agg(e),
+    '[]')) AS text) FROM (
     SELECT seq, id, type, at, alert_id, visit_id, patient_id, centre, code, window_end, state, resolved_by
     FROM events WHERE seq > 0 AND centre = :centre ORDER BY seq LIMIT 100
 ) AS e
@@ -84,7 +91,8 @@ def _serve(place: Place, lines: Path, told: Connection) -> None:
 
         bound = server.bind("127.0.0.1", 0)
         ended = asyncio.Event()
-        asyncio.get_running_loop().add_reader(told.fileno(), ended.set)  # the parent's end is closed: it has gone, or wants no more
+        # The parent's end is closed: it has gone, or wants no more.
+        asyncio.get_running_loop().add_reader(told.fileno(), ended.set)
         await server.serve(both, bound, ready=lambda: told.send(bound.getsockname()[1]), ended=ended)
         await db.close()
         return 0
@@ -100,7 +108,8 @@ class Servers:
         self._running: dict[str, tuple[int, Connection, BaseProcess]] = {}
 
     def port(self, place: Place) -> int:
-        """The port of a server on the database, started when first asked for; its log lines go to a file beside the keys."""
+        """The port of a server on the database, started when first asked for; its log lines go to a file beside the
+        keys."""
         if place.url not in self._running:
             ours, theirs = self._context.Pipe()
             lines = place.key_file.with_name(f"server-{len(self._running)}.log")

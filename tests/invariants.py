@@ -1,4 +1,5 @@
-"""What holds in every database of the service, whatever happened to the process: `check_invariants`, in plain SQL, without code of `app`."""
+"""What holds in every database of the service, whatever happened to the process: `check_invariants`, in plain SQL,
+without code of `app`."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -26,9 +27,11 @@ QUESTIONS = {
         WHERE a.state <> 'resolved' AND (a.centre <> v.centre OR a.window_end <> v.window_end OR a.code <> v.code
           OR a.patient_id <> v.patient_id OR a.purpose <> v.purpose)""",
     "a lost patient's alert is open": """
-        SELECT a.id FROM alerts a JOIN patients p ON p.id = a.patient_id WHERE a.state = 'open' AND p.status = 'lost'""",
+        SELECT a.id FROM alerts a JOIN patients p ON p.id = a.patient_id WHERE a.state = 'open'
+        AND p.status = 'lost'""",
     "an alert waits to be raised and is there already": """
-        SELECT v.id FROM visits v JOIN alerts a ON a.visit_id = v.id WHERE v.alert_after IS NOT NULL AND a.state <> 'resolved'""",
+        SELECT v.id FROM visits v JOIN alerts a ON a.visit_id = v.id WHERE v.alert_after IS NOT NULL
+        AND a.state <> 'resolved'""",
     "events are not numbered 1 to n": """
         SELECT last_seq FROM feed_head
         WHERE last_seq <> (SELECT count(*) FROM events) OR last_seq <> (SELECT coalesce(max(seq), 0) FROM events)
@@ -37,9 +40,11 @@ QUESTIONS = {
         SELECT b.seq FROM events a JOIN events b ON b.seq = a.seq + 1 WHERE b.at < a.at""",
     "the last event of an alert tells another state": """
         SELECT a.id FROM alerts a
-        WHERE a.state <> coalesce((SELECT e.state FROM events e WHERE e.alert_id = a.id ORDER BY e.seq DESC LIMIT 1), 'no event')""",
+        WHERE a.state <> coalesce((SELECT e.state FROM events e
+        WHERE e.alert_id = a.id ORDER BY e.seq DESC LIMIT 1), 'no event')""",
     "an event of no alert": """
-        SELECT e.seq FROM events e WHERE NOT EXISTS (SELECT 1 FROM alerts a WHERE a.id = e.alert_id AND a.visit_id = e.visit_id)""",
+        SELECT e.seq FROM events e WHERE NOT EXISTS (SELECT 1 FROM alerts a WHERE a.id = e.alert_id
+        AND a.visit_id = e.visit_id)""",
     "an infusion does not have exactly one fact of its recording in the history": """
         SELECT i.id FROM infusions i
         WHERE 1 <> (SELECT count(*) FROM history h WHERE h.kind = 'infusion' AND h.act = 'recorded'
@@ -54,11 +59,13 @@ QUESTIONS = {
     "an open visit of a voided infusion": """
         SELECT v.id FROM visits v JOIN infusions i ON i.id = v.infusion_id WHERE v.outcome IS NULL AND i.voided""",
     "an open visit in another centre than its patient": """
-        SELECT v.id FROM visits v JOIN patients p ON p.id = v.patient_id WHERE v.outcome IS NULL AND v.centre <> p.responsible_centre""",
+        SELECT v.id FROM visits v JOIN patients p ON p.id = v.patient_id WHERE v.outcome IS NULL
+        AND v.centre <> p.responsible_centre""",
     "a visit, its plan and its infusion tell different things": """
         SELECT v.id FROM visits v JOIN plans q ON q.id = v.plan_id JOIN infusions i ON i.id = v.infusion_id
         WHERE q.infusion_id <> v.infusion_id OR q.patient_id <> v.patient_id OR i.patient_id <> v.patient_id
-          OR q.protocol_code <> v.protocol_code OR q.protocol_version <> v.protocol_version OR q.treating_centre <> i.centre""",
+          OR q.protocol_code <> v.protocol_code OR q.protocol_version <> v.protocol_version OR q.treating_centre <>
+          i.centre""",
     "somebody in follow-up whose care visits are over stands on no list, and nobody has decided": """
         SELECT p.id FROM patients p WHERE p.status = 'in-follow-up' AND p.undecided IS NULL
           AND NOT EXISTS (SELECT 1 FROM visits v WHERE v.patient_id = p.id AND v.outcome IS NULL AND v.purpose = 'care')
@@ -68,11 +75,13 @@ QUESTIONS = {
           OR EXISTS (SELECT 1 FROM visits v WHERE v.patient_id = p.id AND v.outcome IS NULL AND v.purpose = 'care'))""",
     "somebody is quiet and has a booked visit, or one that opens before the quiet ends": """
         SELECT p.id FROM patients p JOIN visits v ON v.patient_id = p.id AND v.outcome IS NULL
-        WHERE p.quiet_until IS NOT NULL AND (p.status <> 'in-follow-up' OR v.booked_on IS NOT NULL OR v.window_start < p.quiet_until)""",
+        WHERE p.quiet_until IS NOT NULL AND (p.status <> 'in-follow-up' OR v.booked_on IS NOT NULL OR v.window_start <
+        p.quiet_until)""",
     "somebody was heard of later than is told": """
         SELECT p.id FROM patients p LEFT JOIN visits v ON v.patient_id = p.id AND v.outcome = 'completed'
         LEFT JOIN infusions i ON i.patient_id = p.id AND NOT i.voided
-        WHERE p.last_heard_on IS NULL OR v.completed_on > p.last_heard_on OR i.infused_on > p.last_heard_on OR i.discharged_on > p.last_heard_on""",
+        WHERE p.last_heard_on IS NULL OR v.completed_on > p.last_heard_on OR i.infused_on > p.last_heard_on OR
+        i.discharged_on > p.last_heard_on""",
     "a window is empty or its target outside": """
         SELECT id FROM visits WHERE NOT (window_start <= target_on AND target_on <= window_end)""",
     "a done visit without its day, or a day without a done visit": """
@@ -97,8 +106,8 @@ def _rows(database: Any) -> Iterator[Any]:
 
 
 def check_invariants(database: Any, today: date, *, swept: bool = True) -> None:
-    """Raises AssertionError with all that is wrong. `database`: a URL, or a connection of sqlite3 or psycopg. Until the day's sweep is
-    over (`swept` False), what waits for it need not have its alert."""
+    """Raises AssertionError with all that is wrong. `database`: a URL, or a connection of sqlite3 or psycopg. Until the
+    day's sweep is over (`swept` False), what waits for it need not have its alert."""
     waiting = "(0 = 1)" if swept else f"(v.alert_after IS NOT NULL AND v.alert_after < '{today}')"
     wrong: list[str] = []
     with _rows(database) as ask:
@@ -111,7 +120,8 @@ def check_invariants(database: Any, today: date, *, swept: bool = True) -> None:
 
 
 def _wrong_plans(rows: list[Any]) -> Iterator[str]:
-    """A plan has each visit of its protocol once; besides, only what it dropped when it followed another protocol before."""
+    """A plan has each visit of its protocol once; besides, only what it dropped when it followed another protocol
+    before."""
     visits: dict[Any, list[tuple[str, bool]]] = {}
     for plan, protocol, code, is_dropped in rows:
         visits.setdefault((plan, protocol), []).append((code, is_dropped))

@@ -1,8 +1,10 @@
-"""A plain second opinion on the rules of the field: facts in, everything derived anew, days by `calendar` and `datetime` alone.
+"""A plain second opinion on the rules of the field: facts in, everything derived anew, days by `calendar` and
+`datetime` alone.
 
-It shares no code with `app` and is slow on purpose. Random lives (tests/years) put the same operations to it and to the service. An
-operation answers ("ok", ...), ("refused", *reasons), or ("unspecified", why) where the rules say nothing; then nothing has happened.
-Days are local dates (Europe/Stockholm). tests/years/schedule.py holds days and tables, tests/years/facts.py what follows from the facts.
+It shares no code with `app` and is slow on purpose. Random lives (tests/years) put the same operations to it and to the
+service. An operation answers ("ok", ...), ("refused", *reasons), or ("unspecified", why) where the rules say nothing;
+then nothing has happened. Days are local dates (Europe/Stockholm). tests/years/schedule.py holds days and tables,
+tests/years/facts.py what follows from the facts.
 """
 
 from collections.abc import Callable
@@ -29,7 +31,17 @@ from tests.years.facts import (
     status,
     visits_of,
 )
-from tests.years.refusals import BOUND, Refused, Unspecified, class_reasons, date_reasons, has_attempts, refuse_event, refuse_unsaid, told_outside
+from tests.years.refusals import (
+    BOUND,
+    Refused,
+    Unspecified,
+    class_reasons,
+    date_reasons,
+    has_attempts,
+    refuse_event,
+    refuse_unsaid,
+    told_outside,
+)
 from tests.years.schedule import UPCOMING_CENTRES
 from tests.years.settling import settle
 from tests.years.shown import is_compared, is_endless, iso, numbers, shown_status, shown_visit
@@ -37,7 +49,7 @@ from tests.years.shown import is_compared, is_endless, iso, numbers, shown_statu
 Answer = tuple[Any, ...]
 
 
-# ---- The service --------------------------------------------------------------------------------------------------------
+# ---- The service -----------------------------------------------------------------------------------------------------
 
 
 class Model:
@@ -58,7 +70,8 @@ class Model:
         return status(self.people[person], self.visits(person))
 
     def look(self, person: str) -> dict[str, Any]:
-        """What the follow-up of a patient shows today, in the words of contract.md 2; ANY where the rules leave it open."""
+        """What the follow-up of a patient shows today, in the words of contract.md 2; ANY where the rules leave it
+        open."""
         p = self.people[person]
         now = {key: visit for key, visit in self.visits(person).items() if is_compared(p, key, visit, self.today)}
         is_now = self.status(person)
@@ -69,7 +82,9 @@ class Model:
             "responsible_centre": p.responsible if p.live() else ANY,
             "visits": {"/".join(key): shown_visit(p, key, visit, self.today) for key, visit in now.items()},
             "alerts": {"/".join(key): alert.state for key, alert in p.alerts.items()},
-            "follow_up_until": iso(follow_up_until(p, self.today)) if is_now in ("in-follow-up", "lost") and not is_endless(p) else ANY,
+            "follow_up_until": iso(follow_up_until(p, self.today))
+            if is_now in ("in-follow-up", "lost") and not is_endless(p)
+            else ANY,
             "next_visit": ANY if is_tie else ends[0][1] if ends else None,
             "infusions": numbers(p),
         }
@@ -77,7 +92,8 @@ class Model:
     # -- settling
 
     def _act(self, person: str, change: Callable[[Person], object], *, mends: bool = False) -> Answer:
-        """`mends` is an act that may end the question about another centre's refused infusion; the rules do not say which do."""
+        """`mends` is an act that may end the question about another centre's refused infusion; the rules do not say
+        which do."""
         p = self.people[person].copy()
         p.refused = dict.fromkeys(p.refused, "perhaps") if mends else p.refused
         self.order += 1
@@ -93,8 +109,8 @@ class Model:
         return ("ok",)
 
     def asked(self, person: str) -> dict[str, Any]:
-        """Under which words the patient is listed as in need of a decision, when he was last heard of, and which visits were closed before
-        their window."""
+        """Under which words the patient is listed as in need of a decision, when he was last heard of, and which visits
+        were closed before their window."""
         p, now = self.people[person], self.visits(person)
         is_now = status(p, now)
         early = {"/".join(key): decided_before_window(p, key, now[key], is_now) for key in p.decisions}
@@ -102,7 +118,8 @@ class Model:
         return {"words": of_patient(p, now, self.today), "last_heard_on": heard, "decided-before-window": early}
 
     def seen_by(self, person: str, centre: str) -> Any:
-        """The infusions that a centre sees of a patient: all when it is responsible, else its own; None when it sees nothing."""
+        """The infusions that a centre sees of a patient: all when it is responsible, else its own; None when it sees
+        nothing."""
         p = self.people[person]
         if not p.live():
             return ANY
@@ -144,9 +161,13 @@ class Model:
         consented: tuple[str, ...] = (),
         source: str | None = None,
     ) -> Answer:
-        """An infusion of a new or known person, with visits of its care plan that were already done: (code, day). `source` is the sender's id,
-        by default `ref`; of a voided infusion it is free again."""
-        sent, told, key = {name: value for name, value in locals().items() if name != "self"}, list[str](), source or ref
+        """An infusion of a new or known person, with visits of its care plan that were already done: (code, day).
+        `source` is the sender's id, by default `ref`; of a voided infusion it is free again."""
+        sent, told, key = (
+            {name: value for name, value in locals().items() if name != "self"},
+            list[str](),
+            source or ref,
+        )
         if any(i.source == key for p in self.people.values() for i in p.live()):
             return ("unspecified", "the natural key is taken")
         is_new = person not in self.people
@@ -154,13 +175,27 @@ class Model:
             self.people[person] = Person(birth_date, consented)
 
         def change(p: Person) -> None:
-            new = Infusion(ref, centre, product, infused_on, discharged_on, continues, new_course, protocols, self.today, self.order, key)
+            new = Infusion(
+                ref,
+                centre,
+                product,
+                infused_on,
+                discharged_on,
+                continues,
+                new_course,
+                protocols,
+                self.today,
+                self.order,
+                key,
+            )
             linked = [i for i in p.live(new.plan_class) if i.ref == continues]
             if any(centre not in (i.centre, p.responsible) for i in linked):
                 raise Unspecified("an infusion that the centre does not see is continued")
             p.infusions.append(new)
             reasons = [*date_reasons(p, new, self.today), *refuse_unsaid(p, new), *class_reasons(new)]
-            reasons += ["upcoming"] * (centre in UPCOMING_CENTRES) + ["continues"] * (continues is not None and not linked)
+            reasons += ["upcoming"] * (centre in UPCOMING_CENTRES) + ["continues"] * (
+                continues is not None and not linked
+            )
             reasons += ["withdrawn"] * any(e.type == "withdrawn" for e in in_force(p))
             reasons += self._done_before(p, new, completed) if "other_class" not in reasons else []
             if reasons:
@@ -169,7 +204,9 @@ class Model:
             p.was_open = False
             p.refused.pop(key, None)
             # Another infusion of the same centre: the rules do not say whether what was refused is still asked.
-            p.refused = {other: "perhaps" if self.kept[other]["centre"] == centre else how for other, how in p.refused.items()}
+            p.refused = {
+                other: "perhaps" if self.kept[other]["centre"] == centre else how for other, how in p.refused.items()
+            }
 
         answer = self._act(person, change)
         if is_new and answer[0] != "ok":
@@ -184,15 +221,19 @@ class Model:
         now = visits_of(p, self.today)
         for code, on in completed:
             key = ("care", new.ref, code)
-            reasons += ["completed"] * (not new.infused_on <= on <= self.today) + ["after_death"] * (on > (death(p) or self.today))
+            reasons += ["completed"] * (not new.infused_on <= on <= self.today) + ["after_death"] * (
+                on > (death(p) or self.today)
+            )
             p.decisions[key] = Decision("completed", None, on, now[key].window, now[key].centre or "", self.order, on)
         if any(e.type == "followed-elsewhere" and on >= e.on for e in in_force(p) for _, on in completed):
             raise Unspecified("where a visit was done that is told with its infusion")
         return reasons
 
-    def resend(self, person: str, ref: str, tells: str | None = None, by: str = "number", changed: bool = False) -> Answer:
-        """The message of a stored infusion once more, on whatever day: the same changes nothing; one that tells another person (`tells`, named
-        by number, id or both; "stranger" is nobody known) or another value is refused."""
+    def resend(
+        self, person: str, ref: str, tells: str | None = None, by: str = "number", changed: bool = False
+    ) -> Answer:
+        """The message of a stored infusion once more, on whatever day: the same changes nothing; one that tells another
+        person (`tells`, named by number, id or both; "stranger" is nobody known) or another value is refused."""
 
         def change(p: Person) -> None:
             if p.infusion(ref).voided:
@@ -238,14 +279,19 @@ class Model:
         return self._moved(person, lambda p: setattr(p, "birth_date", birth_date))
 
     def _moved(self, person: str, change: Callable[[Person], object]) -> Answer:
-        """With the done visits that lie outside their window now that it has moved; open where the act takes the patient to another centre."""
+        """With the done visits that lie outside their window now that it has moved; open where the act takes the
+        patient to another centre."""
         before = self.people[person]
         answer = self._act(person, change, mends=True)
         after = self.people[person]
         if answer[0] != "ok" or before.responsible != after.responsible:
             return answer if answer[0] != "ok" else ("ok", ANY)
         done = {key: visit for key, visit in after.stood.items() if visit.completed_on and visit.given}
-        outside = [key for key, visit in done.items() if not visit.window.start <= (visit.completed_on or date.min) <= visit.window.end]
+        outside = [
+            key
+            for key, visit in done.items()
+            if not visit.window.start <= (visit.completed_on or date.min) <= visit.window.end
+        ]
         moved = [key for key in outside if not before.stood[key].given or before.stood[key].window != done[key].window]
         return ("ok", sorted("/".join(key) for key in moved))
 
@@ -263,7 +309,9 @@ class Model:
 
         return self._act(person, change)
 
-    def complete(self, person: str, key: Key, on: date, confirm: tuple[str, ...] = (), performed_by: str | None = None) -> Answer:
+    def complete(
+        self, person: str, key: Key, on: date, confirm: tuple[str, ...] = (), performed_by: str | None = None
+    ) -> Answer:
         def change(p: Person) -> None:
             now = visits_of(p, self.today)
             visit, infused_on, died = now[key], anchor(p, key).infused_on, death(p)
@@ -280,8 +328,12 @@ class Model:
                 if not was_in_time or visit.reason not in ("before-registration", "closed-before-death", "deceased"):
                     raise Unspecified("a visit that planning closed is done otherwise than in time")
             own = abs((on - visit.window.target).days)
-            later = [v.window.target for k, v in now.items() if k[:2] == key[:2] and v.window.target > visit.window.target]
-            asked = ["window_not_open"] * (on < visit.window.start) + ["nearer_to_next"] * any(abs((on - t).days) < own for t in later)
+            later = [
+                v.window.target for k, v in now.items() if k[:2] == key[:2] and v.window.target > visit.window.target
+            ]
+            asked = ["window_not_open"] * (on < visit.window.start) + ["nearer_to_next"] * any(
+                abs((on - t).days) < own for t in later
+            )
             reasons += [code for code in asked if code not in confirm]
             if reasons:
                 raise Refused(*reasons)
@@ -297,7 +349,9 @@ class Model:
                 return
             if visit.outcome or self.today < visit.window.start:
                 raise Refused("closed" if visit.outcome else "window_not_open_yet")
-            p.decisions[key] = Decision("missed", reason, None, visit.window, visit.centre or "", self.order, self.today)
+            p.decisions[key] = Decision(
+                "missed", reason, None, visit.window, visit.centre or "", self.order, self.today
+            )
 
         return self._act(person, change)
 
@@ -308,12 +362,15 @@ class Model:
                 return
             if visit.outcome:
                 raise Refused("closed")
-            p.decisions[key] = Decision("cancelled", "not-required", None, visit.window, visit.centre or "", self.order, self.today)
+            p.decisions[key] = Decision(
+                "cancelled", "not-required", None, visit.window, visit.centre or "", self.order, self.today
+            )
 
         return self._act(person, change)
 
     def confirm(self, person: str, key: Key) -> Answer:
-        """That a visit was closed before its window, as a later fact has moved it: what people decided stays as it is."""
+        """That a visit was closed before its window, as a later fact has moved it: what people decided stays as it
+        is."""
 
         def change(p: Person) -> None:
             visit = visits_of(p, self.today)[key]
@@ -346,7 +403,9 @@ class Model:
 
     # -- people
 
-    def contact(self, person: str, key: Key | None, ref: str, channel: str | None, outcome: str | None, on: date) -> Answer:
+    def contact(
+        self, person: str, key: Key | None, ref: str, channel: str | None, outcome: str | None, on: date
+    ) -> Answer:
         """A contact, about a visit or none; one without outcome is a postponement. The same again changes nothing."""
 
         def change(p: Person) -> None:
@@ -357,7 +416,10 @@ class Model:
             if key and key not in visits_of(p, self.today):
                 raise Refused("no_such_visit")
             told = Contact(ref, key, channel, outcome, on, self.today, p.responsible)
-            if not any((c.key, c.channel, c.outcome, c.on, c.caller) == (key, channel, outcome, on, told.caller) for c in p.contacts):
+            if not any(
+                (c.key, c.channel, c.outcome, c.on, c.caller) == (key, channel, outcome, on, told.caller)
+                for c in p.contacts
+            ):
                 p.contacts.append(told)
 
         return self._act(person, change)
@@ -373,7 +435,8 @@ class Model:
                 raise Refused("not_its_day")
             if told.on != self.today:
                 raise Unspecified("its day: that of the contact, or that on which it was told")
-            losses = [e for e in in_force(p) if e.type == "lost-to-follow-up" and e.told_on >= told.logged_on]  # an older one stands on others
+            # An older one stands on others.
+            losses = [e for e in in_force(p) if e.type == "lost-to-follow-up" and e.told_on >= told.logged_on]
             p.contacts.remove(told)
             if losses and not has_attempts(p, losses[-1].on):
                 raise Refused("loss_stands")
@@ -383,7 +446,14 @@ class Model:
         return self._act(person, change)
 
     def report(
-        self, person: str, kind: str, on: date, *, centre: str | None = None, entered_in_error: bool = False, by: str = "coordinator"
+        self,
+        person: str,
+        kind: str,
+        on: date,
+        *,
+        centre: str | None = None,
+        entered_in_error: bool = False,
+        by: str = "coordinator",
     ) -> Answer:
         """A patient event of contract.md 3; a nurse takes back only her own of the same day, on which nothing rests."""
 
@@ -405,7 +475,9 @@ class Model:
 
         def change(p: Person) -> None:
             if word == "not-deceased":
-                is_asked = death_reported(p) is True and all(c.on < self.today for c in p.contacts if c.outcome == "deceased-reported")
+                is_asked = death_reported(p) is True and all(
+                    c.on < self.today for c in p.contacts if c.outcome == "deceased-reported"
+                )
             else:
                 is_asked = of_patient(p, visits_of(p, self.today), self.today)["over"] is True
             if not is_asked:

@@ -1,7 +1,8 @@
-"""The command as real processes: run to the end, or started, read line by line until it says a word, and stopped. Nothing sleeps.
+"""The command as real processes: run to the end, or started, read line by line until it says a word, and stopped.
+Nothing sleeps.
 
-What goes on is `python -m app.cli`. What ends by itself is forked from one interpreter that has everything imported: a process of its own with
-its own environment, in milliseconds instead of seconds.
+What goes on is `python -m app.cli`. What ends by itself is forked from one interpreter that has everything imported: a
+process of its own with its own environment, in milliseconds instead of seconds.
 """
 
 import json
@@ -25,9 +26,15 @@ PATIENCE = 300.0  # seconds until a process that says nothing is taken for hung
 
 
 def environment(**settings: object) -> dict[str, str]:
-    """This process's environment without settings of ours, and with those given: `key_file=...` is FOLLOW_UP_KEY_FILE."""
+    """This process's environment without settings of ours, and with those given: `key_file=...` is
+    FOLLOW_UP_KEY_FILE."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FOLLOW_UP_")}
-    return {**kept, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **{f"FOLLOW_UP_{name.upper()}": str(value) for name, value in settings.items()}}
+    return {
+        **kept,
+        "PYTHONPATH": str(ROOT),
+        "COLUMNS": "200",
+        **{f"FOLLOW_UP_{name.upper()}": str(value) for name, value in settings.items()},
+    }
 
 
 class Started:
@@ -35,11 +42,19 @@ class Started:
 
     def __init__(self, words: Sequence[object], env: Mapping[str, str], cwd: Path) -> None:
         self.process = subprocess.Popen(
-            [*COMMAND, *map(str, words)], env=env, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
+            [*COMMAND, *map(str, words)],
+            env=env,
+            cwd=cwd,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
         )
         self.lines: list[str] = []
         self._heard: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._readers = [threading.Thread(target=self._read, args=[pipe]) for pipe in (self.process.stdout, self.process.stderr)]
+        self._readers = [
+            threading.Thread(target=self._read, args=[pipe]) for pipe in (self.process.stdout, self.process.stderr)
+        ]
         for reader in self._readers:
             reader.start()
 
@@ -50,7 +65,8 @@ class Started:
         self._heard.put(None)
 
     def said(self, word: str) -> str:
-        """The first line, from those not looked at yet, that holds the word. Fails when the process ends or is silent for too long."""
+        """The first line, from those not looked at yet, that holds the word. Fails when the process ends or is silent
+        for too long."""
         until = time.monotonic() + PATIENCE
         while True:
             try:
@@ -104,7 +120,7 @@ def started(*words: object, env: Mapping[str, str], cwd: Path) -> Iterator[Start
             one.stop(signal.SIGKILL)
 
 
-# ---- Commands that end by themselves ------------------------------------------------------------------------------------
+# ---- Commands that end by themselves ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +145,13 @@ class Forks:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         out, err = self.folder / "out", self.folder / "err"
-        request = {"words": [str(word) for word in words], "env": dict(env), "cwd": str(cwd), "out": str(out), "err": str(err)}
+        request = {
+            "words": [str(word) for word in words],
+            "env": dict(env),
+            "cwd": str(cwd),
+            "out": str(out),
+            "err": str(err),
+        }
         self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
         return Ended(int(self.process.stdout.readline()), out.read_text(), err.read_text())

@@ -35,7 +35,11 @@ def test_every_figure_is_taken_beside_its_floor_and_has_its_goal(tmp_path: Path)
     figures = {figure["name"]: figure for figure in json.loads(results.read_text())["figures"]}
     assert figures.keys() >= PROMISED
     assert all(figure["goal"] for figure in figures.values())
-    assert all(figure["ratio"] is not None and figure["floor"] > 0 for figure in figures.values() if figure["least_ratio"] is not None)
+    assert all(
+        figure["ratio"] is not None and figure["floor"] > 0
+        for figure in figures.values()
+        if figure["least_ratio"] is not None
+    )
     alone = [name for name in figures if name not in PROMISED]
     assert [name.partition(" ")[0] for name in alone] == ["patients", "sweep,", "sweep,", "answers"]
     assert figures[alone[-1]]["value"] == 0, "no client and no worker is told that SQLite is locked"

@@ -1,4 +1,5 @@
-"""Accounts of people: added with a password that is shown once, and checked by a slow hash (argon2id; OWASP's second choice of parameters)."""
+"""Accounts of people: added with a password that is shown once, and checked by a slow hash (argon2id; OWASP's second
+choice of parameters)."""
 
 import asyncio
 import re
@@ -50,11 +51,16 @@ class AccountChange:
 
 
 async def add(tx: Transaction, new: NewAccount) -> str:
-    """Stores a new account and answers its first password, which can never be read again. Raises Invalid with each fault, Forbidden."""
+    """Stores a new account and answers its first password, which can never be read again. Raises Invalid with each
+    fault, Forbidden."""
     tx.actor.must(Act.MANAGE_ACCOUNTS)
     faults = []
     if USERNAME.fullmatch(new.username) is None:
-        faults.append(FieldError("username", "bad_format", "A user name has 2 to 40 small letters, figures, dots, dashes or underscores."))
+        faults.append(
+            FieldError(
+                "username", "bad_format", "A user name has 2 to 40 small letters, digits, dots, dashes or underscores."
+            )
+        )
     else:
         faults += await names.faults(tx, "username", new.username)
     faults += await names.faults(tx, "name", new.name.strip())
@@ -62,15 +68,27 @@ async def add(tx: Transaction, new: NewAccount) -> str:
     if faults:
         raise Invalid("The account cannot be made.", errors=faults)
     password, centres = _password(), _words(new.centres)
-    account = AccountRow(new_id(), new.username, new.name.strip(), new.role.value, centres, await _hashed(password), "sv", True, tx.now, None)
+    account = AccountRow(
+        new_id(),
+        new.username,
+        new.name.strip(),
+        new.role.value,
+        centres,
+        await _hashed(password),
+        "sv",
+        True,
+        tx.now,
+        None,
+    )
     await accounts.add(tx, account)
     tx.changed("account", account.id, "add", None, {"username": new.username, "role": new.role, "centres": centres})
     return password
 
 
 async def change(tx: Transaction, username: str, wanted: AccountChange) -> str | None:
-    """Changes an account; its sessions have the new role and centres from their next call on, and end with a new password. Answers that password,
-    which can never be read again, or None. Raises NotFound where there is no open account, Invalid with each fault, Forbidden."""
+    """Changes an account; its sessions have the new role and centres from their next call on, and end with a new
+    password. Answers that password, which can never be read again, or None. Raises NotFound where there is no open
+    account, Invalid with each fault, Forbidden."""
     tx.actor.must(Act.MANAGE_ACCOUNTS)
     account = await _open(tx, username)
     centres = None if ALL in wanted.centres else wanted.centres
@@ -80,8 +98,12 @@ async def change(tx: Transaction, username: str, wanted: AccountChange) -> str |
         faults.append(FieldError("name", "required", "Say what is to be changed: name, role, centres or password."))
     if faults:
         raise Invalid("The account cannot be changed.", errors=faults)
-    told = {"name": wanted.name and wanted.name.strip(), "role": wanted.role, "centres": _words(centres) if wanted.centres else None}
-    after = {name: str(value) for name, value in told.items() if value}
+    changes = {
+        "name": wanted.name and wanted.name.strip(),
+        "role": wanted.role,
+        "centres": _words(centres) if wanted.centres else None,
+    }
+    after = {name: str(value) for name, value in changes.items() if value}
     if after:
         await accounts.change(tx, account.id, after)
         tx.changed("account", account.id, "change", {name: getattr(account, name) for name in after}, after)
@@ -126,8 +148,8 @@ def _password() -> str:
 async def every(tx: Transaction) -> list[dict[str, object]]:
     """Every account, closed ones too, without what is kept of its password. Raises Forbidden."""
     tx.actor.must(Act.MANAGE_ACCOUNTS)
-    told = ("id", "username", "name", "role", "centres", "created_at", "disabled_at")
-    return [{name: getattr(row, name) for name in told} for row in await accounts.every(tx)]
+    columns = ("id", "username", "name", "role", "centres", "created_at", "disabled_at")
+    return [{name: getattr(row, name) for name in columns} for row in await accounts.every(tx)]
 
 
 async def check(account: AccountRow | None, password: str) -> bool:
@@ -139,7 +161,8 @@ async def check(account: AccountRow | None, password: str) -> bool:
 
 
 async def change_password(tx: Transaction, old: str, new: str) -> None:
-    """Gives the caller's own account another password, of 12 signs or more, and ends its sessions, the one that asks too.
+    """Gives the caller's own account another password, of 12 characters or more, and ends its sessions, the one that
+    asks too.
 
     Raises Invalid for the field `old_password` or `new_password`, NotFound for a caller without an account.
     """
@@ -150,7 +173,7 @@ async def change_password(tx: Transaction, old: str, new: str) -> None:
     if not await check(account, old):
         faults.append(FieldError("old_password", "wrong_password", "This is not your password."))
     if len(new) < SHORTEST:
-        faults.append(FieldError("new_password", "too_short", f"A password has {SHORTEST} signs or more."))
+        faults.append(FieldError("new_password", "too_short", f"A password has {SHORTEST} characters or more."))
     if faults:
         raise Invalid("The password cannot be changed.", errors=faults)
     await accounts.change_password(tx, account.id, await _hashed(new))

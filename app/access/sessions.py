@@ -1,4 +1,5 @@
-"""Sessions of browsers: a secret in a cookie, its hash in the database; revocable, idle 30 minutes, at most 10 hours, a new one at every login."""
+"""Sessions of browsers: a secret in a cookie, its hash in the database; revocable, idle 30 minutes, at most 10 hours, a
+new one at every login."""
 
 import secrets
 from collections.abc import Mapping
@@ -59,10 +60,11 @@ class Sessions:
         self._tries = FixedWindowRateLimiter(self._counts)
 
     async def log_in(self, username: str, password: str, address: str, *, before: str | None = None) -> str:
-        """Answers the secret of a new session; `before` is what the browser's cookie holds, and that session ends (OWASP ASVS 5, 7.2.4).
+        """Answers the secret of a new session; `before` is what the browser's cookie holds, and that session ends
+        (OWASP ASVS 5, 7.2.4).
 
-        Failures are counted by user name and address together, so that nobody locks a user out from elsewhere: five a minute; and twenty a minute
-        for an address. Raises Unauthenticated, RateLimited."""
+        Failures are counted by user name and address together, so that nobody locks a user out from elsewhere: five a
+        minute; and twenty a minute for an address. Raises Unauthenticated, RateLimited."""
         username = username.strip().lower()
         if USERNAME.fullmatch(username) is None:
             username = ""  # nobody's
@@ -71,22 +73,24 @@ class Sessions:
         async with begin(self._db, _NOBODY, self._clock, writing=False) as tx:
             account = await accounts.by_username(tx, username)
         if not await check(account, password) or account is None:
-            log.warning("login.failed", actor=account.username if account else None)  # what nobody is called may be a password
+            # What nobody is called may be a password.
+            log.warning("login.failed", actor=account.username if account else None)
             raise Unauthenticated("User name or password is wrong.")
         await self._uncount(tries)
         return await self._begun(account, None, before)
 
     async def log_in_demo(self, token: str, loopback: bool, *, before: str | None = None) -> str:
-        """Answers the secret of a new session on a fixed token of the demo; `before` as at the login. Raises Unauthenticated."""
+        """Answers the secret of a new session on a fixed token of the demo; `before` as at the login. Raises
+        Unauthenticated."""
         if not token.startswith("demo-"):
             raise Unauthenticated("There is no such login.")
         await self._tokens.actor(token, loopback)
         return await self._begun(None, token, before)
 
     async def change_password(self, actor: Actor, old: str, new: str) -> str:
-        """Gives the caller's own account another password, ends its sessions and answers the secret of a new one. Five wrong guesses a minute at the
-        old one; they lock nobody out of the login. Raises Invalid for the field `old_password` or `new_password`, NotFound without an account,
-        RateLimited."""
+        """Gives the caller's own account another password, ends its sessions and answers the secret of a new one. Five
+        wrong guesses a minute at the old one; they lock nobody out of the login. Raises Invalid for the field
+        `old_password` or `new_password`, NotFound without an account, RateLimited."""
         tries = ((_PER_USER_THERE, f"password:{actor.name}"),)
         await self._count(tries)
         async with begin(self._db, actor, self._clock) as tx:
@@ -109,7 +113,9 @@ class Sessions:
         secret = secrets.token_urlsafe(32)
         language, keys = (account.language, account.single_keys) if account else ("sv", True)
         async with begin(self._db, _NOBODY, self._clock) as tx:
-            row = SessionRow(_hash(secret), account.id if account else None, demo_token, language, False, keys, tx.now, tx.now, None)
+            row = SessionRow(
+                _hash(secret), account.id if account else None, demo_token, language, False, keys, tx.now, tx.now, None
+            )
             await sessions.add(tx, row)
             if before is not None:
                 await sessions.end(tx, _hash(before))
@@ -118,7 +124,8 @@ class Sessions:
         return secret
 
     async def found(self, secret: str, loopback: bool, *, by_itself: bool = False) -> Session | None:
-        """Whose session the secret opens; None when it is unknown, ended, idle for 30 minutes, older than 10 hours, or its account closed.
+        """Whose session the secret opens; None when it is unknown, ended, idle for 30 minutes, older than 10 hours, or
+        its account closed.
 
         `by_itself`: a page asks, not a person, and the session stays as idle as it was.
         """
@@ -143,14 +150,17 @@ class Sessions:
             centres = None if account.centres == "all" else frozenset(account.centres.split())
             unit = "network" if centres is None else " ".join(sorted(centres))
             usable = account.disabled_at is None
-            return Actor(account.username, Role(account.role), centres, unit=unit, id=str(account.id)) if usable else None
+            return (
+                Actor(account.username, Role(account.role), centres, unit=unit, id=str(account.id)) if usable else None
+            )
         try:
             return (await self._tokens.actor(row.demo_token or "", loopback))[1]
         except Unauthenticated:
             return None
 
     async def expired_owner(self, secret: str) -> str | None:
-        """The actor's id of a session that has run out in the last 30 minutes, by idleness or age; None for any other."""
+        """The actor's id of a session that has run out in the last 30 minutes, by idleness or age; None for any
+        other."""
         async with begin(self._db, _NOBODY, self._clock, writing=False) as tx:
             both, now = await sessions.by_id(tx, _hash(secret)), tx.now
         if both is None:
@@ -169,7 +179,8 @@ class Sessions:
             return await kept_forms.add(tx, owner, path, fields)
 
     async def kept_form(self, owner: str, form: UUID) -> tuple[str, dict[str, list[str]]] | None:
-        """The address and fields of a form, once and to its owner only; None when there is none, or it is older than 30 minutes."""
+        """The address and fields of a form, once and to its owner only; None when there is none, or it is older than 30
+        minutes."""
         async with begin(self._db, _NOBODY, self._clock) as tx:
             await kept_forms.forget(tx, tx.now - KEPT)
             return await kept_forms.take(tx, owner, form)

@@ -1,4 +1,5 @@
-"""API tokens `fu_<id>_<secret>`: stored as SHA-256 only, found by id, compared in constant time; and the fixed tokens of the demo."""
+"""API tokens `fu_<id>_<secret>`: stored as SHA-256 only, found by id, compared in constant time; and the fixed tokens
+of the demo."""
 
 import hmac
 import secrets
@@ -20,7 +21,7 @@ from app.db.tokens import TokenRow
 from app.db.transaction import Transaction, begin
 from app.errors import FieldError, Invalid, NotFound, Unauthenticated, Unavailable
 
-LIFE: Final = timedelta(days=365)  # of a token, where nothing else is told
+LIFE: Final = timedelta(days=365)  # of a token, where nothing else is asked for
 NOTED_EVERY: Final = timedelta(minutes=5)  # so often it is written that a token is in use
 CACHE_SECONDS: Final = 1.0  # for so long a revoked token may still be let in
 _MOST_CACHED: Final = 1000
@@ -46,7 +47,8 @@ ROLES: Final = frozenset(Role) - {Role.OPERATOR, Role.WORKER}
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """A token to be made, and the last day on which it opens the service. `centres` None: all of them; scopes only for systems."""
+    """A token to be made, and the last day on which it opens the service. `centres` None: all of them; scopes only for
+    systems."""
 
     name: str
     role: Role
@@ -73,16 +75,25 @@ async def add(tx: Transaction, new: NewToken) -> str:
         raise Invalid("The token cannot be made.", errors=faults)
     token_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
     centres = "all" if new.centres is None else " ".join(sorted(new.centres))
-    row = TokenRow(token_id, name, _hash(secret), new.role, centres, " ".join(sorted(new.scopes)), tx.now, None, None, expires_at)
+    row = TokenRow(
+        token_id, name, _hash(secret), new.role, centres, " ".join(sorted(new.scopes)), tx.now, None, None, expires_at
+    )
     await tokens.add(tx, row)
-    told = {"name": name, "role": new.role, "centres": centres, "scopes": sorted(new.scopes), "expires_at": expires_at.isoformat()}
-    tx.changed("token", token_id, "add", None, told)
+    details = {
+        "name": name,
+        "role": new.role,
+        "centres": centres,
+        "scopes": sorted(new.scopes),
+        "expires_at": expires_at.isoformat(),
+    }
+    tx.changed("token", token_id, "add", None, details)
     return f"fu_{token_id}_{secret}"
 
 
 async def renew(tx: Transaction, token_id: str, last_day: date | None) -> str:
-    """Gives a token another secret and another end (None: a year on) and answers it; the old secret opens nothing any more. Id and name stay, and so
-    whose work it did. Raises NotFound where there is none or it is revoked, Invalid for a day that has passed, Forbidden."""
+    """Gives a token another secret and another end (None: a year on) and answers it; the old secret opens nothing any
+    more. Id and name stay, and so whose work it did. Raises NotFound where there is none or it is revoked, Invalid for
+    a day that has passed, Forbidden."""
     tx.actor.must(Act.MANAGE_ACCOUNTS)
     faults: list[FieldError] = []
     expires_at, secret = _end(tx, last_day, faults), secrets.token_urlsafe(32)
@@ -103,7 +114,8 @@ def _end(tx: Transaction, last_day: date | None, faults: list[FieldError]) -> da
 
 
 async def revoke(tx: Transaction, token_id: str) -> bool:
-    """Takes a token back; it is refused at the latest after CACHE_SECONDS. False when there was nothing to take back. Raises Forbidden."""
+    """Takes a token back; it is refused at the latest after CACHE_SECONDS. False when there was nothing to take back.
+    Raises Forbidden."""
     tx.actor.must(Act.MANAGE_ACCOUNTS)
     revoked = await tokens.revoke(tx, token_id)
     if revoked:
@@ -114,8 +126,8 @@ async def revoke(tx: Transaction, token_id: str) -> bool:
 async def every(tx: Transaction) -> list[dict[str, object]]:
     """Every token, revoked ones too, without what is kept of its secret. Raises Forbidden."""
     tx.actor.must(Act.MANAGE_ACCOUNTS)
-    told = ("id", "name", "role", "centres", "scopes", "created_at", "expires_at", "last_used_at", "revoked_at")
-    return [{name: getattr(row, name) for name in told} for row in await tokens.every(tx)]
+    columns = ("id", "name", "role", "centres", "scopes", "created_at", "expires_at", "last_used_at", "revoked_at")
+    return [{name: getattr(row, name) for name in columns} for row in await tokens.every(tx)]
 
 
 class Tokens:
@@ -141,12 +153,15 @@ class Tokens:
             raise Unauthenticated
         now = self._clock.now()
         if row.expires_at <= now:
-            raise Unauthenticated(f"This token ended on {row.expires_at.astimezone(ZONE):%Y-%m-%d}; ask for it to be renewed.")
+            raise Unauthenticated(
+                f"This token ended on {row.expires_at.astimezone(ZONE):%Y-%m-%d}; ask for it to be renewed."
+            )
         await self._note_use(row, now)
         return token_id, _actor(row)
 
     async def _note_use(self, row: TokenRow, now: datetime) -> None:
-        """Once in NOTED_EVERY, whether it succeeds or not: reads write nothing for it, and a database that takes no writes refuses nobody here."""
+        """Once in NOTED_EVERY, whether it succeeds or not: reads write nothing for it, and a database that takes no
+        writes refuses nobody here."""
         noted = [at for at in (row.last_used_at, self._noted.get(row.id)) if at is not None]
         if noted and now - max(noted) <= NOTED_EVERY:
             return

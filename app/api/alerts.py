@@ -16,11 +16,15 @@ from app.http.paging import Count, Cursor, Limit
 
 router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])
 
-After = Annotated[str, Query(max_length=100, description="`next_cursor` of the page before, `feed_cursor` of a snapshot, or `0`")]
+After = Annotated[
+    str, Query(max_length=100, description="`next_cursor` of the page before, `feed_cursor` of a snapshot, or `0`")
+]
 
 
 # Routes are looked through in this order: what systems poll comes first.
-@router.get("/events", dependencies=[Needs(Act.READ_ALERTS)], responses=answers.told(feed_answers.Feed, *answers.LISTED, 410))
+@router.get(
+    "/events", dependencies=[Needs(Act.READ_ALERTS)], responses=answers.of(feed_answers.Feed, *answers.LISTED, 410)
+)
 async def poll_alerts(
     read: ReadDep,
     after: After = "0",
@@ -33,7 +37,7 @@ async def poll_alerts(
     return await read.feed(lambda tx: alerts.poll(tx, after, limit, types, centre))
 
 
-@router.get("", dependencies=[Needs(Act.READ_ALERTS)], responses=answers.told(answers.AlertPage, *answers.LISTED))
+@router.get("", dependencies=[Needs(Act.READ_ALERTS)], responses=answers.of(answers.AlertPage, *answers.LISTED))
 async def list_alerts(
     read: ReadDep,
     state: parameters.AlertStates = "open,acknowledged",
@@ -42,7 +46,8 @@ async def list_alerts(
     cursor: Cursor = None,
     count: Count = None,
 ) -> Response:
-    """The alerts as they stand. `feed_cursor`, the same on every page of a walk, is where polling begins, so that nothing is missed."""
+    """The alerts as they stand. `feed_cursor`, the same on every page of a walk, is where polling begins, so that
+    nothing is missed."""
 
     async def snapshot(tx: Transaction, ask: Ask) -> Page:
         found = await alerts.snapshot(tx, frozenset(state.split(",")), centre, ask)
@@ -54,7 +59,7 @@ async def list_alerts(
 @router.post(
     "/{alert_id}/acknowledge",
     dependencies=[Needs(Act.ACKNOWLEDGE_ALERT)],
-    responses=answers.told(answers.Alert, *answers.BODY, 404, 409),
+    responses=answers.of(answers.Alert, *answers.BODY, 404, 409),
 )
 async def acknowledge_alert(tx: TxDep, alert_id: UUID, reason: Reason) -> Response:
     """Notes that somebody has taken the alert up; the same again is the same."""

@@ -1,4 +1,5 @@
-"""The answers' types: they feed OpenAPI and check nothing on the way out. What is sent are plain dicts of `followup`, dumped by orjson."""
+"""The answers' types: they feed OpenAPI and check nothing on the way out. What is sent are plain dicts of `followup`,
+dumped by orjson."""
 
 from datetime import date, datetime
 from typing import Any, Literal
@@ -11,13 +12,13 @@ from app.http.problems import MEDIA_TYPE
 Answers = dict[int | str, dict[str, Any]]
 
 
-class Told(BaseModel):
+class Answer(BaseModel):
     """Part of an answer."""
 
     model_config = ConfigDict(populate_by_name=True)
 
 
-class Fault(Told):
+class Fault(Answer):
     """One fault: where, a code for machines, and why. `in` says where it stands when that is not the body."""
 
     pointer: str
@@ -26,7 +27,7 @@ class Fault(Told):
     in_: Literal["query", "path", "header"] | None = Field(None, alias="in")
 
 
-class Problem(Told):
+class Problem(Answer):
     """An error by RFC 9457."""
 
     type: str
@@ -39,22 +40,22 @@ class Problem(Told):
     errors: list[Fault] = []
 
 
-class ToldSource(Told):
+class ToldSource(Answer):
     system: str
     id: str
 
 
-class ProtocolVersion(Told):
+class ProtocolVersion(Answer):
     code: str
     version: int
 
 
-class Label(Told):
+class Label(Answer):
     sv: str
     en: str
 
 
-class PatientBlock(Told):
+class PatientBlock(Answer):
     """A patient in lists; of a protected identity name, day, number and phone are null."""
 
     id: UUID
@@ -65,13 +66,13 @@ class PatientBlock(Told):
     protected: bool
 
 
-class MaskedNumber(Told):
+class MaskedNumber(Answer):
     system: str
     masked: str
     since: date
 
 
-class ToldContactPerson(Told):
+class ToldContactPerson(Answer):
     name: str
     relation: str | None
     phone: str | None
@@ -92,12 +93,12 @@ class FoundPatient(PatientBlock):
     status: str
 
 
-class FoundPatients(Told):
+class FoundPatients(Answer):
     items: list[FoundPatient]
     has_more: bool
 
 
-class Plan(Told):
+class Plan(Answer):
     """One protocol version followed for one patient."""
 
     id: UUID
@@ -112,11 +113,11 @@ class Plan(Told):
     ends_on: date | None
 
 
-class Plans(Told):
+class Plans(Answer):
     items: list[Plan]
 
 
-class Visit(Told):
+class Visit(Answer):
     """One visit, as of a local day."""
 
     closed: list[str] = []  # of a protected identity: which of people's own words there are
@@ -166,7 +167,7 @@ class PlannedPlan(Plan):
     id: UUID | None  # type: ignore[assignment]
 
 
-class OpenVisit(Told):
+class OpenVisit(Answer):
     id: UUID
     code: str
     protocol: str
@@ -178,7 +179,7 @@ class OneVisit(Visit):
     patient: PatientBlock
 
 
-class Contact(Told):
+class Contact(Answer):
     closed: list[str] = []  # of a protected identity: which of people's own words there are
     id: UUID
     visit_id: UUID | None
@@ -195,10 +196,19 @@ class Contact(Told):
 class DueVisit(Visit):
     patient: PatientBlock
     last_contact: Contact | None
-    needs_decision: Literal["deceased-reported", "overdue-twelve-months", "two-windows-missed", "three-attempts", "decided-before-window"] | None
+    needs_decision: (
+        Literal[
+            "deceased-reported",
+            "overdue-twelve-months",
+            "two-windows-missed",
+            "three-attempts",
+            "decided-before-window",
+        ]
+        | None
+    )
 
 
-class InfusionOfList(Told):
+class InfusionOfList(Answer):
     """One infusion event; plans and visits are left out in lists."""
 
     closed: list[str] = []  # of a protected identity: which of people's own words there are
@@ -225,15 +235,16 @@ class InfusionOfList(Told):
     void_reason: str | None
 
 
-class SiblingVisit(Told):
+class SiblingVisit(Answer):
     """Another visit of the same plan."""
 
     visit_id: UUID
     code: str
 
 
-class DoneOutside(Told):
-    """A done visit whose window a change has moved away from its day; `fits` is the visit of its plan whose window holds that day."""
+class DoneOutside(Answer):
+    """A done visit whose window a change has moved away from its day; `fits` is the visit of its plan whose window
+    holds that day."""
 
     visit_id: UUID
     code: str
@@ -251,7 +262,7 @@ class Infusion(InfusionOfList):
     visits: list[Visit]
 
 
-class Standing(Told):
+class Standing(Answer):
     state: str
     target_on: date | None
     window_start: date | None
@@ -259,7 +270,7 @@ class Standing(Told):
     centre: str
 
 
-class Change(Told):
+class Change(Answer):
     visit_id: UUID
     code: str
     from_: Standing = Field(alias="from")
@@ -267,13 +278,13 @@ class Change(Told):
     why: str
 
 
-class DroppedBooking(Told):
+class DroppedBooking(Answer):
     visit_id: UUID
     code: str
     booked_on: date
 
 
-class Preview(Told):
+class Preview(Answer):
     """What recording an infusion would make and change."""
 
     as_of_date: date
@@ -300,8 +311,9 @@ class ChangedVisit(OneVisit):
     dropped_bookings: list[DroppedBooking]
 
 
-class PatientEvent(Told):
-    """Something that happened to a patient; with `where`, `centre`, `entered_in_error`, or what was decided, by its type."""
+class PatientEvent(Answer):
+    """Something that happened to a patient; with `where`, `centre`, `entered_in_error`, or what was decided, by its
+    type."""
 
     closed: list[str] = []  # of a protected identity: which of people's own words there are
     id: UUID
@@ -324,7 +336,7 @@ class ReportedEvent(PatientEvent):
     dropped_bookings: list[DroppedBooking]
 
 
-class Alert(Told):
+class Alert(Answer):
     closed: list[str] = []  # of a protected identity: which of people's own words there are
     id: UUID
     version: int
@@ -343,15 +355,16 @@ class Alert(Told):
     resolved_by: str | None
 
 
-class Transition(Told):
-    """Somebody treated as a child: from when the hand-over is to be prepared, the 18th birthday, and whether that time is now."""
+class Transition(Answer):
+    """Somebody treated as a child: from when the hand-over is to be prepared, the 18th birthday, and whether that time
+    is now."""
 
     prepare_from: date
     turns_18_on: date
     due: bool
 
 
-class FollowUp(Told):
+class FollowUp(Answer):
     """One patient's follow-up in one answer."""
 
     patient: Patient
@@ -371,7 +384,7 @@ class FollowUp(Told):
     events: list[PatientEvent]
 
 
-class PageOf(Told):
+class PageOf(Answer):
     """A page of a list."""
 
     next_cursor: str | None
@@ -419,8 +432,9 @@ BODY = (400, 413, 415)
 CHANGE = (*BODY, 404, 409, 412, 428)
 
 
-def told(model: type[Told], *also: int, status: tuple[int, ...] = (200,)) -> Answers:
-    """The answers of a route: `model` with each of `status`, and the problems that can happen; those of every route need no naming."""
+def of(model: type[Answer], *also: int, status: tuple[int, ...] = (200,)) -> Answers:
+    """The answers of a route: `model` with each of `status`, and the problems that can happen; those of every route
+    need no naming."""
     good: Answers = {code: {"model": model, "description": "Done" if code != 201 else "Made"} for code in status}
     unchanged: Answers = {304: {"description": _WORDS[304]}} if 304 in also else {}
     return good | unchanged | _bad(*also)
@@ -433,4 +447,8 @@ def nothing(*also: int) -> Answers:
 
 def _bad(*also: int) -> Answers:
     # The problem's schema is named, not given: FastAPI would build a checker of it for each status of each route.
-    return {code: {"description": _WORDS[code], "content": _PROBLEM} for code in sorted({*_EVERYWHERE, *also}) if code != 304}
+    return {
+        code: {"description": _WORDS[code], "content": _PROBLEM}
+        for code in sorted({*_EVERYWHERE, *also})
+        if code != 304
+    }

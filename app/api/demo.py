@@ -14,13 +14,15 @@ from app.http.deps import Needs, ReadDep
 router = APIRouter(prefix="/api/v1/demo", tags=["demo"])
 
 
-@router.get("/clock", dependencies=[Needs(Act.MOVE_DEMO_CLOCK)], responses=answers.told(overviews.DemoDay))
+@router.get("/clock", dependencies=[Needs(Act.MOVE_DEMO_CLOCK)], responses=answers.of(overviews.DemoDay))
 async def get_demo_day(read: ReadDep) -> Response:
     """The demo's day."""
     return answer({"today": read.tx.today})
 
 
-@router.post("/clock", dependencies=[Needs(Act.MOVE_DEMO_CLOCK)], responses=answers.told(overviews.DemoMoved, *answers.BODY, 409))
+@router.post(
+    "/clock", dependencies=[Needs(Act.MOVE_DEMO_CLOCK)], responses=answers.of(overviews.DemoMoved, *answers.BODY, 409)
+)
 async def move_demo_day(request: Request, new: NewDay) -> Response:
     """Moves the day forward and flags what has become overdue."""
     house = request.app.state

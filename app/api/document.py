@@ -1,4 +1,5 @@
-"""The OpenAPI document: what FastAPI knows of the routes, and what only the middleware and the conditional answers know."""
+"""The OpenAPI document: what FastAPI knows of the routes, and what only the middleware and the conditional answers
+know."""
 
 from typing import Any
 
@@ -39,11 +40,18 @@ def build(app: FastAPI) -> dict[str, Any]:
 
 def _built(app: FastAPI) -> dict[str, Any]:
     document = get_openapi(
-        title=app.title, version=app.version, description=app.description, routes=app.routes, tags=None, separate_input_output_schemas=False
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        routes=app.routes,
+        tags=None,
+        separate_input_output_schemas=False,
     )
     problem = Problem.model_json_schema(mode="serialization", ref_template="#/components/schemas/{model}")
     document["components"]["schemas"] |= problem.pop("$defs") | {"Problem": problem}
-    document["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "description": "An API token"}}
+    document["components"]["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer", "description": "An API token"}
+    }
     for path, item in document["paths"].items():
         for method, operation in item.items():
             if guarded(path):

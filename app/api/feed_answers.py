@@ -4,10 +4,10 @@ from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
-from app.api.answers import Told
+from app.api.answers import Answer
 
 
-class EventData(Told):
+class EventData(Answer):
     alert_id: UUID
     visit_id: UUID
     patient_id: UUID
@@ -18,7 +18,7 @@ class EventData(Told):
     resolved_by: str | None = None
 
 
-class FeedEvent(Told):
+class FeedEvent(Answer):
     """One event of the alert feed, named as CloudEvents does."""
 
     specversion: Literal["1.0"]
@@ -31,7 +31,7 @@ class FeedEvent(Told):
     data: EventData
 
 
-class Feed(Told):
+class Feed(Answer):
     """Events after a cursor, oldest first; `next_cursor` is given on an empty page too."""
 
     items: list[FeedEvent]

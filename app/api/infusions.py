@@ -7,9 +7,10 @@ from starlette.responses import Response
 
 from app.actor import Act
 from app.api import answers, parameters
-from app.followup import infusions
+from app.followup import infusions, previews, recording
 from app.followup.commands import Reason
-from app.followup.infusions import Context, Correction, InfusionFilter, NewInfusion
+from app.followup.infusion_fields import Context, Correction, NewInfusion
+from app.followup.infusions import InfusionFilter
 from app.http.conditional import IfMatch, answer, changed
 from app.http.deps import Needs, ReadDep, TxDep
 from app.http.paging import Count, Cursor, Limit
@@ -21,11 +22,11 @@ router = APIRouter(prefix="/api/v1/infusions", tags=["infusions"])
     "",
     status_code=201,
     dependencies=[Needs(Act.RECORD_INFUSION)],
-    responses=answers.told(answers.ChangedInfusion, *answers.BODY, 404, 409, status=(200, 201)),
+    responses=answers.of(answers.ChangedInfusion, *answers.BODY, 404, 409, status=(200, 201)),
 )
 async def record_infusion(tx: TxDep, new: NewInfusion) -> Response:
     """Stores one infusion event and its schedule. The same again (by `source`) is 200 with the present state."""
-    recorded = await infusions.record(tx, new)
+    recorded = await recording.record(tx, new)
     if not recorded.created:
         return changed(recorded.infusion)
     return changed(recorded.infusion, 201, {"Location": f"/api/v1/infusions/{recorded.infusion['id']}"})
@@ -34,14 +35,14 @@ async def record_infusion(tx: TxDep, new: NewInfusion) -> Response:
 @router.post(
     "/preview",
     dependencies=[Needs(Act.RECORD_INFUSION)],
-    responses=answers.told(answers.Preview, *answers.BODY, 404, 409),
+    responses=answers.of(answers.Preview, *answers.BODY, 404, 409),
 )
 async def preview_infusion(read: ReadDep, new: NewInfusion) -> Response:
     """What recording would make and change; stores nothing."""
-    return answer(await infusions.preview(read.tx, new))
+    return answer(await previews.preview(read.tx, new))
 
 
-@router.get("", dependencies=[Needs(Act.READ_PATIENTS)], responses=answers.told(answers.InfusionPage, *answers.LISTED))
+@router.get("", dependencies=[Needs(Act.READ_PATIENTS)], responses=answers.of(answers.InfusionPage, *answers.LISTED))
 async def find_infusions(
     read: ReadDep,
     patient: UUID | None = None,
@@ -61,19 +62,29 @@ async def find_infusions(
     return await read.page(lambda tx, ask: infusions.find(tx, wanted, ask), limit, cursor, count)
 
 
-@router.get("/{infusion_id}", dependencies=[Needs(Act.READ_PATIENTS)], responses=answers.told(answers.Infusion, *answers.READ))
+@router.get(
+    "/{infusion_id}", dependencies=[Needs(Act.READ_PATIENTS)], responses=answers.of(answers.Infusion, *answers.READ)
+)
 async def get_infusion(read: ReadDep, infusion_id: UUID) -> Response:
     """One infusion with the plans that it anchors and their visits."""
     return await read.one(lambda tx: infusions.get(tx, infusion_id))
 
 
-@router.patch("/{infusion_id}", dependencies=[Needs(Act.CORRECT_INFUSION)], responses=answers.told(answers.ChangedInfusion, *answers.CHANGE))
+@router.patch(
+    "/{infusion_id}",
+    dependencies=[Needs(Act.CORRECT_INFUSION)],
+    responses=answers.of(answers.ChangedInfusion, *answers.CHANGE),
+)
 async def correct_infusion(tx: TxDep, infusion_id: UUID, correction: Correction, version: IfMatch) -> Response:
     """Corrects an infusion (JSON merge patch); open visits move, done ones stay."""
     return changed(await infusions.correct(tx, infusion_id, correction, version))
 
 
-@router.post("/{infusion_id}/void", dependencies=[Needs(Act.VOID_INFUSION)], responses=answers.told(answers.ChangedInfusion, *answers.CHANGE))
+@router.post(
+    "/{infusion_id}/void",
+    dependencies=[Needs(Act.VOID_INFUSION)],
+    responses=answers.of(answers.ChangedInfusion, *answers.CHANGE),
+)
 async def void_infusion(tx: TxDep, infusion_id: UUID, reason: Reason, version: IfMatch) -> Response:
     """Entered in error: its open visits are cancelled, its history stays, and what it had superseded comes back."""
     return changed(await infusions.void(tx, infusion_id, reason, version))

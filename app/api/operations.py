@@ -1,4 +1,5 @@
-"""Operations: alive, ready, metrics, version, the OpenAPI document; and a plain page of it. No token, and nothing about a person."""
+"""Operations: alive, ready, metrics, version, the OpenAPI document; and a plain page of it. No token, and nothing about
+a person."""
 
 import asyncio
 from base64 import b64encode
@@ -19,12 +20,16 @@ from app.http.conditional import answer
 from app.http.deps import OpenDep, unasked
 
 router = APIRouter(tags=["operations"], include_in_schema=False)
-PATHS = frozenset({"/docs", "/livez", "/readyz", "/metrics", "/version", "/openapi.json", "/problems/{type}", "/robots.txt"})
+PATHS = frozenset(
+    {"/docs", "/livez", "/readyz", "/metrics", "/version", "/openapi.json", "/problems/{type}", "/robots.txt"}
+)
 READY_SECONDS = 8.0  # longer than the wait for a lock or for a free connection; a probe gives up later
-WATCHED = frozenset({"/livez", "/readyz", "/metrics"})  # by supervisors and balancers: counted apart, so that no page takes their share
+# By supervisors and balancers: counted apart, so that no page takes their share.
+WATCHED = frozenset({"/livez", "/readyz", "/metrics"})
 
 _STYLE = (
-    "body{font:1rem/1.5 system-ui,sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b;background:#fff}"
+    "body{font:1rem/1.5 system-ui,sans-serif;max-width:48rem;margin:2rem auto;padding:0 "
+    "1rem;color:#1b1b1b;background:#fff}"
     "code{background:#eee;padding:0 .25rem}"
 )
 # What pages may load: our own files only, and one style that is known by its hash.
@@ -45,10 +50,16 @@ class Figures:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
-        self.last_sweep = Gauge("follow_up_last_sweep_timestamp_seconds", "When the last sweep ended (UTC)", registry=registry)
+        self.last_sweep = Gauge(
+            "follow_up_last_sweep_timestamp_seconds", "When the last sweep ended (UTC)", registry=registry
+        )
         self.raised = Gauge("follow_up_last_sweep_raised", "Alerts that the last sweep raised", registry=registry)
-        self.jumped = Gauge("follow_up_sweep_day_jumped_days", "By how many days the sweeps' day has jumped lately", registry=registry)
-        self.late = Gauge("follow_up_sweep_late", "1 when the last sweep is older than two intervals", registry=registry)
+        self.jumped = Gauge(
+            "follow_up_sweep_day_jumped_days", "By how many days the sweeps' day has jumped lately", registry=registry
+        )
+        self.late = Gauge(
+            "follow_up_sweep_late", "1 when the last sweep is older than two intervals", registry=registry
+        )
 
     def tell(self, found: Health) -> bytes:
         """The text for Prometheus."""
@@ -67,8 +78,9 @@ async def livez() -> Response:
 
 @router.get("/readyz")
 async def readyz(request: Request) -> Response:
-    """503 only when the service cannot serve, asked on the connections that calls use and with a limit of its own; a late sweep, or one whose day has
-    jumped, is told as `degraded`, since lists are right without the worker; that the demo's tokens are honoured stands in `warnings`."""
+    """503 only when the service cannot serve, asked on the connections that calls use and with a limit of its own; a
+    late sweep, or one whose day has jumped, is reported as `degraded`, since lists are right without the worker; that
+    the demo's tokens are honoured stands in `warnings`."""
     try:
         async with asyncio.timeout(READY_SECONDS):
             async with unasked(request) as tx:
@@ -78,8 +90,8 @@ async def readyz(request: Request) -> Response:
     except TimeoutError:
         raise Unavailable("The database does not answer.", retry_after=10) from None
     stands = {"status": "degraded" if found.reasons else "ready", "reasons": found.reasons}
-    told = stands | {"last_swept_on": found.last_swept_on, "last_sweep_at": found.last_sweep_at}
-    return answer(told | {"warnings": ["demo_tokens"] if request.app.state.one_click else []})
+    body = stands | {"last_swept_on": found.last_swept_on, "last_sweep_at": found.last_sweep_at}
+    return answer(body | {"warnings": ["demo_tokens"] if request.app.state.one_click else []})
 
 
 @router.get("/metrics")
@@ -110,11 +122,14 @@ async def openapi(request: Request) -> Response:
 async def docs(request: Request) -> Response:
     """The interface as a plain page."""
     rows = "".join(
-        f"<h2><code>{escape(method.upper())} {escape(path)}</code></h2><p>{escape(told.get('description') or '')}</p>"
+        f"<h2><code>{escape(method.upper())} "
+        f"{escape(path)}</code></h2><p>{escape(operation.get('description') or '')}</p>"
         for path, item in document.build(request.app)["paths"].items()
-        for method, told in item.items()
+        for method, operation in item.items()
     )
-    return _page("The interface", f'<p>The whole of it for machines: <a href="/openapi.json">/openapi.json</a>.</p>{rows}')
+    return _page(
+        "The interface", f'<p>The whole of it for machines: <a href="/openapi.json">/openapi.json</a>.</p>{rows}'
+    )
 
 
 @router.get("/problems/{type}")
@@ -124,8 +139,11 @@ async def problem(type: str) -> Response:  # noqa: A002 - the member's name in a
     if not known:
         raise NotFound("There is no such type of problem.")
     rows = "".join(f"<tr><td><code>{escape(line.code)}</code></td><td>{escape(line.title)}</td></tr>" for line in known)
-    head = f"<p>Status {known[0].status}. The code stands in <code>code</code>, and for each field in <code>errors</code>.</p>"
-    return _page(type, f"{head}<table><thead><tr><th>Code</th><th>What it says</th></tr></thead><tbody>{rows}</tbody></table>")
+    place = "The code stands in <code>code</code>, and for each field in <code>errors</code>."
+    head = f"<p>Status {known[0].status}. {place}</p>"
+    return _page(
+        type, f"{head}<table><thead><tr><th>Code</th><th>What it says</th></tr></thead><tbody>{rows}</tbody></table>"
+    )
 
 
 @router.get("/robots.txt")

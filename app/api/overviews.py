@@ -1,4 +1,5 @@
-"""What the API tells beside single patients and their visits: who needs a decision, the catalogue, figures, imports, logs, the demo's day."""
+"""What the API tells beside single patients and their visits: who needs a decision, the catalogue, figures, imports,
+logs, the demo's day."""
 
 from datetime import date, datetime
 from typing import Any, Literal
@@ -6,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from app.api.answers import Label, PageOf, PatientBlock, Told
+from app.api.answers import Answer, Label, PageOf, PatientBlock
 
 
 class UndecidedPatient(PatientBlock):
@@ -23,7 +24,7 @@ class UndecidedPage(PageOf):
     items: list[UndecidedPatient]
 
 
-class Centre(Told):
+class Centre(Answer):
     code: str
     name: str
     city: str
@@ -35,11 +36,11 @@ class Centre(Told):
     manufactures: str | None
 
 
-class Centres(Told):
+class Centres(Answer):
     items: list[Centre]
 
 
-class Product(Told):
+class Product(Answer):
     code: str
     inn: str | None
     brand: str | None
@@ -55,11 +56,11 @@ class Product(Told):
     verified: bool
 
 
-class Products(Told):
+class Products(Answer):
     items: list[Product]
 
 
-class VisitRule(Told):
+class VisitRule(Answer):
     code: str
     label: Label
     anchor: str
@@ -71,7 +72,7 @@ class VisitRule(Told):
     report_due: int | None
 
 
-class Protocol(Told):
+class Protocol(Answer):
     """One version of a protocol; it never changes."""
 
     code: str
@@ -88,15 +89,16 @@ class Protocol(Told):
     rules: list[VisitRule]
 
 
-class Protocols(Told):
+class Protocols(Answer):
     items: list[Protocol]
 
 
-# A number, or "<5": fewer than five persons stand behind it, or it is kept back because such a figure could be worked out from it.
+# A number, or "<5": fewer than five persons stand behind it, or it is kept back because such a figure could be worked
+# out from it.
 Figure = int | Literal["<5"]
 
 
-class ContextCount(Told):
+class ContextCount(Answer):
     context: str
     infusions: Figure
     patients: Figure
@@ -104,7 +106,7 @@ class ContextCount(Told):
     first_infused_on: date | None
 
 
-class VisitCounts(Told):
+class VisitCounts(Answer):
     planned: Figure
     due: Figure
     overdue: Figure
@@ -113,7 +115,7 @@ class VisitCounts(Told):
     not_required: Figure
 
 
-class Completeness(Told):
+class Completeness(Answer):
     """Done of all whose window has closed, and the fraction it is made of."""
 
     done: Figure
@@ -121,13 +123,13 @@ class Completeness(Told):
     percent: float | None
 
 
-class OnTime(Told):
+class OnTime(Answer):
     on_time: Figure
     done: Figure
     percent: float | None
 
 
-class Figures(Told):
+class Figures(Answer):
     infusions: Figure
     patients: Figure
     children: Figure
@@ -160,7 +162,7 @@ class NetworkSummary(Figures):
     centres: list[FiguresOfCentre]
 
 
-class ImportItem(Told):
+class ImportItem(Answer):
     row: int
     verdict: Literal["accepted", "unchanged", "rejected"]
     code: str | None
@@ -170,7 +172,7 @@ class ImportItem(Told):
     warnings: list[str] = Field([])
 
 
-class ImportReport(Told):
+class ImportReport(Answer):
     """What became of each row of a file."""
 
     id: UUID
@@ -184,7 +186,7 @@ class ImportReport(Told):
     items: list[ImportItem]
 
 
-class DemoDay(Told):
+class DemoDay(Answer):
     today: date
 
 
@@ -192,7 +194,7 @@ class DemoMoved(DemoDay):
     raised: int
 
 
-class Fact(Told):
+class Fact(Answer):
     """One change: who, when, what, before, after."""
 
     id: UUID
@@ -212,7 +214,7 @@ class History(PageOf):
     items: list[Fact]
 
 
-class Access(Told):
+class Access(Answer):
     """One read: who, when, from which unit, what, why."""
 
     id: UUID

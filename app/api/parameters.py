@@ -17,7 +17,9 @@ Code = Annotated[Slug | None, Query(description="a code, as the catalogue lists 
 Day = Annotated[LocalDate | None, Query(description="a local day, YYYY-MM-DD")]
 Word = Annotated[Text | None, Query()]
 YesNo = Annotated[Literal["true", "false"] | None, Query()]
-CodeInPath = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$"), Path(description="a code, as the catalogue lists it")]
+CodeInPath = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$"), Path(description="a code, as the catalogue lists it")
+]
 
 
 class Status(StrEnum):
@@ -36,11 +38,11 @@ def _words_of(allowed: type[StrEnum] | frozenset[str]) -> tuple[Callable[[str], 
     """The check of a comma list, and its schema."""
     known = sorted(str(word) for word in allowed)
 
-    def check(told: str) -> str:
-        words = told.split(",")
+    def check(value: str) -> str:
+        words = value.split(",")
         if not set(words) <= set(known) or len(set(words)) < len(words):
             raise PydanticCustomError("unknown_value", "A comma list of the words allowed here, each once.")
-        return told
+        return value
 
     either = "|".join(known)
     return check, {"type": "string", "pattern": f"^({either})(,({either})){{0,{len(known) - 1}}}$"}
@@ -55,30 +57,38 @@ _type, _type_schema = _words_of(frozenset({"visit.overdue", "alert.acknowledged"
 
 States = Annotated[
     str | None,
-    AfterValidator(lambda told: told if told is None else _state(told)),
+    AfterValidator(lambda value: value if value is None else _state(value)),
     WithJsonSchema(_state_schema),
     Query(description="states of visits, a comma list; default `due,overdue`, with `needs_decision` every state"),
 ]
 Statuses = Annotated[
     str | None,
-    AfterValidator(lambda told: told if told is None else _status(told)),
+    AfterValidator(lambda value: value if value is None else _status(value)),
     WithJsonSchema(_status_schema),
-    Query(description="how follow-up stands, a comma list; default `in-follow-up`, with `needs_decision` everybody but the dead and the withdrawn"),
+    Query(
+        description="how follow-up stands, a comma list; default `in-follow-up`, "
+        "with `needs_decision` everybody but the dead and the withdrawn"
+    ),
 ]
 VisitDecisions = Annotated[
     str | None,
-    AfterValidator(lambda told: told if told is None else _visit_decision(told)),
+    AfterValidator(lambda value: value if value is None else _visit_decision(value)),
     WithJsonSchema(_visit_decision_schema),
     Query(description="why visits need a decision, a comma list"),
 ]
 EVERY_REASON = ",".join(decisions.Undecided)
 Undecided = Annotated[
-    str, AfterValidator(_undecided), WithJsonSchema(_undecided_schema), Query(description="why a patient needs a decision, a comma list")
+    str,
+    AfterValidator(_undecided),
+    WithJsonSchema(_undecided_schema),
+    Query(description="why a patient needs a decision, a comma list"),
 ]
-AlertStates = Annotated[str, AfterValidator(_alert), WithJsonSchema(_alert_schema), Query(description="states of alerts, a comma list")]
+AlertStates = Annotated[
+    str, AfterValidator(_alert), WithJsonSchema(_alert_schema), Query(description="states of alerts, a comma list")
+]
 EventTypes = Annotated[
     str | None,
-    AfterValidator(lambda told: told if told is None else _type(told)),
+    AfterValidator(lambda value: value if value is None else _type(value)),
     WithJsonSchema(_type_schema),
     Query(description="types of events, a comma list"),
 ]

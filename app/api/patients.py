@@ -19,7 +19,7 @@ from app.planning.decisions import Undecided
 router = APIRouter(prefix="/api/v1/patients", tags=["patients"])
 
 
-@router.get("", dependencies=[Needs(Act.READ_PATIENTS)], responses=answers.told(overviews.UndecidedPage, *answers.LISTED))
+@router.get("", dependencies=[Needs(Act.READ_PATIENTS)], responses=answers.of(overviews.UndecidedPage, *answers.LISTED))
 async def list_patients(
     read: ReadDep,
     needs_decision: parameters.Undecided = parameters.EVERY_REASON,
@@ -33,19 +33,27 @@ async def list_patients(
     return await read.page(lambda tx, ask: decisions.undecided(tx, wanted, ask), limit, cursor, count)
 
 
-@router.post("/search", dependencies=[Needs(Act.READ_PATIENTS)], responses=answers.told(answers.FoundPatients, *answers.BODY))
+@router.post(
+    "/search", dependencies=[Needs(Act.READ_PATIENTS)], responses=answers.of(answers.FoundPatients, *answers.BODY)
+)
 async def search_patients(read: ReadDep, wanted: Search) -> Response:
     """By number or by a part of the name, in the body, so that no personal number stands in a log."""
     return answer(await patients.search(read.tx, wanted))
 
 
-@router.get("/{patient_id}", dependencies=[Needs(Act.READ_PATIENTS)], responses=answers.told(answers.Patient, *answers.READ))
+@router.get(
+    "/{patient_id}", dependencies=[Needs(Act.READ_PATIENTS)], responses=answers.of(answers.Patient, *answers.READ)
+)
 async def get_patient(read: ReadDep, patient_id: UUID) -> Response:
     """One patient, with masked numbers."""
     return await read.one(lambda tx: patients.get(tx, patient_id))
 
 
-@router.patch("/{patient_id}", dependencies=[Needs(Act.CHANGE_PATIENT)], responses=answers.told(answers.ChangedPatient, *answers.CHANGE))
+@router.patch(
+    "/{patient_id}",
+    dependencies=[Needs(Act.CHANGE_PATIENT)],
+    responses=answers.of(answers.ChangedPatient, *answers.CHANGE),
+)
 async def change_patient(tx: TxDep, patient_id: UUID, change: PatientChange, version: IfMatch) -> Response:
     """Changes a person's data (JSON merge patch); a new birth date moves what counts from it."""
     return changed(await patients.change(tx, patient_id, change, version))
@@ -55,7 +63,7 @@ async def change_patient(tx: TxDep, patient_id: UUID, change: PatientChange, ver
     "/{patient_id}/events",
     status_code=201,
     dependencies=[Needs(Act.REPORT_EVENT)],
-    responses=answers.told(answers.ReportedEvent, *answers.BODY, 404, 409, status=(200, 201)),
+    responses=answers.of(answers.ReportedEvent, *answers.BODY, 404, 409, status=(200, 201)),
 )
 async def report_event(tx: TxDep, patient_id: UUID, new: NewEvent) -> Response:
     """What happened to a patient; what follows for visits and alerts is done with it. The same again is 200."""
@@ -67,10 +75,11 @@ async def report_event(tx: TxDep, patient_id: UUID, new: NewEvent) -> Response:
     "/{patient_id}/decide",
     status_code=201,
     dependencies=[Needs(Act.REPORT_EVENT)],
-    responses=answers.told(answers.PatientEvent, *answers.BODY, 404, 409, status=(200, 201)),
+    responses=answers.of(answers.PatientEvent, *answers.BODY, 404, 409, status=(200, 201)),
 )
 async def decide(tx: TxDep, patient_id: UUID, new: NewDecision) -> Response:
-    """What people decided of a patient whose plan has ended, or whose death was reported by mistake. The same again is 200."""
+    """What people decided of a patient whose plan has ended, or whose death was reported by mistake. The same again is
+    200."""
     event, created = await decisions.decide(tx, patient_id, new)
     return answer(event, 201 if created else 200)
 
@@ -79,21 +88,27 @@ async def decide(tx: TxDep, patient_id: UUID, new: NewDecision) -> Response:
     "/{patient_id}/contacts",
     status_code=201,
     dependencies=[Needs(Act.WORK_VISIT)],
-    responses=answers.told(answers.Contact, *answers.BODY, 404, 409, status=(200, 201)),
+    responses=answers.of(answers.Contact, *answers.BODY, 404, 409, status=(200, 201)),
 )
 async def log_patient_contact(tx: TxDep, patient_id: UUID, contact: NewContact) -> Response:
     """Logs an attempt to reach the patient that concerns no visit. The same again is 200."""
-    told, created = await contacts.log(tx, patient_id, contact)
-    return answer(told, 201 if created else 200)
+    logged, created = await contacts.log(tx, patient_id, contact)
+    return answer(logged, 201 if created else 200)
 
 
-@router.get("/{patient_id}/plans", dependencies=[Needs(Act.READ_PATIENTS)], responses=answers.told(answers.Plans, *answers.READ))
+@router.get(
+    "/{patient_id}/plans", dependencies=[Needs(Act.READ_PATIENTS)], responses=answers.of(answers.Plans, *answers.READ)
+)
 async def get_plans(read: ReadDep, patient_id: UUID) -> Response:
     """The plans of a patient that the caller sees."""
     return await read.one(lambda tx: patients.plans(tx, patient_id))
 
 
-@router.get("/{patient_id}/follow-up", dependencies=[Needs(Act.READ_PATIENTS)], responses=answers.told(answers.FollowUp, *answers.READ))
+@router.get(
+    "/{patient_id}/follow-up",
+    dependencies=[Needs(Act.READ_PATIENTS)],
+    responses=answers.of(answers.FollowUp, *answers.READ),
+)
 async def get_follow_up(read: ReadDep, patient_id: UUID) -> Response:
     """A patient's follow-up in one answer."""
     return await read.one(lambda tx: status.follow_up(tx, patient_id))
@@ -102,7 +117,7 @@ async def get_follow_up(read: ReadDep, patient_id: UUID) -> Response:
 @router.get(
     "/{patient_id}/history",
     dependencies=[Needs(Act.READ_HISTORY)],
-    responses=answers.told(overviews.History, *answers.LISTED, *answers.READ),
+    responses=answers.of(overviews.History, *answers.LISTED, *answers.READ),
 )
 async def get_history(read: ReadDep, patient_id: UUID, limit: Limit = 50, cursor: Cursor = None) -> Response:
     """Every change, newest first: who, when, before, after."""
@@ -112,7 +127,7 @@ async def get_history(read: ReadDep, patient_id: UUID, limit: Limit = 50, cursor
 @router.get(
     "/{patient_id}/accesses",
     dependencies=[Needs(Act.READ_ACCESS_LOG)],
-    responses=answers.told(overviews.Accesses, 400, 404),
+    responses=answers.of(overviews.Accesses, 400, 404),
 )
 async def get_accesses(read: ReadDep, patient_id: UUID, limit: Limit = 50, cursor: Cursor = None) -> Response:
     """Every read, newest first: who, when, from which unit, why."""

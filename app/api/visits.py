@@ -7,10 +7,10 @@ from starlette.responses import Response
 
 from app.actor import Act
 from app.api import answers, parameters
-from app.followup import contacts, lists, visits
+from app.followup import contacts, due_list, visits
 from app.followup.commands import Reason
 from app.followup.contacts import NewContact
-from app.followup.lists import DueFilter
+from app.followup.due_list import DueFilter
 from app.followup.visits import Booking, Completion, Confirmed, NotRequired
 from app.http.conditional import IfMatch, answer, changed
 from app.http.deps import Needs, ReadDep, TxDep
@@ -19,12 +19,13 @@ from app.planning.protocol import Purpose
 from app.planning.visits import VisitState
 
 router = APIRouter(prefix="/api/v1/visits", tags=["visits"])
-# What needs a decision may be closed already, and be of somebody who is looked for: only the dead and the withdrawn are left alone.
+# What needs a decision may be closed already, and be of somebody who is looked for: only the dead and the withdrawn are
+# left alone.
 _OF_DECISIONS = DueFilter(state=tuple(VisitState), status=("in-follow-up", "lost", "followed-elsewhere", "plan-ended"))
-_CHANGED = answers.told(answers.ChangedVisit, *answers.CHANGE)
+_CHANGED = answers.of(answers.ChangedVisit, *answers.CHANGE)
 
 
-@router.get("", dependencies=[Needs(Act.READ_VISITS)], responses=answers.told(answers.VisitPage, *answers.LISTED))
+@router.get("", dependencies=[Needs(Act.READ_VISITS)], responses=answers.of(answers.VisitPage, *answers.LISTED))
 async def list_visits(
     read: ReadDep,
     state: parameters.States = None,
@@ -59,10 +60,10 @@ async def list_visits(
         purpose=purpose,
         patient=patient,
     )
-    return await read.page(lambda tx, ask: lists.due(tx, wanted, ask), limit, cursor, count)
+    return await read.page(lambda tx, ask: due_list.due(tx, wanted, ask), limit, cursor, count)
 
 
-@router.get("/{visit_id}", dependencies=[Needs(Act.READ_VISITS)], responses=answers.told(answers.OneVisit, *answers.READ))
+@router.get("/{visit_id}", dependencies=[Needs(Act.READ_VISITS)], responses=answers.of(answers.OneVisit, *answers.READ))
 async def get_visit(read: ReadDep, visit_id: UUID) -> Response:
     """One visit, with the patient's other open visits whose window holds today."""
     return await read.one(lambda tx: visits.get(tx, visit_id))
@@ -108,9 +109,9 @@ async def reopen_visit(tx: TxDep, visit_id: UUID, reason: Reason, version: IfMat
     "/{visit_id}/contacts",
     status_code=201,
     dependencies=[Needs(Act.WORK_VISIT)],
-    responses=answers.told(answers.Contact, *answers.BODY, 404, 409, status=(200, 201)),
+    responses=answers.of(answers.Contact, *answers.BODY, 404, 409, status=(200, 201)),
 )
 async def log_contact(tx: TxDep, visit_id: UUID, contact: NewContact) -> Response:
     """Logs an attempt to reach the patient, or with `remind_on` alone a postponement. The same again is 200."""
-    told, created = await contacts.log_about_visit(tx, visit_id, contact)
-    return answer(told, 201 if created else 200)
+    logged, created = await contacts.log_about_visit(tx, visit_id, contact)
+    return answer(logged, 201 if created else 200)

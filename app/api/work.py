@@ -47,22 +47,26 @@ RowsDep = Annotated[list[Row], Depends(_read)]
     "",
     status_code=202,
     dependencies=[Needs(Act.IMPORT)],
-    responses=answers.told(overviews.ImportReport, *answers.BODY, status=(202,)),
+    responses=answers.of(overviews.ImportReport, *answers.BODY, status=(202,)),
     openapi_extra=_FILE,
 )
 async def start_import(rows: RowsDep, request: Request, tx: TxDep, dry_run: parameters.YesNo = "false") -> Response:
-    """Takes a file of infusions (CSV) and works its rows off, each a transaction of its own; with `dry_run=true` only judges them."""
+    """Takes a file of infusions (CSV) and works its rows off, each a transaction of its own; with `dry_run=true` only
+    judges them."""
     job = await imports.accept(tx, rows, dry_run == "true")
     report = await imports.get(tx, job.id)
-    told = answer(report, 202, {"Location": f"/api/v1/imports/{job.id}"})
+    accepted = answer(report, 202, {"Location": f"/api/v1/imports/{job.id}"})
     # Begun when the answer has left, and so after the report's row is committed.
-    told.background = BackgroundTask(_begin, request, job)
-    return told
+    accepted.background = BackgroundTask(_begin, request, job)
+    return accepted
 
 
-@router.get("/{import_id}", dependencies=[Needs(Act.IMPORT)], responses=answers.told(overviews.ImportReport, *answers.READ))
+@router.get(
+    "/{import_id}", dependencies=[Needs(Act.IMPORT)], responses=answers.of(overviews.ImportReport, *answers.READ)
+)
 async def get_import(read: ReadDep, import_id: UUID) -> Response:
-    """The report, row by row, as far as it has come. It has no tag: an import that has died is told by the time that has passed."""
+    """The report, row by row, as far as it has come. It has no tag: that an import has died is known by the time that
+    has passed only."""
     return answer(await imports.get(read.tx, import_id))
 
 

@@ -15,7 +15,8 @@ commands = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Long-term follow-up after gene and cell therapy: an infusion in, fifteen years of visits out, overdue ones flagged.",
+    help="Long-term follow-up after gene and cell therapy: "
+    "an infusion in, fifteen years of visits out, overdue ones flagged.",
 )
 for room in (processes, work, backups, checks):
     commands.add_typer(room.commands)
@@ -28,7 +29,14 @@ def main() -> None:
     try:
         commands()
     except FollowUpError as refused:
-        _fail(" ".join([refused.detail, *(f"{e.field}: {e.message}" for e in refused.errors if e.message not in refused.detail)]))
+        _fail(
+            " ".join(
+                [
+                    refused.detail,
+                    *(f"{e.field}: {e.message}" for e in refused.errors if e.message not in refused.detail),
+                ]
+            )
+        )
     except OSError as fault:
         _fail(f"{fault.strerror or type(fault).__name__}{f': {fault.filename}' if fault.filename else ''}")
     except Exception as fault:  # noqa: BLE001 - the last resort tells type and place: a message may hold anything
@@ -37,7 +45,10 @@ def main() -> None:
         from app.http.log import places
 
         if isinstance(fault, ValidationError) and fault.title == "Settings":
-            wrong = [f"FOLLOW_UP_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in fault.errors(include_input=False)]
+            wrong = [
+                f"FOLLOW_UP_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}"
+                for e in fault.errors(include_input=False)
+            ]
             _fail(f"The settings cannot be used. {'; '.join(wrong)}.")
         _fail(f"Unexpected: {'; '.join(places(fault))}")
 

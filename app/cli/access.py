@@ -15,7 +15,10 @@ from app.clock import ZONE
 keys = typer.Typer(name="keys", no_args_is_help=True, help="The keys that seal persons.")
 token = typer.Typer(name="token", no_args_is_help=True, help="API tokens.")
 TokenId = Annotated[str, typer.Argument(metavar="ID", help="As `token list` tells it, or the token itself.")]
-Expires = Annotated[date | None, typer.Option(metavar="DATE", parser=desk.a_day, help="The last day on which it opens the service; else a year on.")]
+Expires = Annotated[
+    date | None,
+    typer.Option(metavar="DATE", parser=desk.a_day, help="The last day on which it opens the service; else a year on."),
+]
 Username = Annotated[str, typer.Argument(help="As `user list` tells it.")]
 user = typer.Typer(name="user", no_args_is_help=True, help="Accounts of people at the pages.")
 
@@ -26,15 +29,24 @@ def new(file: Annotated[Path, typer.Argument(dir_okay=False)], today: Today = No
     from app.db.columns import Keys
 
     Keys.make(file)
-    desk.words(f"Made {file}; set FOLLOW_UP_KEY_FILE={file}. Keep a copy elsewhere: no backup contains it, and without it no person is read again.")
+    desk.words(
+        f"Made {file}; set FOLLOW_UP_KEY_FILE={file}. Keep a copy elsewhere: no backup contains it, and without it no "
+        "person is read again."
+    )
 
 
-@token.command(epilog="Example: follow-up token add --name cosmic-lund --role integration --centre lund --scope infusions:write")
+@token.command(
+    epilog="Example: follow-up token add --name cosmic-lund --role integration --centre lund --scope infusions:write"
+)
 def add(
-    name: Annotated[str, typer.Option(help="What the logs call its bearer: a name that nobody else bears, and nobody's number.")],
+    name: Annotated[
+        str, typer.Option(help="What the logs call its bearer: a name that nobody else bears, and nobody's number.")
+    ],
     role: Annotated[Role, typer.Option(help="What it may do.")],
     centre: Annotated[list[str], typer.Option(metavar="CODE", help="A centre, several times, or all.")],
-    scope: Annotated[list[str] | None, typer.Option(help=f"For integrations, several times: {', '.join(sorted(SCOPES))}.")] = None,
+    scope: Annotated[
+        list[str] | None, typer.Option(help=f"For integrations, several times: {', '.join(sorted(SCOPES))}.")
+    ] = None,
     expires: Expires = None,
     today: Today = None,
 ) -> None:
@@ -56,7 +68,8 @@ def add(
 
 @token.command(epilog="Example: follow-up token renew 0f3a5c7e9b1d2468 --expires 2027-12-31")
 def renew(token_id: TokenId, expires: Expires = None, today: Today = None) -> None:
-    """Gives a token another secret and a later end, under the same id and name, and prints it, alone and once; the old secret opens nothing more."""
+    """Gives a token another secret and a later end, under the same id and name, and prints it, alone and once; the old
+    secret opens nothing more."""
     from app.access import tokens
     from app.db import transaction
 
@@ -119,7 +132,7 @@ def _life(found: Mapping[str, Any], now: datetime) -> tuple[str, str]:
 
 @user.command("add", epilog="Example: follow-up user add karin.n --name 'Karin N' --role nurse --centre lund")
 def add_user(
-    username: Annotated[str, typer.Argument(help="Small letters, figures, dots; nobody's number.")],
+    username: Annotated[str, typer.Argument(help="Small letters, digits, dots; nobody's number.")],
     name: Annotated[str, typer.Option(help="What colleagues see.")],
     role: Annotated[Role, typer.Option(help="What it may do.")],
     centre: Annotated[list[str], typer.Option(metavar="CODE", help="A centre, several times, or all.")],
@@ -145,11 +158,16 @@ def change_user(
     username: Username,
     name: Annotated[str | None, typer.Option(help="What colleagues see.")] = None,
     role: Annotated[Role | None, typer.Option(help="What it may do from now on.")] = None,
-    centre: Annotated[list[str] | None, typer.Option(metavar="CODE", help="Its centres from now on, several times, or all.")] = None,
-    new_password: Annotated[bool, typer.Option("--new-password", help="Makes a password, prints it once, and ends the account's sessions.")] = False,
+    centre: Annotated[
+        list[str] | None, typer.Option(metavar="CODE", help="Its centres from now on, several times, or all.")
+    ] = None,
+    new_password: Annotated[
+        bool, typer.Option("--new-password", help="Makes a password, prints it once, and ends the account's sessions.")
+    ] = False,
     today: Today = None,
 ) -> None:
-    """Changes an account's name, role, centres or password; what is not told stays. Role and centres hold from the next click."""
+    """Changes an account's name, role, centres or password; what is not given stays. Role and centres hold from the
+    next click."""
     from app.access import accounts
     from app.db import transaction
 
@@ -191,7 +209,10 @@ def list_users(today: Today = None, as_json: Json = False) -> None:
     async def listed(at: Desk) -> int:
         async with transaction.begin(at.db, at.actor, at.clock, writing=False) as tx:
             found = await accounts.every(tx)
-        rows = [(a["id"], a["username"], a["name"], a["role"], a["centres"], "closed" if a["disabled_at"] else "open") for a in found]
+        rows = [
+            (a["id"], a["username"], a["name"], a["role"], a["centres"], "closed" if a["disabled_at"] else "open")
+            for a in found
+        ]
         desk.tell(found, desk.columns(rows), as_json)
         return 0
 

@@ -7,7 +7,9 @@ import typer
 from app.cli import desk
 from app.cli.desk import Desk, Json, ReadableFile, Refused, Today
 
-protocol = typer.Typer(name="protocol", no_args_is_help=True, help="Schedules: which there are, and whether a file is one.")
+protocol = typer.Typer(
+    name="protocol", no_args_is_help=True, help="Schedules: which there are, and whether a file is one."
+)
 catalogue = typer.Typer(name="catalogue", no_args_is_help=True, help="Centres and products.")
 
 
@@ -20,7 +22,16 @@ def list_protocols(today: Today = None, as_json: Json = False) -> None:
     async def listed(at: Desk) -> int:
         async with transaction.begin(at.db, at.actor, at.clock, writing=False) as tx:
             found = (await room.newest_protocols(tx))["items"]
-        rows = [(p["code"], p["version"], p["purpose"], f"{len(p['rules'])} visits", "verified" if p["verified"] else "not verified") for p in found]
+        rows = [
+            (
+                p["code"],
+                p["version"],
+                p["purpose"],
+                f"{len(p['rules'])} visits",
+                "verified" if p["verified"] else "not verified",
+            )
+            for p in found
+        ]
         desk.tell(found, desk.columns(rows), as_json)
         return 0
 
@@ -41,11 +52,13 @@ def check(file: ReadableFile, today: Today = None, as_json: Json = False) -> Non
         raise
     rows = []
     for rule in found.rules:
-        unit, number = next((unit, n) for unit in ("days", "weeks", "months", "years") if (n := getattr(rule.offset, unit)) is not None)
+        unit, number = next(
+            (unit, n) for unit in ("days", "weeks", "months", "years") if (n := getattr(rule.offset, unit)) is not None
+        )
         window = f"-{rule.before}/+{rule.after} days"
         rows.append((rule.code, f"{rule.anchor} + {number} {unit}", window, ", ".join(rule.modes), rule.label["en"]))
-    told = {"valid": True, "code": found.code, "version": found.version, "visits": [rule.code for rule in found.rules]}
-    desk.tell(told, [f"{found.code} version {found.version}: {found.title}", *desk.columns(rows)], as_json)
+    facts = {"valid": True, "code": found.code, "version": found.version, "visits": [rule.code for rule in found.rules]}
+    desk.tell(facts, [f"{found.code} version {found.version}: {found.title}", *desk.columns(rows)], as_json)
 
 
 @catalogue.command(epilog="Example: follow-up catalogue load products.csv")
@@ -58,8 +71,8 @@ def load(file: ReadableFile, today: Today = None, as_json: Json = False) -> None
 
     async def loaded(at: Desk) -> int:
         async with transaction.begin(at.db, at.actor, at.clock) as tx:
-            told = await room.load(tx, text)
-        desk.tell(told, [f"{told['added']} of {told['rows']} {told['kind']} added."], as_json)
+            facts = await room.load(tx, text)
+        desk.tell(facts, [f"{facts['added']} of {facts['rows']} {facts['kind']} added."], as_json)
         return 0
 
     desk.run(loaded, today)

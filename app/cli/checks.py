@@ -29,7 +29,8 @@ ENDS_SOON: Final = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of the doctor: what was looked at, whether it is well, what was found, and what mends it; `warns`: well, and yet to be known."""
+    """One line of the doctor: what was looked at, whether it is well, what was found, and what mends it; `warns`: well,
+    and yet to be known."""
 
     name: str
     well: bool
@@ -40,7 +41,8 @@ class Check:
 
 @commands.command(epilog="Example: follow-up doctor --json")
 def doctor(today: Today = None, as_json: Json = False) -> None:
-    """Looks at settings, keys, database, migrations, clock, tokens, last sweep and free disk; ends with 1 when something is wrong."""
+    """Looks at settings, keys, database, migrations, clock, tokens, last sweep and free disk; ends with 1 when
+    something is wrong."""
     from pydantic import ValidationError
 
     from app.http import log, server
@@ -52,15 +54,31 @@ def doctor(today: Today = None, as_json: Json = False) -> None:
         try:
             settings = desk.read_settings()
         except ValidationError as wrong:
-            names = ", ".join(f"FOLLOW_UP_{'_'.join(map(str, e['loc'])).upper()}" for e in wrong.errors(include_input=False))
-            checks.append(Check("settings", False, f"cannot be used: {names}", "see follow-up config --help, and the documentation of settings"))
+            names = ", ".join(
+                f"FOLLOW_UP_{'_'.join(map(str, e['loc'])).upper()}" for e in wrong.errors(include_input=False)
+            )
+            checks.append(
+                Check(
+                    "settings",
+                    False,
+                    f"cannot be used: {names}",
+                    "see follow-up config --help, and the documentation of settings",
+                )
+            )
             return 1
         checks.append(Check("settings", True, "can be used"))
         checks.extend([check async for check in _checks(settings, today)])
         return 0 if all(check.well for check in checks) else 1
 
     code = server.run(looked())
-    rows = [("WRONG" if not c.well else "WARN" if c.warns else "ok", c.name, c.found + (f"; {c.remedy}" if c.remedy else "")) for c in checks]
+    rows = [
+        (
+            "WRONG" if not c.well else "WARN" if c.warns else "ok",
+            c.name,
+            c.found + (f"; {c.remedy}" if c.remedy else ""),
+        )
+        for c in checks
+    ]
     desk.tell([asdict(check) for check in checks], desk.columns(rows), as_json)
     raise typer.Exit(code)
 
@@ -92,7 +110,9 @@ async def _checks(settings: "Settings", today: date | None) -> AsyncIterator[Che
         await db.close()
 
 
-async def _of_database(db: "Database", settings: "Settings", today: date | None, has_keys: bool) -> AsyncIterator[Check]:
+async def _of_database(
+    db: "Database", settings: "Settings", today: date | None, has_keys: bool
+) -> AsyncIterator[Check]:
     from app.db import alerts, feed, inspection, patients, state, tokens, transaction
     from app.db.columns import Unreadable
     from app.followup import health
@@ -113,31 +133,58 @@ async def _of_database(db: "Database", settings: "Settings", today: date | None,
         async with transaction.begin(db, desk.operator(), clock, writing=False) as tx:
             head, swept = await feed.head(tx), await health.health(tx, settings.sweep_minutes)
             ahead = await alerts.count_ahead(tx, tx.today)
-            ending = [t.name for t in await tokens.every(tx) if t.revoked_at is None and tx.now <= t.expires_at < tx.now + ENDS_SOON]
+            ending = [
+                t.name
+                for t in await tokens.every(tx)
+                if t.revoked_at is None and tx.now <= t.expires_at < tx.now + ENDS_SOON
+            ]
             if has_keys:
                 await patients.first_opens(tx)
     except Unreadable as refused:
-        yield Check("keys", False, refused.detail, "set FOLLOW_UP_KEY_FILE to the file that this database was made with")
+        yield Check(
+            "keys", False, refused.detail, "set FOLLOW_UP_KEY_FILE to the file that this database was made with"
+        )
         return
     except FollowUpError as refused:
         yield Check("database", False, f"{shown}: {refused.detail}", "start it, or set FOLLOW_UP_DATABASE_URL")
         return
     behind = head.last_at - clock.now()
     late = "the last stored change lies in the future" if behind > CLOCK_SLACK else "not behind the last stored change"
-    yield Check("clock", behind <= CLOCK_SLACK, f"{clock.now():%Y-%m-%d %H:%M:%S} UTC, {late}", "set the machine's clock" * (behind > CLOCK_SLACK))
-    told = f"end within {ENDS_SOON.days} days: {', '.join(ending)}" if ending else f"none ends within {ENDS_SOON.days} days"
-    yield Check("tokens", not ending, told, "renew them: follow-up token renew" * bool(ending))
+    yield Check(
+        "clock",
+        behind <= CLOCK_SLACK,
+        f"{clock.now():%Y-%m-%d %H:%M:%S} UTC, {late}",
+        "set the machine's clock" * (behind > CLOCK_SLACK),
+    )
+    message = (
+        f"end within {ENDS_SOON.days} days: {', '.join(ending)}"
+        if ending
+        else f"none ends within {ENDS_SOON.days} days"
+    )
+    yield Check("tokens", not ending, message, "renew them: follow-up token renew" * bool(ending))
     for check in _of_sweeps(swept, ahead):
         yield check
 
 
 def _of_sweeps(swept: "Health", ahead: int) -> Iterator[Check]:
-    last = f"for {swept.last_swept_on} at {swept.last_sweep_at:%Y-%m-%d %H:%M} UTC" if swept.last_sweep_at else "none yet"
+    last = (
+        f"for {swept.last_swept_on} at {swept.last_sweep_at:%Y-%m-%d %H:%M} UTC" if swept.last_sweep_at else "none yet"
+    )
     yield Check("last sweep", not swept.late, last, "start follow-up worker" * swept.late)
     jump = swept.jump
     went = f"jumped from {jump.before} to {jump.after}" if jump else "goes on as days do"
-    yield Check("day of the sweeps", jump is None, went, "set the clocks right, then: follow-up alerts recall" * (jump is not None))
-    yield Check("alerts ahead of their day", ahead == 0, str(ahead), "when the clocks are right: follow-up alerts recall" * (ahead > 0))
+    yield Check(
+        "day of the sweeps",
+        jump is None,
+        went,
+        "set the clocks right, then: follow-up alerts recall" * (jump is not None),
+    )
+    yield Check(
+        "alerts ahead of their day",
+        ahead == 0,
+        str(ahead),
+        "when the clocks are right: follow-up alerts recall" * (ahead > 0),
+    )
 
 
 def _zone(today: date | None) -> Check:
@@ -177,9 +224,12 @@ def _hidden(url: str) -> str:
 def config(today: Today = None, as_json: Json = False) -> None:
     """The settings as this process sees them: each may be set by its name in the environment. Passwords are hidden."""
     settings = desk.read_settings()
-    told = settings.model_dump(mode="json") | {"database_url": _hidden(settings.database_url)}
-    rows = [(f"FOLLOW_UP_{name.upper()}", told[name], field.description or "") for name, field in type(settings).model_fields.items()]
-    desk.tell(told, desk.columns(rows), as_json)
+    values = settings.model_dump(mode="json") | {"database_url": _hidden(settings.database_url)}
+    rows = [
+        (f"FOLLOW_UP_{name.upper()}", values[name], field.description or "")
+        for name, field in type(settings).model_fields.items()
+    ]
+    desk.tell(values, desk.columns(rows), as_json)
 
 
 @commands.command(epilog="Example: follow-up openapi > openapi.json")

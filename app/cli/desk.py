@@ -1,4 +1,5 @@
-"""What every command stands on: the options that all take, an open database for the operator, and how things are told.
+"""What every command stands on: the options that all take, an open database for the operator, and how results are
+printed.
 
 Data goes to standard output, words and bars to standard error.
 """
@@ -32,7 +33,10 @@ def a_day(text: str) -> date:
         raise typer.BadParameter("a day is written YYYY-MM-DD") from None
 
 
-Today = Annotated[date | None, typer.Option("--today", metavar="DATE", parser=a_day, help="The day of this process; it does not roll.")]
+Today = Annotated[
+    date | None,
+    typer.Option("--today", metavar="DATE", parser=a_day, help="The day of this process; it does not roll."),
+]
 Json = Annotated[bool, typer.Option("--json", help="JSON on standard output, for machines.")]
 ReadableFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)]
 
@@ -122,12 +126,12 @@ async def clock_of(db: "Database", today: date | None) -> Clock:
     return Clock(fixed=today, offset=timedelta(days=ahead))
 
 
-def tell(told: Mapping[str, Any] | Sequence[Any], lines: Sequence[str], as_json: bool) -> None:
+def tell(facts: Mapping[str, Any] | Sequence[Any], lines: Sequence[str], as_json: bool) -> None:
     """Prints data: as one JSON document, or as lines."""
     import orjson
 
     if as_json:
-        typer.echo(orjson.dumps(told, default=str, option=orjson.OPT_UTC_Z).decode())
+        typer.echo(orjson.dumps(facts, default=str, option=orjson.OPT_UTC_Z).decode())
     else:
         for line in lines:
             typer.echo(line)
@@ -148,12 +152,12 @@ def columns(rows: Sequence[Sequence[object]]) -> list[str]:
 
 
 @contextmanager
-def bar(told: str, total: int) -> Iterator[Callable[[], None]]:
+def bar(title: str, total: int) -> Iterator[Callable[[], None]]:
     """A bar on standard error, on a terminal only."""
     from rich.console import Console
     from rich.progress import Progress
 
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as shown:
-        task = shown.add_task(told, total=total)
+        task = shown.add_task(title, total=total)
         yield lambda: shown.advance(task)

@@ -13,7 +13,9 @@ from app.errors import Unavailable
 
 commands = typer.Typer()
 
-Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on, 0 for a free one; FOLLOW_UP_PORT.")]
+Port = Annotated[
+    int | None, typer.Option(min=0, max=65535, help="Port to listen on, 0 for a free one; FOLLOW_UP_PORT.")
+]
 
 
 @commands.command(epilog="Example: FOLLOW_UP_KEY_FILE=follow-up.keys follow-up serve --port 8001")
@@ -22,7 +24,8 @@ def serve(
     port: Port = None,
     today: Today = None,
 ) -> None:
-    """Serves the API until SIGTERM. Without any setting it listens on loopback only; the worker is a process of its own."""
+    """Serves the API until SIGTERM. Without any setting it listens on loopback only; the worker is a process of its
+    own."""
     from app.db.engine import Database
     from app.http import log, server
     from app.main import House, create_app
@@ -66,10 +69,18 @@ def worker(today: Today = None) -> None:
 def demo(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on, 0 for a free one.")] = 8000,
-    today: Annotated[date | None, typer.Option(metavar="DATE", parser=desk.a_day, help="The demo's day; days go on from it.")] = None,
-    data: Annotated[Path, typer.Option(metavar="DIR", file_okay=False, help="Where its database and keys are.")] = Path("data"),
-    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew: empties DIR/follow-up.db, and nothing else.")] = False,
-    empty: Annotated[bool, typer.Option("--empty", help="Without infusions: centres, products and tokens only.")] = False,
+    today: Annotated[
+        date | None, typer.Option(metavar="DATE", parser=desk.a_day, help="The demo's day; days go on from it.")
+    ] = None,
+    data: Annotated[Path, typer.Option(metavar="DIR", file_okay=False, help="Where its database and keys are.")] = Path(
+        "data"
+    ),
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Begin anew: empties DIR/follow-up.db, and nothing else.")
+    ] = False,
+    empty: Annotated[
+        bool, typer.Option("--empty", help="Without infusions: centres, products and tokens only.")
+    ] = False,
 ) -> None:
     """Serves a demo on this machine: the sample with a history, fixed tokens, service and worker in one process."""
     from app import demo as room

@@ -54,7 +54,11 @@ def import_(
                 advance()
         async with transaction.begin(at.db, at.actor, at.clock, writing=False) as tx:
             report = await imports.get(tx, job.id)
-        rejected = [(f"row {i['row']}", i["code"], i["field"], i["message"]) for i in report["items"] if i["verdict"] == "rejected"]
+        rejected = [
+            (f"row {i['row']}", i["code"], i["field"], i["message"])
+            for i in report["items"]
+            if i["verdict"] == "rejected"
+        ]
         counts = ", ".join(f"{report[verdict]} {verdict}" for verdict in ("accepted", "unchanged", "rejected"))
         desk.tell(report, [*desk.columns(rejected), f"{report['rows']} rows: {counts}"], as_json)
         if dry_run:
@@ -67,14 +71,17 @@ def import_(
 @commands.command(epilog="Example: follow-up sweep --today 2026-11-23 --json")
 def sweep(today: Today = None, as_json: Json = False) -> None:
     """Flags what is overdue on its day, as the worker does, whatever day was swept before."""
-    from app.followup import rounds
+    from app.followup import batches
 
     async def swept(at: Desk) -> int:
         day = at.clock.today()
-        raised = await rounds.sweep(at.db, at.clock, at.actor)
+        raised = await batches.sweep(at.db, at.clock, at.actor)
         desk.tell({"today": day, "raised": raised}, [f"{raised} raised for {day}."], as_json)
-        if jump := await rounds.jump(at.db, at.clock):
-            desk.words(f"The day of the sweeps has jumped from {jump.before} to {jump.after}. If a clock was wrong: follow-up alerts recall")
+        if jump := await batches.jump(at.db, at.clock):
+            desk.words(
+                f"The day of the sweeps has jumped from {jump.before} to {jump.after}. If a clock was wrong: follow-up "
+                "alerts recall"
+            )
         return 0
 
     desk.run(swept, today)
@@ -82,13 +89,16 @@ def sweep(today: Today = None, as_json: Json = False) -> None:
 
 @alerts.command(epilog="Example: follow-up alerts recall --json")
 def recall(today: Today = None, as_json: Json = False) -> None:
-    """Takes back the alerts that were raised ahead of their day, under a clock that was wrong; they are raised again on their day."""
-    from app.followup import rounds
+    """Takes back the alerts that were raised ahead of their day, under a clock that was wrong; they are raised again on
+    their day."""
+    from app.followup import batches
 
     async def recalled(at: Desk) -> int:
         day = at.clock.today()
-        count = await rounds.recall(at.db, at.clock, at.actor)
-        desk.tell({"today": day, "recalled": count}, [f"{count} recalled: on {day} their windows have not ended."], as_json)
+        count = await batches.recall(at.db, at.clock, at.actor)
+        desk.tell(
+            {"today": day, "recalled": count}, [f"{count} recalled: on {day} their windows have not ended."], as_json
+        )
         return 0
 
     desk.run(recalled, today)
@@ -110,13 +120,17 @@ def _feed(today: date | None, as_json: bool, *, bump: bool) -> NoReturn:
     from app.db import feed as db_feed
     from app.db import transaction
 
-    async def told(at: Desk) -> int:
+    async def show(at: Desk) -> int:
         async with transaction.begin(at.db, at.actor, at.clock) as tx:
             found = await (db_feed.bump_epoch(tx) if bump else db_feed.head(tx))
             if bump:
                 tx.changed("feed", found.epoch, "bump-epoch", {"epoch": found.epoch - 1}, {"epoch": found.epoch})
         cursor = f"{found.epoch}.{found.last_seq}"
-        desk.tell({"cursor": cursor, "epoch": found.epoch, "last_seq": found.last_seq, "last_at": found.last_at}, [cursor], as_json)
+        desk.tell(
+            {"cursor": cursor, "epoch": found.epoch, "last_seq": found.last_seq, "last_at": found.last_at},
+            [cursor],
+            as_json,
+        )
         return 0
 
-    desk.run(told, today)
+    desk.run(show, today)

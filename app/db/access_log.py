@@ -31,7 +31,11 @@ class AccessRow:
 async def of_patient(tx: Transaction, patient: UUID, after: UUID | None, limit: int) -> list[AccessRow]:
     """The reads of a patient that the caller may see, newest first, from behind the row `after` on."""
     columns = log.id, log.at, log.actor, log.actor_id, log.role, log.unit, log.what, log.why, log.request_id
-    query = select(*columns).join(tables.access_log_patients, of.log_id == log.id).where(of.patient_id == patient, seen_patient(tx, literal(patient)))
+    query = (
+        select(*columns)
+        .join(tables.access_log_patients, of.log_id == log.id)
+        .where(of.patient_id == patient, seen_patient(tx, literal(patient)))
+    )
     if after is not None:
         query = query.where(of.log_id < after)
     return [AccessRow(*row) for row in await tx.all(query.order_by(of.log_id.desc()).limit(limit))]

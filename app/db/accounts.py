@@ -1,4 +1,5 @@
-"""Accounts of people: who they are, what they may, and a slow hash of their password. Not cut: who calls is found by them."""
+"""Accounts of people: who they are, what they may, and a slow hash of their password. Not cut: who calls is found by
+them."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -77,7 +78,9 @@ async def change_password(tx: Transaction, account: UUID, password_hash: str) ->
 
 
 async def _end_sessions(tx: Transaction, account: UUID) -> None:
-    await tx.run(update(sessions).where(sessions.c.account_id == account, sessions.c.ended_at.is_(None)).values(ended_at=tx.now))
+    await tx.run(
+        update(sessions).where(sessions.c.account_id == account, sessions.c.ended_at.is_(None)).values(ended_at=tx.now)
+    )
 
 
 async def keep_choices(tx: Transaction, account: UUID, language: str, single_keys: bool) -> None:

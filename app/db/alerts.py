@@ -34,7 +34,8 @@ class NewAlert:
 
 @dataclass(frozen=True, slots=True)
 class AlertRow:
-    """One alert as it stands; instants in UTC, `window_end` a local day. Acknowledged by None: because the patient is lost."""
+    """One alert as it stands; instants in UTC, `window_end` a local day. Acknowledged by None: because the patient is
+    lost."""
 
     id: UUID
     version: int
@@ -57,7 +58,7 @@ BECAUSE_LOST: Final = "lost-to-follow-up"
 _ALERT = [alerts[name] for name in AlertRow.__slots__]
 
 
-# ---- Questions ----------------------------------------------------------------------------------------------------------
+# ---- Questions -------------------------------------------------------------------------------------------------------
 
 
 async def lock(tx: Transaction, alert: UUID) -> AlertRow | None:
@@ -68,12 +69,15 @@ async def lock(tx: Transaction, alert: UUID) -> AlertRow | None:
 
 
 async def unresolved_of(tx: Transaction, patient: UUID) -> list[AlertRow]:
-    """A patient's unresolved alerts. Not cut: settle closes those of another centre too (rule 10); who shows them cuts them."""
+    """A patient's unresolved alerts. Not cut: settle closes those of another centre too (rule 10); who shows them cuts
+    them."""
     query = select(*_ALERT).where(alerts.patient_id == patient, UNRESOLVED).order_by(alerts.window_end, alerts.id)
     return [AlertRow(*row) for row in await tx.all(query)]
 
 
-async def page(tx: Transaction, states: Collection[str], centre: str | None, after: UUID | None, limit: int) -> list[AlertRow]:
+async def page(
+    tx: Transaction, states: Collection[str], centre: str | None, after: UUID | None, limit: int
+) -> list[AlertRow]:
     """At most `limit` alerts of the caller's centres in the order of their ids, from behind the alert `after` on."""
     query = _wanted(select(*_ALERT), tx, states, centre)
     if after is not None:
@@ -91,7 +95,9 @@ async def protocols_of(tx: Transaction, visits: Collection[UUID]) -> dict[UUID, 
     if not visits:
         return {}
     own = tables.visits.c
-    rows = await tx.all(cut(select(own.id, own.protocol_code, own.protocol_version), tx, tables.visits).where(own.id.in_(visits)))
+    rows = await tx.all(
+        cut(select(own.id, own.protocol_code, own.protocol_version), tx, tables.visits).where(own.id.in_(visits))
+    )
     return {visit: f"{code}@{version}" for visit, code, version in rows}
 
 
@@ -102,35 +108,47 @@ def _ahead(day: date) -> ColumnElement[bool]:
 
 async def count_ahead(tx: Transaction, day: date) -> int:
     """How many alerts of the caller's centres were raised ahead of their day, seen from a local day."""
-    return int(await tx.scalar(cut(select(func.count()).select_from(tables.alerts), tx, tables.alerts).where(_ahead(day))))
+    return int(
+        await tx.scalar(cut(select(func.count()).select_from(tables.alerts), tx, tables.alerts).where(_ahead(day)))
+    )
 
 
 async def take_ahead(tx: Transaction, day: date) -> list[AlertRow]:
     """At most 1,000 of them, in the order of their windows; their patients are locked, and whoever is being
     worked on is left out."""
     theirs = tables.alerts.join(tables.patients, tables.patients.c.id == alerts.patient_id)
-    found = cut(select(*_ALERT).select_from(theirs), tx, tables.alerts).where(_ahead(day)).order_by(alerts.window_end, alerts.id).limit(1000)
+    found = (
+        cut(select(*_ALERT).select_from(theirs), tx, tables.alerts)
+        .where(_ahead(day))
+        .order_by(alerts.window_end, alerts.id)
+        .limit(1000)
+    )
     return [AlertRow(*row) for row in await tx.all(found.with_for_update(of=tables.patients, skip_locked=True))]
 
 
 async def wait_again(tx: Transaction, visits: Sequence[UUID]) -> None:
     """Visits whose alert was raised ahead of its day wait for that day again."""
     own = tables.visits.c
-    await tx.run(update(tables.visits).where(own.id.in_(visits), own.outcome.is_(None)).values(alert_after=own.window_end))
+    await tx.run(
+        update(tables.visits).where(own.id.in_(visits), own.outcome.is_(None)).values(alert_after=own.window_end)
+    )
 
 
-def _wanted(query: Select[*tuple[Any, ...]], tx: Transaction, states: Collection[str], centre: str | None) -> Select[*tuple[Any, ...]]:
+def _wanted(
+    query: Select[*tuple[Any, ...]], tx: Transaction, states: Collection[str], centre: str | None
+) -> Select[*tuple[Any, ...]]:
     query = cut(query, tx, tables.alerts).where(alerts.state.in_(sorted(states)))
     if "resolved" not in states:
         query = query.where(UNRESOLVED)
     return query if centre is None else query.where(alerts.centre == centre)
 
 
-# ---- Changes, one by one ------------------------------------------------------------------------------------------------
+# ---- Changes, one by one ---------------------------------------------------------------------------------------------
 
 
 async def add(tx: Transaction, new: Sequence[NewAlert]) -> list[AlertRow]:
-    """Raises alerts; a visit that has an unresolved one keeps that. Tells the feed of those that are new, and answers them."""
+    """Raises alerts; a visit that has an unresolved one keeps that. Tells the feed of those that are new, and answers
+    them."""
     if not new:
         return []
     statement = (postgresql if tx.db.dialect == "postgresql" else sqlite).insert(tables.alerts)
@@ -152,7 +170,8 @@ async def resolve(tx: Transaction, resolved: Sequence[tuple[AlertRow, str]]) -> 
 
 
 async def acknowledge(tx: Transaction, acknowledged: Sequence[AlertRow], *, by: str | None, reason: str) -> None:
-    """Notes that somebody has taken alerts up, or (by None) that the patient is lost; a person's word is never replaced."""
+    """Notes that somebody has taken alerts up, or (by None) that the patient is lost; a person's word is never
+    replaced."""
     if not acknowledged:
         return
     open_to = alerts.state == "open" if by is None else (alerts.state != "resolved") & alerts.acknowledged_by.is_(None)
@@ -169,14 +188,14 @@ async def reopen(tx: Transaction, reopened: Sequence[AlertRow]) -> None:
     await _change(tx, "alert.reopened", reopened, update(tables.alerts).where(because_lost).values(**values))
 
 
-async def _change(tx: Transaction, told: str, rows: Sequence[AlertRow], statement: Update) -> None:
+async def _change(tx: Transaction, event_type: str, rows: Sequence[AlertRow], statement: Update) -> None:
     """Tells the feed of the rows that really changed, in the order given."""
     ids = [row.id for row in rows]
     changed = statement.where(alerts.id.in_(ids)).values(version=alerts.version + 1).returning(*_ALERT)
     now = {row.id: AlertRow(*row) for row in await tx.all(changed)}
     for alert in ids:
         if alert in now:
-            tx.emit(_event(told, now[alert]))
+            tx.emit(_event(event_type, now[alert]))
 
 
 def _row(tx: Transaction, new: NewAlert) -> dict[str, Any]:
@@ -199,29 +218,41 @@ def _row(tx: Transaction, new: NewAlert) -> dict[str, Any]:
     }
 
 
-def _event(told: str, row: AlertRow) -> AlertEvent:
-    return AlertEvent(told, row.id, row.visit_id, row.patient_id, row.centre, row.code, row.window_end, row.state, row.resolved_by)
+def _event(event_type: str, row: AlertRow) -> AlertEvent:
+    return AlertEvent(
+        event_type,
+        row.id,
+        row.visit_id,
+        row.patient_id,
+        row.centre,
+        row.code,
+        row.window_end,
+        row.state,
+        row.resolved_by,
+    )
 
 
-# ---- The sweep, in sets -------------------------------------------------------------------------------------------------
+# ---- The sweep, in sets ----------------------------------------------------------------------------------------------
 
 
 async def raise_overdue(tx: Transaction, day: date) -> int:
-    """Raises the alerts of at most 1,000 visits whose window ended before a local day; answers how many visits it worked off.
+    """Raises the alerts of at most 1,000 visits whose window ended before a local day; answers how many visits it
+    worked off.
 
-    Cost follows the newly overdue, however many are flagged: the index of `alert_after` holds nothing else. A visit that another
-    transaction is at work on, or whose patient is, is left to the next sweep.
+    Cost follows the newly overdue, however many are flagged: the index of `alert_after` holds nothing else. A visit
+    that another transaction is at work on, or whose patient is, is left to the next sweep.
     """
     return await (_raise_on_postgresql if tx.db.dialect == "postgresql" else _raise_on_sqlite)(tx, day)
 
 
 # A UUID of version 7 made by PostgreSQL 15 and on: the milliseconds of now before random bits, and the version's bits.
 _UUID7: Final = """CAST(encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
-    PLACING substring(int8send(CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)) FROM 3) FROM 1 FOR 6), 52, 1), 53, 1), 'hex')
+    PLACING substring(int8send(CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)) FROM 3) FROM 1 FOR 6),
+        52, 1), 53, 1), 'hex')
     AS uuid)"""
 
-# The size of a batch is a literal: under a generic plan a parameter there had the whole table read. The patient is locked too, so that
-# a status which is just being changed is not read as it was.
+# The size of a batch is a literal: under a generic plan a parameter there had the whole table read. The patient is
+# locked too, so that a status which is just being changed is not read as it was.
 _TAKE_AND_RAISE: Final = text(f"""
 WITH fresh AS (
     SELECT v.id, p.status FROM visits v JOIN patients p ON p.id = v.patient_id
@@ -231,19 +262,23 @@ WITH fresh AS (
     UPDATE visits v SET alert_after = NULL FROM fresh WHERE v.id = fresh.id
     RETURNING v.id, v.patient_id, v.centre, v.code, v.purpose, v.window_end, fresh.status = 'lost' AS lost
 ), raised AS (
-    INSERT INTO alerts (id, version, visit_id, patient_id, centre, code, purpose, window_end, state, raised_at, acknowledged_at, reason)
-    SELECT {_UUID7}, 1, id, patient_id, centre, code, purpose, window_end, CASE WHEN lost THEN 'acknowledged' ELSE 'open' END, :now,
+    INSERT INTO alerts (id, version, visit_id, patient_id, centre, code, purpose, window_end, state, raised_at,
+        acknowledged_at, reason)
+    SELECT {_UUID7}, 1, id, patient_id, centre, code, purpose, window_end,
+        CASE WHEN lost THEN 'acknowledged' ELSE 'open' END, :now,
         CASE WHEN lost THEN CAST(:now AS timestamptz) END, CASE WHEN lost THEN '{BECAUSE_LOST}' END
     FROM flagged
     ON CONFLICT (visit_id) WHERE state <> 'resolved' DO NOTHING
     RETURNING id
 )
-SELECT count(*), (SELECT count(*) FROM raised), (SELECT CAST(array_agg(id) AS text) FROM raised) FROM flagged HAVING count(*) > 0
+SELECT count(*), (SELECT count(*) FROM raised),
+    (SELECT CAST(array_agg(id) AS text) FROM raised) FROM flagged HAVING count(*) > 0
 """).bindparams(bindparam("day", type_=Date()), bindparam("now", type_=Instant()))  # noqa: S608 - constants only
 
 _TELL: Final = text(f"""
 INSERT INTO events (seq, id, type, at, alert_id, visit_id, patient_id, centre, code, window_end, state)
-SELECT :first_seq - 1 + row_number() OVER (ORDER BY window_end, visit_id), {_UUID7}, 'visit.overdue', :at, id, visit_id, patient_id, centre,
+SELECT :first_seq - 1 + row_number() OVER (ORDER BY window_end, visit_id), {_UUID7}, 'visit.overdue', :at, id,
+    visit_id, patient_id, centre,
     code, window_end, state
 FROM unnest(CAST(CAST(:ids AS text) AS uuid[])) AS raised (id) JOIN alerts USING (id)
 """).bindparams(bindparam("at", type_=Instant()))  # noqa: S608 - constants only
@@ -258,23 +293,27 @@ async def _raise_on_postgresql(tx: Transaction, day: date) -> int:
     return int(worked)
 
 
-# SQLite writes in no WITH, so it takes the same steps one after the other; nobody writes in between (BEGIN IMMEDIATE). An id is a UUID of
-# version 7 as it is stored: 32 hex digits.
+# SQLite writes in no WITH, so it takes the same steps one after the other; nobody writes in between (BEGIN IMMEDIATE).
+# An id is a UUID of version 7 as it is stored: 32 hex digits.
 _FIRST: Final = "SELECT id FROM visits WHERE alert_after < :day ORDER BY alert_after, id LIMIT 1000"
 _HEX7: Final = """:stamp || '7' || substr(lower(hex(randomblob(2))), 2)
     || substr('89ab', abs(random() % 4) + 1, 1) || substr(lower(hex(randomblob(8))), 2)"""
 _RAISE_ON_SQLITE: Final = text(f"""
-INSERT INTO alerts (id, version, visit_id, patient_id, centre, code, purpose, window_end, state, raised_at, acknowledged_at, reason)
-SELECT {_HEX7}, 1, v.id, v.patient_id, v.centre, v.code, v.purpose, v.window_end, CASE WHEN p.status = 'lost' THEN 'acknowledged' ELSE 'open' END,
+INSERT INTO alerts (id, version, visit_id, patient_id, centre, code, purpose, window_end, state, raised_at,
+    acknowledged_at, reason)
+SELECT {_HEX7}, 1, v.id, v.patient_id, v.centre, v.code, v.purpose, v.window_end,
+    CASE WHEN p.status = 'lost' THEN 'acknowledged' ELSE 'open' END,
     :now, CASE WHEN p.status = 'lost' THEN :now END, CASE WHEN p.status = 'lost' THEN '{BECAUSE_LOST}' END
 FROM visits v JOIN patients p ON p.id = v.patient_id WHERE v.id IN ({_FIRST})
 ON CONFLICT (visit_id) WHERE state <> 'resolved' DO NOTHING
 RETURNING id
 """).bindparams(bindparam("day", type_=Date()), bindparam("now", type_=Instant()))  # noqa: S608 - constants only
-_TAKE_ON_SQLITE: Final = text(f"UPDATE visits SET alert_after = NULL WHERE id IN ({_FIRST})").bindparams(bindparam("day", type_=Date()))  # noqa: S608
+_TAKE = f"UPDATE visits SET alert_after = NULL WHERE id IN ({_FIRST})"  # noqa: S608 - constants only
+_TAKE_ON_SQLITE: Final = text(_TAKE).bindparams(bindparam("day", type_=Date()))
 _TELL_ON_SQLITE: Final = text(f"""
 INSERT INTO events (seq, id, type, at, alert_id, visit_id, patient_id, centre, code, window_end, state)
-SELECT :first_seq - 1 + row_number() OVER (ORDER BY window_end, visit_id), {_HEX7}, 'visit.overdue', :at, id, visit_id, patient_id, centre,
+SELECT :first_seq - 1 + row_number() OVER (ORDER BY window_end, visit_id), {_HEX7}, 'visit.overdue', :at, id,
+    visit_id, patient_id, centre,
     code, window_end, state
 FROM alerts WHERE id IN (SELECT value FROM json_each(:ids))
 """).bindparams(bindparam("at", type_=Instant()))  # noqa: S608 - constants only

@@ -1,6 +1,8 @@
-"""Backups: the whole database in one file, verified before it has its name; and restored from it, with a new epoch of the feed.
+"""Backups: the whole database in one file, verified before it has its name; and restored from it, with a new epoch of
+the feed.
 
-SQLite by its online backup, while the service runs; PostgreSQL by its own tools (`app/db/dump.py`). The key file is in none of them.
+SQLite by its online backup, while the service runs; PostgreSQL by its own tools (`app/db/dump.py`). The key file is in
+none of them.
 """
 
 import os
@@ -59,8 +61,9 @@ class Backup:
 
 
 def write(url: str, file: Path, *, force: bool) -> Backup:
-    """Writes the database into a file that only its owner reads. It has its name when it is whole and verified, so that a death in the middle
-    leaves what was there. Raises BackupExists, NotABackup (the copy is not what was read), Unavailable, dump.NoTools."""
+    """Writes the database into a file that only its owner reads. It has its name when it is whole and verified, so that
+    a death in the middle leaves what was there. Raises BackupExists, NotABackup (the copy is not what was read),
+    Unavailable, dump.NoTools."""
     if file.exists() and not force:
         raise BackupExists(f"{file} is there already; choose another name, or write over it with --force.")
     with _named_when_whole(file) as new:
@@ -71,11 +74,14 @@ def write(url: str, file: Path, *, force: bool) -> Backup:
 
 
 def restore(url: str, file: Path, *, force: bool) -> tuple[Backup, int]:
-    """Puts a backup in the place of the database; answers what it holds and the feed's new epoch, so that every cursor given out before is refused.
-    A death in the middle leaves the old database. Raises NotABackup, DatabaseInUse, DatabaseNotEmpty, Unavailable, dump.NoTools."""
+    """Puts a backup in the place of the database; answers what it holds and the feed's new epoch, so that every cursor
+    given out before is refused. A death in the middle leaves the old database. Raises NotABackup, DatabaseInUse,
+    DatabaseNotEmpty, Unavailable, dump.NoTools."""
     kind = _kind(url)
     if _kind_of(file) != kind:
-        raise NotABackup(f"{file} is no backup of a {'SQLite' if kind == 'sqlite' else 'PostgreSQL'} database of this service.")
+        raise NotABackup(
+            f"{file} is no backup of a {'SQLite' if kind == 'sqlite' else 'PostgreSQL'} database of this service."
+        )
     if kind == "sqlite":
         return _restore_sqlite(_file(url), file, force=force)
     standing = dump.standing(url, OF_PEOPLE)
@@ -103,18 +109,21 @@ def _kind_of(file: Path) -> str | None:
 
 def _refuse_over(is_empty: bool, *, force: bool) -> None:
     if not is_empty and not force:
-        raise DatabaseNotEmpty("The database holds data. Name an empty one, or restore over it with --force: what it holds is lost.")
+        raise DatabaseNotEmpty(
+            "The database holds data. Name an empty one, or restore over it with --force: what it holds is lost."
+        )
 
 
 def _epoch(*known: int) -> int:
-    """The epoch after a restore: above every one that is known. It also counts minutes, so as to be above those that nobody knows any more: one
-    backup may be restored twice, each time into an empty database."""
+    """The epoch after a restore: above every one that is known. It also counts minutes, so as to be above those that
+    nobody knows any more: one backup may be restored twice, each time into an empty database."""
     return max(*(epoch + 1 for epoch in known), int(Clock().now().timestamp()) // 60)
 
 
 @contextmanager
 def _named_when_whole(file: Path) -> Iterator[Path]:
-    """A new file beside, for its owner only; it takes the name at the end of the block, forced to disk, and is gone after an exception."""
+    """A new file beside, for its owner only; it takes the name at the end of the block, forced to disk, and is gone
+    after an exception."""
     new = file.with_name(f".{file.name}.new")
     new.unlink(missing_ok=True)
     os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
@@ -138,14 +147,16 @@ def force_to_disk(path: Path) -> None:
         os.close(handle)
 
 
-# ---- SQLite -------------------------------------------------------------------------------------------------------------
+# ---- SQLite ----------------------------------------------------------------------------------------------------------
 
 
 @contextmanager
 def _opened(file: Path, *, read_only: bool) -> Iterator[sqlite3.Connection]:
     try:
         mode = "ro" if read_only else "rw"
-        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=5)) as connection:
+        with closing(
+            sqlite3.connect(f"{file.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=5)
+        ) as connection:
             yield connection
     except sqlite3.OperationalError as fault:
         raise Unavailable(f"{file} cannot be read or written ({fault}).") from None
@@ -154,7 +165,8 @@ def _opened(file: Path, *, read_only: bool) -> Iterator[sqlite3.Connection]:
 
 
 def _copy_sqlite(source: Path, target: Path, *, read_only: bool) -> Backup:
-    """Copies by the online backup: one snapshot, whoever writes meanwhile; the copy is counted and checked against that snapshot."""
+    """Copies by the online backup: one snapshot, whoever writes meanwhile; the copy is counted and checked against that
+    snapshot."""
     if not source.exists():
         raise Unavailable(f"{source} does not exist.")
     with _opened(source, read_only=read_only) as read, _opened(target, read_only=False) as written:
@@ -169,8 +181,8 @@ def _copy_sqlite(source: Path, target: Path, *, read_only: bool) -> Backup:
 
 
 def _checked(connection: sqlite3.Connection, file: Path) -> Backup:
-    told = [row[0] for row in connection.execute("PRAGMA integrity_check")]
-    if told != ["ok"] or connection.execute("PRAGMA foreign_key_check").fetchone() is not None:
+    findings = [row[0] for row in connection.execute("PRAGMA integrity_check")]
+    if findings != ["ok"] or connection.execute("PRAGMA foreign_key_check").fetchone() is not None:
         raise NotABackup(f"{file} is damaged.")
     return _counted(connection, file)
 
@@ -179,7 +191,8 @@ def _counted(connection: sqlite3.Connection, file: Path) -> Backup:
     there = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if not {"alembic_version", "feed_head"} <= there:
         raise NotABackup(f"{file} is no database of this service.")
-    rows = {name: connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in TABLES if name in there}  # noqa: S608 - our names
+    counts = {name: f'SELECT count(*) FROM "{name}"' for name in TABLES if name in there}  # noqa: S608 - our names
+    rows = {name: connection.execute(statement).fetchone()[0] for name, statement in counts.items()}
     return Backup(connection.execute("SELECT version_num FROM alembic_version").fetchone()[0], rows)
 
 
@@ -203,9 +216,11 @@ def _restore_sqlite(target: Path, file: Path, *, force: bool) -> tuple[Backup, i
 
 
 def _must_be_ours_alone(connection: sqlite3.Connection, *, force: bool) -> int:
-    """Refuses a database that somebody has open or that holds data; answers its epoch. What its -wal holds goes into the file."""
+    """Refuses a database that somebody has open or that holds data; answers its epoch. What its -wal holds goes into
+    the file."""
     there = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    used = any(connection.execute(f'SELECT 1 FROM "{name}" LIMIT 1').fetchone() for name in OF_PEOPLE if name in there)  # noqa: S608 - our names
+    asked = [f'SELECT 1 FROM "{name}" LIMIT 1' for name in OF_PEOPLE if name in there]  # noqa: S608 - our names
+    used = any(connection.execute(statement).fetchone() for statement in asked)
     _refuse_over(not used and there <= {*TABLES, "sqlite_sequence"}, force=force)
     try:
         connection.execute("PRAGMA journal_mode=DELETE")

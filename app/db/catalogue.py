@@ -60,7 +60,8 @@ async def protocols(tx: Transaction) -> Mapping[str, Protocol]:
 
 
 async def add(tx: Transaction, rows: Sequence[Mapping[str, Any]], table: str) -> int:
-    """Adds those rows of `centres`, `published_counts` or `products` (keys as `db.seed` gives them) that are missing; answers how many."""
+    """Adds those rows of `centres`, `published_counts` or `products` (keys as `db.seed` gives them) that are missing;
+    answers how many."""
     target = _LOADABLE[table]
     key = list(target.primary_key)
     there = {tuple(row) for row in await tx.all(select(*key))}
@@ -68,7 +69,9 @@ async def add(tx: Transaction, rows: Sequence[Mapping[str, Any]], table: str) ->
     return await tx.run(target.insert(), missing)
 
 
-_LOADABLE: Mapping[str, Table] = {table.name: table for table in (tables.centres, tables.published_counts, tables.products)}
+_LOADABLE: Mapping[str, Table] = {
+    table.name: table for table in (tables.centres, tables.published_counts, tables.products)
+}
 
 
 async def _lately(tx: Transaction, table: Table, code: str) -> dict[str, Any] | None:
@@ -82,7 +85,10 @@ async def _lately(tx: Transaction, table: Table, code: str) -> dict[str, Any] | 
 
 async def _rows(tx: Transaction, table: Table) -> Sequence[dict[str, Any]]:
     names = [f"{column.name}" for column in table.columns]  # SQLAlchemy's own kind of str is no key for orjson
-    return [_serialized(dict(zip(names, row, strict=True))) for row in await tx.all(select(table).order_by(*table.primary_key))]
+    return [
+        _serialized(dict(zip(names, row, strict=True)))
+        for row in await tx.all(select(table).order_by(*table.primary_key))
+    ]
 
 
 def _serialized(row: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""What a column can be beyond SQL's own: instants in UTC, sealed persons, the blind index of a number, ids that sort by creation."""
+"""What a column can be beyond SQL's own: instants in UTC, sealed persons, the blind index of a number, ids that sort by
+creation."""
 
 import base64
 import binascii
@@ -50,7 +51,8 @@ def first_id(since: datetime) -> UUID:
 
 
 def whole_ms(instant: datetime) -> datetime:
-    """The instant in UTC, cut to whole milliseconds, as it is stored. Raises ValueError for an instant without a zone."""
+    """The instant in UTC, cut to whole milliseconds, as it is stored. Raises ValueError for an instant without a
+    zone."""
     if instant.tzinfo is None:
         raise ValueError("an instant has a zone")
     return instant.astimezone(UTC).replace(microsecond=instant.microsecond // 1000 * 1000)
@@ -59,7 +61,8 @@ def whole_ms(instant: datetime) -> datetime:
 class Instant(TypeDecorator[datetime]):
     """An instant, in and out as an aware datetime in UTC, cut to milliseconds (the feed's stamps go in steps of 1 ms).
 
-    PostgreSQL: timestamptz. SQLite: text `2026-11-23T08:00:00.000Z`, which sorts as it should and can be read without us.
+    PostgreSQL: timestamptz. SQLite: text `2026-11-23T08:00:00.000Z`, which sorts as it should and can be read without
+    us.
     """
 
     impl = DateTime(timezone=True)
@@ -87,14 +90,15 @@ class Instant(TypeDecorator[datetime]):
 class Keys:
     """Seals persons (AES-256-GCM) and indexes their numbers blindly (HMAC-SHA256 under a key of its own).
 
-    A sealed blob is: length of the key's id, the id, the nonce, the ciphertext. What the data is about (`patient:<id>`) and the key's id
-    are authenticated with it, so a blob copied to another row does not open.
+    A sealed blob is: length of the key's id, the id, the nonce, the ciphertext. What the data is about (`patient:<id>`)
+    and the key's id are authenticated with it, so a blob copied to another row does not open.
     """
 
     __slots__ = ("_blind", "_ciphers", "_sealing", "current")
 
     def __init__(self, sealing: Mapping[str, bytes], current: str, blind: bytes) -> None:
-        """`sealing`: 256-bit keys by id, old ones for opening; `current`: the id that seals. Raises BadKeyFile when they do not fit."""
+        """`sealing`: 256-bit keys by id, old ones for opening; `current`: the id that seals. Raises BadKeyFile when
+        they do not fit."""
         if current not in sealing or any(len(key) != _KEY_BYTES for key in (*sealing.values(), blind)):
             raise BadKeyFile("Each key has 256 bits, and the current one is among the sealing keys.")
         if any(not (name.isascii() and 0 < len(name) < 256) for name in sealing) or blind in sealing.values():
@@ -118,9 +122,13 @@ class Keys:
         name = self.key_id(blob)
         start = 1 + len(name)
         try:
-            plain = self._ciphers[name].decrypt(blob[start : start + _NONCE_BYTES], blob[start + _NONCE_BYTES :], _associated(about, name))
+            plain = self._ciphers[name].decrypt(
+                blob[start : start + _NONCE_BYTES], blob[start + _NONCE_BYTES :], _associated(about, name)
+            )
         except (InvalidTag, KeyError, ValueError):
-            raise Unreadable("Sealed data does not open: it was sealed with the keys of another file, or changed.") from None
+            raise Unreadable(
+                "Sealed data does not open: it was sealed with the keys of another file, or changed."
+            ) from None
         return orjson.loads(plain)
 
     @staticmethod
@@ -134,31 +142,35 @@ class Keys:
 
     @classmethod
     def read(cls, path: Path) -> "Keys":
-        """Reads a key file. Raises BadKeyFile when it is missing, readable by others than its owner, or not a key file."""
+        """Reads a key file. Raises BadKeyFile when it is missing, readable by others than its owner, or not a key
+        file."""
         try:
             with path.open("rb") as file:
                 if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
                     raise BadKeyFile(f"{path} can be read by others than its owner; chmod 600 it.")
-                told = orjson.loads(file.read())
-            sealing = {str(name): base64.b64decode(key, validate=True) for name, key in told["sealing"].items()}
-            return cls(sealing, str(told["current"]), base64.b64decode(told["blind"], validate=True))
+                stored = orjson.loads(file.read())
+            sealing = {str(name): base64.b64decode(key, validate=True) for name, key in stored["sealing"].items()}
+            return cls(sealing, str(stored["current"]), base64.b64decode(stored["blind"], validate=True))
         except OSError as error:
-            raise BadKeyFile(f"{path} cannot be read ({error.strerror}); `follow-up keys new FILE` makes one.") from None
+            raise BadKeyFile(
+                f"{path} cannot be read ({error.strerror}); `follow-up keys new FILE` makes one."
+            ) from None
         except (orjson.JSONDecodeError, binascii.Error, AttributeError, KeyError, TypeError, ValueError):
             raise BadKeyFile(f"{path} is not a key file; `follow-up keys new FILE` makes one.") from None
 
     @classmethod
     def make(cls, path: Path) -> "Keys":
-        """Writes a key file with two new keys, mode 0600. Raises BadKeyFile when the file exists: old keys are never overwritten."""
+        """Writes a key file with two new keys, mode 0600. Raises BadKeyFile when the file exists: old keys are never
+        overwritten."""
         keys = cls.fresh()
-        told = {
+        content = {
             "current": keys.current,
             "sealing": {name: base64.b64encode(key).decode() for name, key in keys._sealing.items()},
             "blind": base64.b64encode(keys._blind).decode(),
         }
         try:
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(orjson.dumps(told, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+                file.write(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:

@@ -1,4 +1,5 @@
-"""Contacts with patients: attempts to reach them, and postponements. One that was taken back stays, and counts for nothing."""
+"""Contacts with patients: attempts to reach them, and postponements. One that was taken back stays, and counts for
+nothing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from app.planning.facts import Contact
 
 @dataclass(frozen=True, slots=True)
 class ContactRow:
-    """One contact or postponement. `contacted_on`, `remind_on` and `recorded_on` are local days; without a visit it concerns the patient as such."""
+    """One contact or postponement. `contacted_on`, `remind_on` and `recorded_on` are local days; without a visit it
+    concerns the patient as such."""
 
     id: UUID
     visit_id: UUID | None
@@ -51,9 +53,12 @@ async def get(tx: Transaction, contact: UUID) -> ContactRow | None:
 
 
 async def of_patient(tx: Transaction, patient: UUID) -> list[ContactRow]:
-    """The contacts with a patient that stand, in the order of recording. Not cut: an answer that another centre had decides here too; what is shown
-    is cut by those who ask."""
-    return [_row(tx, row) for row in await tx.all(select(*_COLUMNS).where(contacts.c.patient_id == patient, _STANDS).order_by(*_IN_ORDER))]
+    """The contacts with a patient that stand, in the order of recording. Not cut: an answer that another centre had
+    decides here too; what is shown is cut by those who ask."""
+    return [
+        _row(tx, row)
+        for row in await tx.all(select(*_COLUMNS).where(contacts.c.patient_id == patient, _STANDS).order_by(*_IN_ORDER))
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,8 @@ class Contacted:
 
 
 async def with_patients(tx: Transaction, patients: Sequence[UUID]) -> dict[UUID, Contacted]:
-    """The contacts with these patients that stand, of those whom the caller may see. Only the notes that are shown are opened."""
+    """The contacts with these patients that stand, of those whom the caller may see. Only the notes that are shown are
+    opened."""
     if not patients:
         return {}
     query = cut(select(*_COLUMNS), tx, contacts).where(contacts.c.patient_id.in_(patients), _STANDS)
@@ -86,7 +92,8 @@ async def with_patients(tx: Transaction, patients: Sequence[UUID]) -> dict[UUID,
 
 
 async def by_source(tx: Transaction, system: str, number: str) -> ContactRow | None:
-    """The contact that a sender knows by its own id. Not cut: the id is unique in the service; whose it is, is compared before anything is told."""
+    """The contact that a sender knows by its own id. Not cut: the id is unique in the service; whose it is, is compared
+    before anything is answered."""
     row = await tx.first(select(*_COLUMNS).where(contacts.c.source_system == system, contacts.c.source_id == number))
     return None if row is None else _row(tx, row)
 

@@ -1,4 +1,5 @@
-"""Patients who need a decision (contract 3, rule 17), found by what is stored of them; and infusions of another centre that were refused."""
+"""Patients who need a decision (contract 3, rule 17), found by what is stored of them; and infusions of another centre
+that were refused."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -39,13 +40,20 @@ class UndecidedPatient:
 _ORDER = (patients.c.last_heard_on, patients.c.id)
 _REFUSED = and_(refused_infusions.c.patient_id == patients.c.id, refused_infusions.c.ended_at.is_(None))
 _REFUSED_ON = select(func.min(refused_infusions.c.refused_on)).where(_REFUSED).scalar_subquery().label("refused_on")
-_UNTIL = select(func.max(plans.c.ends_on)).where(plans.c.patient_id == patients.c.id, plans.c.purpose == Purpose.CARE.value)
+_UNTIL = select(func.max(plans.c.ends_on)).where(
+    plans.c.patient_id == patients.c.id, plans.c.purpose == Purpose.CARE.value
+)
 
 
-def _branches(wanted: UndecidedFilter, centres: Collection[str], today: date, columns: Sequence[ColumnElement[Any]]) -> list[Select[Any]]:
-    """One index range for each centre and kind of reason; a patient stands in one of them, for the first reason that holds."""
+def _branches(
+    wanted: UndecidedFilter, centres: Collection[str], today: date, columns: Sequence[ColumnElement[Any]]
+) -> list[Select[Any]]:
+    """One index range for each centre and kind of reason; a patient stands in one of them, for the first reason that
+    holds."""
     others = ~lookup.found(refused_infusions, _REFUSED)
-    stored = [reason.value for reason in wanted.reasons if reason not in (Undecided.INFUSION_REFUSED, Undecided.NO_CONTACT)]
+    stored = [
+        reason.value for reason in wanted.reasons if reason not in (Undecided.INFUSION_REFUSED, Undecided.NO_CONTACT)
+    ]
     own = patients.c.responsible_centre
     ranges: list[Callable[[str], ColumnElement[bool]]] = []
     if Undecided.INFUSION_REFUSED in wanted.reasons:
@@ -53,27 +61,45 @@ def _branches(wanted: UndecidedFilter, centres: Collection[str], today: date, co
         # SQLite would walk all patients of the centre for these few, so its index is hidden from it.
         ranges.append(lambda centre: and_(few, func.coalesce(own, "") == centre))
     if stored:
-        ranges.append(lambda centre: and_(own == centre, patients.c.undecided.is_not(None), patients.c.undecided.in_(stored), others))
+        ranges.append(
+            lambda centre: and_(
+                own == centre, patients.c.undecided.is_not(None), patients.c.undecided.in_(stored), others
+            )
+        )
     if Undecided.NO_CONTACT in wanted.reasons:
         silent = and_(patients.c.quiet_until > today, patients.c.last_heard_on < heard_before(today), others)
         ranges.append(lambda centre: and_(own == centre, silent))
-    told = select(*columns) if wanted.patient is None else select(*columns).where(patients.c.id == wanted.patient)
-    return [told.where(held(centre)) for centre in sorted(centres) for held in ranges]
+    base = select(*columns) if wanted.patient is None else select(*columns).where(patients.c.id == wanted.patient)
+    return [base.where(held(centre)) for centre in sorted(centres) for held in ranges]
 
 
 async def page(
-    tx: Transaction, wanted: UndecidedFilter, centres: Collection[str], today: date, after: tuple[date, UUID] | None, limit: int
+    tx: Transaction,
+    wanted: UndecidedFilter,
+    centres: Collection[str],
+    today: date,
+    after: tuple[date, UUID] | None,
+    limit: int,
 ) -> list[UndecidedPatient]:
-    """At most `limit` patients for whom these centres (of the caller's own) are responsible, the longest silence first, after the given place."""
-    query = _page(wanted, [c for c in centres if tx.actor.centres is None or c in tx.actor.centres], today, after, limit)
+    """At most `limit` patients for whom these centres (of the caller's own) are responsible, the longest silence first,
+    after the given place."""
+    query = _page(
+        wanted, [c for c in centres if tx.actor.centres is None or c in tx.actor.centres], today, after, limit
+    )
     return [] if query is None else [_row(tx, row) for row in await tx.all(query)]
 
 
-def _page(wanted: UndecidedFilter, centres: Collection[str], today: date, after: tuple[date, UUID] | None, limit: int) -> Executable | None:
+def _page(
+    wanted: UndecidedFilter, centres: Collection[str], today: date, after: tuple[date, UUID] | None, limit: int
+) -> Executable | None:
     parts = []
-    for branch in _branches(wanted, centres, today, (*PATIENT, _REFUSED_ON, _UNTIL.scalar_subquery().label("follow_up_until"))):
+    for branch in _branches(
+        wanted, centres, today, (*PATIENT, _REFUSED_ON, _UNTIL.scalar_subquery().label("follow_up_until"))
+    ):
         if after is not None:
-            branch = branch.where(patients.c.last_heard_on >= after[0], tuple_(*_ORDER) > tuple_(*after, types=[c.type for c in _ORDER]))
+            branch = branch.where(
+                patients.c.last_heard_on >= after[0], tuple_(*_ORDER) > tuple_(*after, types=[c.type for c in _ORDER])
+            )
         parts.append(branch.order_by(*_ORDER).limit(limit))
     if len(parts) < 2:
         return parts[0] if parts else None
@@ -95,8 +121,8 @@ async def count(tx: Transaction, wanted: UndecidedFilter, centres: Collection[st
 
 
 async def add_refused(tx: Transaction, patient: UUID, centre: str) -> None:
-    """Notes that an infusion of `centre` was refused, for the responsible centre to decide on; one that stands already stays as it is. Who and when
-    are the caller's; nothing of what was sent is kept."""
+    """Notes that an infusion of `centre` was refused, for the responsible centre to decide on; one that stands already
+    stays as it is. Who and when are the caller's; nothing of what was sent is kept."""
     row = {
         "id": new_id(),
         "patient_id": patient,
@@ -112,6 +138,11 @@ async def add_refused(tx: Transaction, patient: UUID, centre: str) -> None:
 
 
 async def end_refused(tx: Transaction, patient: UUID, centre: str | None = None) -> None:
-    """Ends the refusals that stand of a patient, or those of one centre's infusions: what they collided with was mended."""
-    standing = update(refused_infusions).where(refused_infusions.c.patient_id == patient, refused_infusions.c.ended_at.is_(None))
-    await tx.run((standing if centre is None else standing.where(refused_infusions.c.centre == centre)).values(ended_at=tx.now))
+    """Ends the refusals that stand of a patient, or those of one centre's infusions: what they collided with was
+    mended."""
+    standing = update(refused_infusions).where(
+        refused_infusions.c.patient_id == patient, refused_infusions.c.ended_at.is_(None)
+    )
+    await tx.run(
+        (standing if centre is None else standing.where(refused_infusions.c.centre == centre)).values(ended_at=tx.now)
+    )

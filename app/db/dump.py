@@ -1,4 +1,5 @@
-"""Backups of PostgreSQL by its own tools: `pg_dump`, `pg_restore` and `psql`, which must be at hand and not older than the server."""
+"""Backups of PostgreSQL by its own tools: `pg_dump`, `pg_restore` and `psql`, which must be at hand and not older than
+the server."""
 
 import os
 import re
@@ -17,7 +18,8 @@ from sqlalchemy.engine import make_url
 from app.errors import FollowUpError, Invalid, Unavailable
 
 HOW: Final = (
-    "Install PostgreSQL's client programs of the server's version; or, on a machine that has them: pg_dump -Fc, pg_restore,"
+    "Install PostgreSQL's client programs of the server's version; or, on a machine that has them: pg_dump -Fc, "
+    "pg_restore,"
     " and then follow-up feed bump-epoch."
 )
 COPY: Final = re.compile(rb"COPY (?:public\.)?\"?([a-z_]+)\"? .*FROM stdin;\n")
@@ -38,7 +40,8 @@ class ToolFailed(FollowUpError):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A database before a restore: whether it holds data, the feed's epoch (0: none), and how many connections of the service are open."""
+    """A database before a restore: whether it holds data, the feed's epoch (0: none), and how many connections of the
+    service are open."""
 
     is_empty: bool
     epoch: int
@@ -49,16 +52,19 @@ def standing(url: str, of_people: Sequence[str]) -> Standing:
     """How a database stands; `of_people`: the tables that only people and systems fill. Raises Unavailable."""
     with _connected(url) as connection:
         there = _there(connection)
-        used = any(connection.execute(f"SELECT 1 FROM {name} LIMIT 1".encode()).fetchone() for name in of_people if name in there)  # noqa: S608
+        asked = [f"SELECT 1 FROM {name} LIMIT 1" for name in of_people if name in there]  # noqa: S608 - our names
+        used = any(connection.execute(statement.encode()).fetchone() for statement in asked)
         row = connection.execute("SELECT epoch FROM feed_head").fetchone() if "feed_head" in there else None
         others = connection.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'follow-up' AND pid <> pg_backend_pid()"
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = "
+            "'follow-up' AND pid <> pg_backend_pid()"
         ).fetchone()
         return Standing(not used, row[0] if row else 0, others[0] if others else 0)
 
 
 def write(url: str, file: Path, tables: Sequence[str]) -> tuple[str, Rows]:
-    """Dumps our tables, of one snapshot; the dump is read through and counted against it. Answers schema and rows. Raises NoTools, Unavailable."""
+    """Dumps our tables, of one snapshot; the dump is read through and counted against it. Answers schema and rows.
+    Raises NoTools, Unavailable."""
     with _connected(url) as connection:
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         snapshot = str((connection.execute("SELECT pg_export_snapshot()").fetchone() or [""])[0])
@@ -67,7 +73,14 @@ def write(url: str, file: Path, tables: Sequence[str]) -> tuple[str, Rows]:
             raise Invalid("The database is none of this service; nothing was written.")
         counts = {name: _count(connection, name) for name in tables if name in there}
         chosen = [f"--table=public.{name}" for name in counts]
-        words = ["--format=custom", "--no-owner", "--no-privileges", f"--snapshot={snapshot}", f"--file={file}", *chosen]
+        words = [
+            "--format=custom",
+            "--no-owner",
+            "--no-privileges",
+            f"--snapshot={snapshot}",
+            f"--file={file}",
+            *chosen,
+        ]
         _ran(subprocess.run([_tool("pg_dump"), *words, *_where(url)], env=_env(url), capture_output=True, check=False))
     seen = _Seen()
     with _script(file) as script:
@@ -84,18 +97,24 @@ def _count(connection: psycopg.Connection, table: str) -> int:
 
 
 def restore(url: str, file: Path, tables: Sequence[str], epoch: int) -> tuple[str, Rows]:
-    """Puts a dump in the place of our tables, and the feed's epoch to `epoch` or one above the dump's: one transaction, all of it or nothing.
-    Answers the dump's schema and rows. Raises NoTools, ToolFailed."""
+    """Puts a dump in the place of our tables, and the feed's epoch to `epoch` or one above the dump's: one transaction,
+    all of it or nothing. Answers the dump's schema and rows. Raises NoTools, ToolFailed."""
     seen = _Seen()
     words = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-"]
     with subprocess.Popen(
-        [_tool("psql"), *words, *_where(url)], env=_env(url), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        [_tool("psql"), *words, *_where(url)],
+        env=_env(url),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
     ) as psql:
         assert psql.stdin is not None
         try:
-            # It ends with a COMMIT of our own: psql's --single-transaction would commit whatever came before the end of its input, and so the half
-            # of a restore whose process was killed.
-            psql.stdin.write(b"BEGIN;\n" + "".join(f"DROP TABLE IF EXISTS public.{name} CASCADE;\n" for name in tables).encode())
+            # It ends with a COMMIT of our own: psql's --single-transaction would commit whatever came before the end of
+            # its input, and so the half of a restore whose process was killed.
+            psql.stdin.write(
+                b"BEGIN;\n" + "".join(f"DROP TABLE IF EXISTS public.{name} CASCADE;\n" for name in tables).encode()
+            )
             with _script(file) as script:
                 for line in script:
                     seen.take(line)
@@ -108,8 +127,8 @@ def restore(url: str, file: Path, tables: Sequence[str], epoch: int) -> tuple[st
         except BaseException:
             psql.kill()  # without the end of its input nothing is committed
             raise
-        told = psql.stderr.read() if psql.stderr else b""
-        _ran(subprocess.CompletedProcess(["psql"], psql.wait(), b"", told))
+        errors = psql.stderr.read() if psql.stderr else b""
+        _ran(subprocess.CompletedProcess(["psql"], psql.wait(), b"", errors))
     return seen.schema, dict(seen.rows)
 
 
@@ -141,8 +160,8 @@ def _script(file: Path) -> Iterator[IO[bytes]]:
     with subprocess.Popen([_tool("pg_restore"), *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
         assert run.stdout is not None
         yield run.stdout
-        told = run.stderr.read() if run.stderr else b""
-        _ran(subprocess.CompletedProcess(["pg_restore"], run.wait(), b"", told))
+        errors = run.stderr.read() if run.stderr else b""
+        _ran(subprocess.CompletedProcess(["pg_restore"], run.wait(), b"", errors))
 
 
 def _ran(done: subprocess.CompletedProcess[bytes]) -> None:
@@ -153,7 +172,10 @@ def _ran(done: subprocess.CompletedProcess[bytes]) -> None:
 
 def _tool(name: str) -> str:
     """The newest program of that name: on PATH, or where Debian keeps those of each version."""
-    versions = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[-3]) if path.parts[-3].isdigit() else 0)
+    versions = sorted(
+        Path("/usr/lib/postgresql").glob(f"*/bin/{name}"),
+        key=lambda path: int(path.parts[-3]) if path.parts[-3].isdigit() else 0,
+    )
     found = shutil.which(name) or (str(versions[-1]) if versions else None)
     if found is None:
         _no_tools(name)
@@ -165,7 +187,8 @@ def _no_tools(name: str) -> NoReturn:
 
 
 def _where(url: str) -> list[str]:
-    """The database's address for PostgreSQL's programs; its password goes by the environment, where nobody reads it in a list of processes."""
+    """The database's address for PostgreSQL's programs; its password goes by the environment, where nobody reads it in
+    a list of processes."""
     plain = make_url(url).set(drivername="postgresql", password=None)
     return [f"--dbname={plain.render_as_string(hide_password=False)}"]
 

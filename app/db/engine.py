@@ -1,4 +1,5 @@
-"""Engines and pools, and all that differs between SQLite and PostgreSQL in opening them and in what their errors mean."""
+"""Engines and pools, and all that differs between SQLite and PostgreSQL in opening them and in what their errors
+mean."""
 
 import asyncio
 import os
@@ -41,8 +42,8 @@ _SETTINGS: Final = {
     "jit": "off",
 }
 _DEADLOCKS: Final = frozenset({"40P01", "40001"})
-# Read-only (a standby that was a primary), idle too long in a transaction, a table that is not there (not migrated): psycopg has no class of
-# their own for what only time or an operator mends.
+# Read-only (a standby that was a primary), idle too long in a transaction, a table that is not there (not migrated):
+# psycopg has no class of their own for what only time or an operator mends.
 _PASSING_STATES: Final = frozenset({"25006", "25P03", "42P01"})
 
 _LOG: Final = {table: insert(table) for table in (tables.access_log, tables.access_log_patients)}
@@ -50,11 +51,21 @@ _HEAD: Final = select(tables.feed_head.c.epoch, tables.feed_head.c.last_seq, tab
 
 
 class Database:
-    """One database, two engines: `write` for transactions, `read` for single statements, each its own snapshot (AUTOCOMMIT, read-only)."""
+    """One database, two engines: `write` for transactions, `read` for single statements, each its own snapshot
+    (AUTOCOMMIT, read-only)."""
 
-    def __init__(self, url: str, keys: Keys, *, pool_size: int = 8, patience: float = PATIENCE, answer_seconds: float = ANSWER_SECONDS) -> None:
-        """Opens no connection yet. `patience`: seconds that are waited for a lock or a free connection; `answer_seconds`: for any answer of
-        PostgreSQL. Raises Invalid for what is neither SQLite in a file nor PostgreSQL."""
+    def __init__(
+        self,
+        url: str,
+        keys: Keys,
+        *,
+        pool_size: int = 8,
+        patience: float = PATIENCE,
+        answer_seconds: float = ANSWER_SECONDS,
+    ) -> None:
+        """Opens no connection yet. `patience`: seconds that are waited for a lock or a free connection;
+        `answer_seconds`: for any answer of PostgreSQL. Raises Invalid for what is neither SQLite in a file nor
+        PostgreSQL."""
         self.url = normalise_url(url)
         self.keys = keys
         self.patience = patience
@@ -62,16 +73,23 @@ class Database:
         # SQLite has one writer at a time: waiting for the one connection is in turn, waiting for its lock is by luck.
         writers = 1 if self.dialect == "sqlite" else pool_size
         self.write = _engine(self.url, pool_size=writers, patience=patience, answer_seconds=answer_seconds)
-        self.read = _engine(self.url, pool_size=pool_size, patience=patience, answer_seconds=answer_seconds, reading=True)
+        self.read = _engine(
+            self.url, pool_size=pool_size, patience=patience, answer_seconds=answer_seconds, reading=True
+        )
         # A round waits for a connection and for a lock, and hardly works.
         self.log_access = Together(self._log_access, seconds=2 * patience)
         self.look_at_head = Together(self._look_at_head, seconds=2 * patience)
-        self.protocols: dict[tuple[str, int, datetime], Protocol] = {}  # parsed, by code, version and when it was loaded
+        self.protocols: dict[
+            tuple[str, int, datetime], Protocol
+        ] = {}  # parsed, by code, version and when it was loaded
         self.versions: dict[str, Protocol] = {}  # those last read, by `code@version`
-        self.catalogue: dict[str, tuple[float, dict[str, dict[str, Any]]]] = {}  # rows by table and code, and until when they serve
+        self.catalogue: dict[
+            str, tuple[float, dict[str, dict[str, Any]]]
+        ] = {}  # rows by table and code, and until when they serve
 
     async def close(self) -> None:
-        """Waits for the access log's last rows, but not for a database that does not answer, and closes every connection."""
+        """Waits for the access log's last rows, but not for a database that does not answer, and closes every
+        connection."""
         for ended in (self.log_access.finished, self.look_at_head.finished, self.write.dispose, self.read.dispose):
             try:
                 async with asyncio.timeout(CLOSE_SECONDS):
@@ -81,7 +99,8 @@ class Database:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """A connection inside a transaction that is committed at the end of the block, or rolled back by an exception."""
+        """A connection inside a transaction that is committed at the end of the block, or rolled back by an
+        exception."""
         asked = time.monotonic()
         async with self.write.connect() as connection:
             # One limit for both: who has waited for the connection waits that much less for its lock.
@@ -108,16 +127,22 @@ class Database:
 
 @cache
 def insert_as_one(*into: Table) -> TextClause:
-    """PostgreSQL takes many rows fastest as one value a table, and the rows of all tables as one statement: foreign keys are looked at when it
-    is over. The driver would send a list of parameters as so many statements."""
-    *others, last = [f"INSERT INTO {t} SELECT * FROM json_populate_recordset(NULL::{t}, CAST(:{t} AS json))" for t in into]  # noqa: S608
+    """PostgreSQL takes many rows fastest as one value a table, and the rows of all tables as one statement: foreign
+    keys are looked at when it is over. The driver would send a list of parameters as so many statements."""
+    *others, last = [
+        f"INSERT INTO {t} SELECT * FROM json_populate_recordset(NULL::{t}, CAST(:{t} AS json))"  # noqa: S608
+        for t in into
+    ]
     beside = ", ".join(f"beside_{n} AS ({one})" for n, one in enumerate(others))
     return text(f"WITH {beside} {last}" if beside else last)
 
 
 def as_one(new: Mapping[Table, Sequence[Mapping[str, Any]]]) -> dict[str, str]:
     """The parameters of `insert_as_one`: the rows of each table, by column key."""
-    return {table.name: orjson.dumps([_by_name(table, row) for row in rows], default=_hex).decode() for table, rows in new.items()}
+    return {
+        table.name: orjson.dumps([_by_name(table, row) for row in rows], default=_hex).decode()
+        for table, rows in new.items()
+    }
 
 
 def _by_name(table: Table, row: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -141,15 +166,19 @@ def normalise_url(url: str) -> str:
     if driver is None:
         raise Invalid("The database is SQLite or PostgreSQL.", field="database_url", code="unknown_database")
     if driver.startswith("sqlite") and parsed.database in (None, "", ":memory:"):
-        raise Invalid("SQLite needs a file: sqlite:///data/follow-up.db.", field="database_url", code="unknown_database")
+        raise Invalid(
+            "SQLite needs a file: sqlite:///data/follow-up.db.", field="database_url", code="unknown_database"
+        )
     return parsed.set(drivername=driver).render_as_string(hide_password=False)
 
 
 @asynccontextmanager
 async def opened_for_migration(url: str) -> AsyncIterator[AsyncConnection]:
-    """One transaction in which the schema may be changed, in one process at a time; a missing SQLite file is made, for its owner only.
+    """One transaction in which the schema may be changed, in one process at a time; a missing SQLite file is made, for
+    its owner only.
 
-    SQLite checks foreign keys at the end instead of in between (a changed table is a new one under the old name). Raises Unavailable.
+    SQLite checks foreign keys at the end instead of in between (a changed table is a new one under the old name).
+    Raises Unavailable.
     """
     engine = _engine(normalise_url(url), pool_size=1, answer_seconds=MIGRATION_SECONDS, foreign_keys=False)
     sqlite = engine.dialect.name == "sqlite"
@@ -173,7 +202,13 @@ async def opened_for_migration(url: str) -> AsyncIterator[AsyncConnection]:
 
 
 def _engine(
-    url: str, *, pool_size: int, answer_seconds: float, patience: float = PATIENCE, reading: bool = False, foreign_keys: bool = True
+    url: str,
+    *,
+    pool_size: int,
+    answer_seconds: float,
+    patience: float = PATIENCE,
+    reading: bool = False,
+    foreign_keys: bool = True,
 ) -> AsyncEngine:
     parsed = make_url(url)
     sqlite = parsed.get_backend_name() == "sqlite"
@@ -204,7 +239,11 @@ def _engine(
 
 
 def _postgres_args(url: URL, patience: float, *, reading: bool) -> dict[str, object]:
-    settings = _SETTINGS | {"lock_timeout": f"{patience * 1000:.0f}"} | ({"default_transaction_read_only": "on"} if reading else {})
+    settings = (
+        _SETTINGS
+        | {"lock_timeout": f"{patience * 1000:.0f}"}
+        | ({"default_transaction_read_only": "on"} if reading else {})
+    )
     ours = " ".join(f"-c {name}={value}" for name, value in settings.items())
     given = url.query.get("options", "")
     network = {name: value for name, value in NETWORK.items() if name not in url.query}
@@ -234,8 +273,8 @@ def _take_the_lock(connection: Connection) -> None:
 
 
 def _must_stand(connection: Connection) -> None:
-    """The driver's COMMIT is silent when there is nothing to commit, because its connection was closed or SQLite has rolled back by itself:
-    an act would be told as done that is not stored."""
+    """The driver's COMMIT is silent when there is nothing to commit, because its connection was closed or SQLite has
+    rolled back by itself: an act would be answered as done that is not stored."""
     driver = connection.connection.driver_connection
     try:
         stands = driver is not None and bool(driver.in_transaction)
@@ -246,22 +285,24 @@ def _must_stand(connection: Connection) -> None:
 
 
 def _forget_data(context: ExceptionContext) -> None:
-    """PostgreSQL's messages quote values (`Key (...)=(...) already exists`): only what names the fault stays in the error."""
+    """PostgreSQL's messages quote values (`Key (...)=(...) already exists`): only what names the fault stays in the
+    error."""
     error = context.original_exception
     diagnosis = getattr(error, "diag", None)
     state = getattr(error, "sqlstate", None)
     if diagnosis is None or state is None:
         return
     named = [name for name in (diagnosis.table_name, diagnosis.column_name, diagnosis.constraint_name) if name]
-    told = " ".join([state, *named]) if state[:2] in ("22", "23") else f"{state} {diagnosis.message_primary}"
-    error.args = (told,)
+    message = " ".join([state, *named]) if state[:2] in ("22", "23") else f"{state} {diagnosis.message_primary}"
+    error.args = (message,)
     if context.sqlalchemy_exception is not None:
-        context.sqlalchemy_exception.args = (f"({type(error).__name__}) {told}",)
+        context.sqlalchemy_exception.args = (f"({type(error).__name__}) {message}",)
 
 
 @contextmanager
 def unavailable() -> Iterator[None]:
-    """Turns what only time or an operator mends (away, full, locked past its time, no connection free) into Unavailable. Raises Deadlock."""
+    """Turns what only time or an operator mends (away, full, locked past its time, no connection free) into
+    Unavailable. Raises Deadlock."""
     try:
         yield
     except exc.TimeoutError:
@@ -275,7 +316,11 @@ def unavailable() -> Iterator[None]:
         if state in _DEADLOCKS:
             log.warning("database.deadlock", sqlstate=state)
             raise Deadlock from None
-        passing = isinstance(error, exc.OperationalError | exc.InterfaceError) or error.connection_invalidated or state in _PASSING_STATES
+        passing = (
+            isinstance(error, exc.OperationalError | exc.InterfaceError)
+            or error.connection_invalidated
+            or state in _PASSING_STATES
+        )
         if not passing:
             raise
         log.warning("database.unavailable", kind=type(error.orig).__name__, sqlstate=state)

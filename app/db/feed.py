@@ -46,7 +46,8 @@ async def head(tx: Transaction) -> Head:
 
 
 async def bump_epoch(tx: Transaction) -> Head:
-    """Begins a new epoch, after a restore that lost events: every cursor given out before is refused and sends its client to the snapshot."""
+    """Begins a new epoch, after a restore that lost events: every cursor given out before is refused and sends its
+    client to the snapshot."""
     raised = update(tables.feed_head).values(epoch=feed_head.epoch + 1)
     rows = await tx.all(raised.returning(feed_head.epoch, feed_head.last_seq, feed_head.last_at))
     return Head(*rows[0])
@@ -55,7 +56,8 @@ async def bump_epoch(tx: Transaction) -> Head:
 async def page(
     tx: Transaction, after_seq: int, limit: int, types: Collection[str] | None = None, centre: str | None = None
 ) -> tuple[Head, list[FeedEvent]]:
-    """The head and at most `limit` events after a number, of the caller's centres, both from one snapshot (one statement)."""
+    """The head and at most `limit` events after a number, of the caller's centres, both from one snapshot (one
+    statement)."""
     wanted = cut(select(tables.events), tx, tables.events).where(events.seq > after_seq)
     if types is not None:
         wanted = wanted.where(events.type.in_(sorted(types)))
@@ -68,5 +70,6 @@ async def page(
 
 
 async def set_back(tx: Transaction) -> None:
-    """Lets a feed that has told nothing yet begin at the transaction's own instant, so that events of the past can be told with theirs."""
+    """Lets a feed without events begin at the transaction's own instant, so that events of the past can carry
+    theirs."""
     await tx.run(update(tables.feed_head).where(feed_head.last_seq == 0).values(last_at=tx.now))

@@ -5,7 +5,22 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, String, and_, case, cast, distinct, false, func, literal, null, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    distinct,
+    false,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+)
 
 from app import clock
 from app.db.tables import infusions, patients, products, published_counts, visits
@@ -41,7 +56,8 @@ _INFUSED_AGAIN = distinct(case((infusions.c.reinfusion, infusions.c.patient_id))
 
 
 async def by_context(tx: Transaction, scope: Scope) -> Sequence[AnyRow]:
-    """(centre, context, infusions, patients, reinfusions, first infused on, patients infused again) for each centre and context."""
+    """(centre, context, infusions, patients, reinfusions, first infused on, patients infused again) for each centre and
+    context."""
     query = (
         select(
             infusions.c.centre,
@@ -59,17 +75,27 @@ async def by_context(tx: Transaction, scope: Scope) -> Sequence[AnyRow]:
 
 
 async def persons(tx: Transaction, scope: Scope, whole: bool) -> Sequence[AnyRow]:
-    """(centre, patients, children, courses, patients infused again): for each centre, or for all together (`whole`, centre null). A person treated at
-    two centres counts once in the whole. Children were under 18 at an infusion."""
+    """(centre, patients, children, courses, patients infused again): for each centre, or for all together (`whole`,
+    centre null). A person treated at two centres counts once in the whole. Children were under 18 at an infusion."""
     group = case((products.c.plan_class == "none", products.c.code), else_=products.c.plan_class)
-    course = cast(infusions.c.patient_id, String) + literal("/") + group + literal("/") + cast(infusions.c.course_number, String)
+    course = (
+        cast(infusions.c.patient_id, String)
+        + literal("/")
+        + group
+        + literal("/")
+        + cast(infusions.c.course_number, String)
+    )
     counted = (
         func.count(distinct(infusions.c.patient_id)),
         func.count(distinct(case((infusions.c.child, infusions.c.patient_id)))),
         func.count(distinct(course)),
         func.count(_INFUSED_AGAIN),
     )
-    query = select(null() if whole else infusions.c.centre, *counted).join(products, products.c.code == infusions.c.product).where(_until(scope))
+    query = (
+        select(null() if whole else infusions.c.centre, *counted)
+        .join(products, products.c.code == infusions.c.product)
+        .where(_until(scope))
+    )
     return await _counted(tx, query if whole else query.group_by(infusions.c.centre), scope, infusions.c.centre)
 
 
@@ -84,13 +110,20 @@ def _missed_by(day: date) -> ColumnElement[bool]:
 
 
 def _open_on(day: date) -> ColumnElement[bool]:
-    return or_(visits.c.outcome.is_(None), and_(visits.c.outcome == _COMPLETED, ~_done_by(day)), and_(visits.c.outcome == _MISSED, ~_missed_by(day)))
+    return or_(
+        visits.c.outcome.is_(None),
+        and_(visits.c.outcome == _COMPLETED, ~_done_by(day)),
+        and_(visits.c.outcome == _MISSED, ~_missed_by(day)),
+    )
 
 
 async def visit_states(tx: Transaction, scope: Scope) -> Sequence[AnyRow]:
-    """(centre, planned, due, overdue, completed, missed, not required, and the patients behind each of these) by each visit's centre."""
+    """(centre, planned, due, overdue, completed, missed, not required, and the patients behind each of these) by each
+    visit's centre."""
     window = Window(visits.c.window_start, visits.c.window_end)
-    by_state = [func.count(case((and_(_open_on(scope.as_of), ON_DAY[s](window, scope.as_of)), 1))) for s in _OPEN_STATES]
+    by_state = [
+        func.count(case((and_(_open_on(scope.as_of), ON_DAY[s](window, scope.as_of)), 1))) for s in _OPEN_STATES
+    ]
     counts = (
         *by_state,
         func.count(case((_done_by(scope.as_of), 1))),
@@ -106,13 +139,15 @@ _OPEN_STATES = (VisitState.PLANNED, VisitState.DUE, VisitState.OVERDUE)
 
 
 async def completeness(tx: Transaction, scope: Scope) -> Sequence[AnyRow]:
-    """(centre, closed, done, on time, done at all, and the patients behind each of these) of care plans by the centre responsible on the window's
-    end: windows that have closed before the day, without cancelled ones, those before registration, and open ones of patients followed elsewhere
-    (domain.md 5)."""
+    """(centre, closed, done, on time, done at all, and the patients behind each of these) of care plans by the centre
+    responsible on the window's end: windows that have closed before the day, without cancelled ones, those before
+    registration, and open ones of patients followed elsewhere (domain.md 5)."""
     done = _done_by(scope.as_of)
     in_question = or_(
         visits.c.outcome == _COMPLETED,
-        and_(visits.c.outcome == _MISSED, or_(visits.c.decided_by.is_not(None), visits.c.reason != BEFORE_REGISTRATION)),
+        and_(
+            visits.c.outcome == _MISSED, or_(visits.c.decided_by.is_not(None), visits.c.reason != BEFORE_REGISTRATION)
+        ),
         and_(visits.c.outcome.is_(None), patients.c.status != "followed-elsewhere"),
     )
     closed = and_(visits.c.window_end < scope.as_of, in_question)

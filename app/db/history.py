@@ -33,7 +33,17 @@ class HistoryRow:
     after: Mapping[str, Any] | None
 
 
-_TOLD = history.id, history.at, history.actor, history.actor_id, history.role, history.unit, history.kind, history.object_id, history.act
+_TOLD = (
+    history.id,
+    history.at,
+    history.actor,
+    history.actor_id,
+    history.role,
+    history.unit,
+    history.kind,
+    history.object_id,
+    history.act,
+)
 
 
 def _row(tx: Transaction, row: AnyRow) -> HistoryRow:
@@ -41,8 +51,11 @@ def _row(tx: Transaction, row: AnyRow) -> HistoryRow:
     return HistoryRow(*(*row[:-1], change["before"], change["after"]))
 
 
-async def of_patient(tx: Transaction, patient: UUID, after: UUID | None, limit: int, objects: Collection[str] | None = None) -> list[HistoryRow]:
-    """The changes of a patient that the caller may see, newest first, from behind the row `after` on; of these objects only, when told."""
+async def of_patient(
+    tx: Transaction, patient: UUID, after: UUID | None, limit: int, objects: Collection[str] | None = None
+) -> list[HistoryRow]:
+    """The changes of a patient that the caller may see, newest first, from behind the row `after` on; of these objects
+    only, when given."""
     query = cut(select(*_TOLD, history.sealed), tx, tables.history).where(history.patient_id == patient)
     if after is not None:
         query = query.where(history.id < after)
@@ -51,9 +64,14 @@ async def of_patient(tx: Transaction, patient: UUID, after: UUID | None, limit: 
     return [_row(tx, row) for row in await tx.all(query.order_by(history.id.desc()).limit(limit))]
 
 
-async def of_visits(tx: Transaction, since: datetime, limit: int, *, actor_id: str | None = None, visit: UUID | None = None) -> list[HistoryRow]:
-    """The changes of visits since an instant (UTC) that the caller may see, newest first; of one actor, or one visit, when told."""
-    query = cut(select(*_TOLD, history.sealed), tx, tables.history).where(history.id >= first_id(since), history.kind == "visit")
+async def of_visits(
+    tx: Transaction, since: datetime, limit: int, *, actor_id: str | None = None, visit: UUID | None = None
+) -> list[HistoryRow]:
+    """The changes of visits since an instant (UTC) that the caller may see, newest first; of one actor, or one visit,
+    when given."""
+    query = cut(select(*_TOLD, history.sealed), tx, tables.history).where(
+        history.id >= first_id(since), history.kind == "visit"
+    )
     if actor_id is not None:
         query = query.where(history.actor_id == actor_id)
     if visit is not None:

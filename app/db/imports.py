@@ -1,4 +1,5 @@
-"""Imports: their report, one row a row of the file, kept while they run and after. It holds field names and verdicts, no persons."""
+"""Imports: their report, one row a row of the file, kept while they run and after. It holds field names and verdicts,
+no persons."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -14,7 +15,8 @@ from app.db.transaction import Transaction
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What became of one row of the file; `row` is its number there, the rest tells why it was rejected, or which infusion it became."""
+    """What became of one row of the file; `row` is its number there, the rest tells why it was rejected, or which
+    infusion it became."""
 
     row: int
     verdict: str  # accepted | unchanged | rejected
@@ -64,5 +66,7 @@ async def get(tx: Transaction, import_id: UUID) -> ImportRow | None:
     if row is None:
         return None
     items = await tx.all(select(*_ITEM).where(import_items.c.import_id == import_id).order_by(import_items.c.row))
-    told = [Item(i.row, i.verdict, i.code, i.field, i.message, i.infusion_id, tuple(i.warnings.split())) for i in items]
-    return ImportRow(row.id, row.owner, row.state, row.dry_run, row.total, row.started_at, row.seen_at, told)
+    report = [
+        Item(i.row, i.verdict, i.code, i.field, i.message, i.infusion_id, tuple(i.warnings.split())) for i in items
+    ]
+    return ImportRow(row.id, row.owner, row.state, row.dry_run, row.total, row.started_at, row.seen_at, report)

@@ -17,7 +17,8 @@ from app.planning.plan import PLANNED_AHEAD, months_later
 
 @dataclass(frozen=True, slots=True)
 class InfusionRow:
-    """One infusion as stored, with the facts of its product that planning needs; `protocols` are those that the sender named."""
+    """One infusion as stored, with the facts of its product that planning needs; `protocols` are those that the sender
+    named."""
 
     id: UUID
     version: int
@@ -67,7 +68,9 @@ class InfusionFilter:
 _OF_PRODUCT = products.c.plan_class, products.c.infusions_per_course, products.c.course_days, products.c.protocol
 _OWN = [f.name for f in fields(InfusionRow)][: -len(_OF_PRODUCT)]
 _COLUMNS = (*[infusions.c[name] for name in _OWN], *_OF_PRODUCT)
-_REQUEST = select(infusions.c.id, infusions.c.version, infusions.c.patient_id, infusions.c.centre, infusions.c.request).where(
+_REQUEST = select(
+    infusions.c.id, infusions.c.version, infusions.c.patient_id, infusions.c.centre, infusions.c.request
+).where(
     # A voided infusion has given its natural key free; said as in the partial index, so that it serves.
     infusions.c.source_system == bindparam("system"),
     infusions.c.source_id == bindparam("number"),
@@ -99,14 +102,16 @@ async def get(tx: Transaction, infusion: UUID) -> InfusionRow | None:
 
 
 async def of_patient(tx: Transaction, patient: UUID) -> list[InfusionRow]:
-    """All infusions of a patient, voided ones too, by date. Not cut: planning needs them all; what is shown is cut by those who ask."""
+    """All infusions of a patient, voided ones too, by date. Not cut: planning needs them all; what is shown is cut by
+    those who ask."""
     query = _select().where(infusions.c.patient_id == patient).order_by(infusions.c.infused_on, infusions.c.id)
     return [_row(row) for row in await tx.all(query)]
 
 
 async def request_of(tx: Transaction, system: str, number: str) -> tuple[UUID, int, UUID, str, dict[str, Any]] | None:
-    """Id, version, patient, centre and the normalised request of the infusion, not voided, that a sender knows by this id. Not cut: the natural key
-    is unique in the service; the caller's centre is compared before anything is told."""
+    """Id, version, patient, centre and the normalised request of the infusion, not voided, that a sender knows by this
+    id. Not cut: the natural key is unique in the service; the caller's centre is compared before anything is
+    answered."""
     row = await tx.first(_REQUEST, {"system": system, "number": number})
     return None if row is None else (*row[:4], tx.keys.open(row[4], f"infusion:{row[0]}"))
 
@@ -138,10 +143,12 @@ async def count(tx: Transaction, wanted: InfusionFilter) -> int:
 
 
 async def to_extend(tx: Transaction, today: date, limit: int) -> list[UUID]:
-    """Patients with a plan without end whose last planned visit lies within five years from the local day, at most `limit`, in the order in which
-    their locks are taken."""
+    """Patients with a plan without end whose last planned visit lies within five years from the local day, at most
+    `limit`, in the order in which their locks are taken."""
     near = months_later(today, 12 * (PLANNED_AHEAD - 1))
-    query = cut(select(plans.c.patient_id), tx, plans).where(plans.c.endless, plans.c.state == "active", plans.c.ends_on < near)
+    query = cut(select(plans.c.patient_id), tx, plans).where(
+        plans.c.endless, plans.c.state == "active", plans.c.ends_on < near
+    )
     return [row[0] for row in await tx.all(query.distinct().order_by(plans.c.patient_id).limit(limit))]
 
 
@@ -153,11 +160,19 @@ async def add(tx: Transaction, infusion: InfusionRow, request: dict[str, Any] | 
 
 async def remember(tx: Transaction, infusion: UUID, request: dict[str, Any]) -> None:
     """Replaces the normalised request after the same source filled in what it had left open."""
-    await tx.run(update(infusions).where(infusions.c.id == infusion).values(request=tx.keys.seal(request, f"infusion:{infusion}")))
+    await tx.run(
+        update(infusions)
+        .where(infusions.c.id == infusion)
+        .values(request=tx.keys.seal(request, f"infusion:{infusion}"))
+    )
 
 
 async def change(tx: Transaction, changed: Sequence[InfusionRow]) -> None:
     """Writes infusions as given, each with its version raised by one."""
     for infusion in changed:
         values = _values(infusion) | {"version": infusion.version + 1, "changed_at": tx.now}
-        await tx.run(update(infusions).where(infusions.c.id == infusion.id, infusions.c.version == infusion.version).values(**values))
+        await tx.run(
+            update(infusions)
+            .where(infusions.c.id == infusion.id, infusions.c.version == infusion.version)
+            .values(**values)
+        )

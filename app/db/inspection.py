@@ -8,7 +8,8 @@ from app.db.engine import Database, unavailable
 
 
 async def tables(db: Database) -> frozenset[str]:
-    """The names of its tables; none for a new database, and a SQLite file that is missing is not made. Raises Unavailable."""
+    """The names of its tables; none for a new database, and a SQLite file that is missing is not made. Raises
+    Unavailable."""
     if _is_missing(db):
         return frozenset()
     with unavailable():

@@ -1,4 +1,5 @@
-"""Forms that were sent when a session had run out: sealed, for their owner only, taken once. Not cut: they are cut to their owner."""
+"""Forms that were sent when a session had run out: sealed, for their owner only, taken once. Not cut: they are cut to
+their owner."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -20,7 +21,9 @@ async def add(tx: Transaction, owner: str, path: str, fields: Mapping[str, list[
     row = {"id": form, "owner": owner, "path": path, "sealed": tx.keys.seal(fields, _about(form)), "created_at": tx.now}
     await tx.run(insert(kept_forms), row)
     own = kept_forms.c.owner == owner
-    newest = select(kept_forms.c.id).where(own).order_by(kept_forms.c.created_at.desc(), kept_forms.c.id.desc()).limit(MOST)
+    newest = (
+        select(kept_forms.c.id).where(own).order_by(kept_forms.c.created_at.desc(), kept_forms.c.id.desc()).limit(MOST)
+    )
     await tx.run(delete(kept_forms).where(own, kept_forms.c.id.not_in(newest)))
     return form
 

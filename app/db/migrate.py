@@ -1,4 +1,5 @@
-"""Brings a database to the newest schema and fills in what the project itself knows: centres, products, published protocols."""
+"""Brings a database to the newest schema and fills in what the project itself knows: centres, products, published
+protocols."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,8 +28,8 @@ class ProtocolVersionChanged(Conflict):
 async def migrate(url: str) -> None:
     """To the newest schema, and seeded, in one transaction: all of it or nothing, and two at once follow each other.
 
-    What is there already stays as it is; only missing rows are added. Raises ProtocolVersionChanged when a published text differs from the
-    stored one of its version, and Unavailable.
+    What is there already stays as it is; only missing rows are added. Raises ProtocolVersionChanged when a published
+    text differs from the stored one of its version, and Unavailable.
     """
     async with opened_for_migration(url) as connection:
         await connection.run_sync(step_to, "head")
@@ -71,6 +72,8 @@ async def _add_protocols(connection: AsyncConnection) -> None:
         parsed = protocol.parse(body)
         known = stored.get((parsed.code, parsed.version))
         if known is not None and known != body:
-            raise ProtocolVersionChanged(f"{parsed.code} version {parsed.version} is stored with another text; a new text is a new version.")
+            raise ProtocolVersionChanged(
+                f"{parsed.code} version {parsed.version} is stored with another text; a new text is a new version."
+            )
         rows.append({"code": parsed.code, "version": parsed.version, "body": body, "loaded_at": Clock().now()})
     await _add_missing(connection, tables.protocols, rows)

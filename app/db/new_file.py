@@ -1,4 +1,5 @@
-"""A SQLite file that is being made, and that nobody else sees before it is whole: its speed is bought with what such a file does not need."""
+"""A SQLite file that is being made, and that nobody else sees before it is whole: its speed is bought with what such a
+file does not need."""
 
 import sqlite3
 from collections.abc import Callable
@@ -11,9 +12,12 @@ from app.db.engine import Database
 
 
 def hasten(db: Database) -> None:
-    """For a database without connections yet: nothing is forced to disk, and statements run on the caller's thread instead of waiting for another
-    one's turn (the demo's history on a busy machine: 50 s instead of 102). Whoever gives the file its name forces it to disk first."""
-    event.listen(db.write.sync_engine, "connect", lambda connection, _: connection.cursor().execute("PRAGMA synchronous=OFF"))
+    """For a database without connections yet: nothing is forced to disk, and statements run on the caller's thread
+    instead of waiting for another one's turn (the demo's history on a busy machine: 50 s instead of 102). Whoever gives
+    the file its name forces it to disk first."""
+    event.listen(
+        db.write.sync_engine, "connect", lambda connection, _: connection.cursor().execute("PRAGMA synchronous=OFF")
+    )
     event.listen(db.write.sync_engine, "do_connect", _on_this_thread)
 
 

@@ -17,8 +17,9 @@ from app.planning.decisions import Standing, Undecided
 
 @dataclass(frozen=True, slots=True)
 class PatientRow:
-    """One patient; `person` is the opened seal: name, birth_date (ISO), phone, identifiers, contact_persons, preferred_channel. `standing` is what
-    was stored of silence: it follows from the facts, so two rows that differ in it only are the same patient."""
+    """One patient; `person` is the opened seal: name, birth_date (ISO), phone, identifiers, contact_persons,
+    preferred_channel. `standing` is what was stored of silence: it follows from the facts, so two rows that differ in
+    it only are the same patient."""
 
     id: UUID
     version: int
@@ -64,7 +65,11 @@ PATIENT = (
     patients.c.registered_at,
     *STANDING,
 )
-_BY_NUMBER = select(patient_identifiers.c.patient_id).where(patient_identifiers.c.blind.in_(bindparam("blinds", expanding=True))).distinct()
+_BY_NUMBER = (
+    select(patient_identifiers.c.patient_id)
+    .where(patient_identifiers.c.blind.in_(bindparam("blinds", expanding=True)))
+    .distinct()
+)
 
 _OWNERS = select(patient_identifiers.c.blind, patient_identifiers.c.patient_id).where(
     patient_identifiers.c.blind.in_(bindparam("blinds", expanding=True))
@@ -74,11 +79,26 @@ _OWNERS = select(patient_identifiers.c.blind, patient_identifiers.c.patient_id).
 def opened(tx: Transaction, row: Sequence[Any]) -> PatientRow:
     """A patient from the columns PATIENT."""
     patient, version, sealed, protected, status, centre, registered_at, *stored = row
-    return PatientRow(patient, version, tx.keys.open(sealed, about(patient)), protected, status, centre, registered_at, _standing(*stored))
+    return PatientRow(
+        patient,
+        version,
+        tx.keys.open(sealed, about(patient)),
+        protected,
+        status,
+        centre,
+        registered_at,
+        _standing(*stored),
+    )
 
 
-def _standing(heard_on: date | None, undecided: str | None, since: date | None, quiet_until: date | None) -> Standing | None:
-    return None if heard_on is None else Standing(heard_on, Undecided(undecided) if undecided else None, since, quiet_until)
+def _standing(
+    heard_on: date | None, undecided: str | None, since: date | None, quiet_until: date | None
+) -> Standing | None:
+    return (
+        None
+        if heard_on is None
+        else Standing(heard_on, Undecided(undecided) if undecided else None, since, quiet_until)
+    )
 
 
 async def get(tx: Transaction, patient: UUID) -> PatientRow | None:
@@ -89,7 +109,9 @@ async def get(tx: Transaction, patient: UUID) -> PatientRow | None:
 
 async def lock(tx: Transaction, patient: UUID) -> PatientRow | None:
     """The patient, locked until the end of the transaction, so that acts on one patient follow each other."""
-    row = await tx.first(cut(select(*PATIENT), tx, patients).where(patients.c.id == patient).with_for_update(of=patients))
+    row = await tx.first(
+        cut(select(*PATIENT), tx, patients).where(patients.c.id == patient).with_for_update(of=patients)
+    )
     return None if row is None else opened(tx, row)
 
 
@@ -114,17 +136,21 @@ async def first_opens(tx: Transaction) -> None:
 
 
 async def by_number(tx: Transaction, numbers: Iterable[tuple[str, str]]) -> list[UUID]:
-    """The patients who carry one of these numbers (system, canonical value), whoever is responsible: numbers are unique in the service (rule 11),
-    so this one question is not cut; what the caller may be shown of the patient is decided by those who ask."""
+    """The patients who carry one of these numbers (system, canonical value), whoever is responsible: numbers are unique
+    in the service (rule 11), so this one question is not cut; what the caller may be shown of the patient is decided by
+    those who ask."""
     rows = await tx.all(_BY_NUMBER, {"blinds": [tx.keys.blind(system, value) for system, value in numbers]})
     return [row[0] for row in rows]
 
 
 async def with_number(tx: Transaction, numbers: Iterable[tuple[str, str]]) -> list[PatientRow]:
-    """Those patients with one of these numbers whom the caller may see: one statement, so that a number of another centre's patient costs the same
-    as one that nobody has."""
+    """Those patients with one of these numbers whom the caller may see: one statement, so that a number of another
+    centre's patient costs the same as one that nobody has."""
     query = cut(select(*PATIENT), tx, patients).where(patients.c.id.in_(_BY_NUMBER))
-    return [opened(tx, row) for row in await tx.all(query, {"blinds": [tx.keys.blind(system, value) for system, value in numbers]})]
+    return [
+        opened(tx, row)
+        for row in await tx.all(query, {"blinds": [tx.keys.blind(system, value) for system, value in numbers]})
+    ]
 
 
 async def seen_of(tx: Transaction, ids: Collection[UUID]) -> set[UUID]:
@@ -133,7 +159,8 @@ async def seen_of(tx: Transaction, ids: Collection[UUID]) -> set[UUID]:
 
 
 async def owners(tx: Transaction, numbers: Collection[tuple[str, str]]) -> dict[tuple[str, str], UUID]:
-    """By number (system, canonical value) the patient who carries it; numbers that nobody carries are left out. Not cut, as `by_number` is not."""
+    """By number (system, canonical value) the patient who carries it; numbers that nobody carries are left out. Not
+    cut, as `by_number` is not."""
     number_of = {tx.keys.blind(*number): number for number in numbers}
     blinds, found = list(number_of), dict[tuple[str, str], UUID]()
     for start in range(0, len(blinds), 500):
@@ -150,8 +177,8 @@ async def protected_of(tx: Transaction, ids: Collection[UUID]) -> set[UUID]:
 
 
 async def lock_known(tx: Transaction, patient: UUID) -> PatientRow:
-    """A patient found by number for an infusion that is being recorded: not cut, since the infusing centre becomes responsible (rule 11). Locked
-    when the transaction writes; a preview only reads."""
+    """A patient found by number for an infusion that is being recorded: not cut, since the infusing centre becomes
+    responsible (rule 11). Locked when the transaction writes; a preview only reads."""
     query = select(*PATIENT).where(patients.c.id == patient)
     row = await tx.first(query.with_for_update() if tx.writing else query)
     assert row is not None, "an identifier belongs to a patient"
@@ -178,7 +205,10 @@ async def add(tx: Transaction, patient: PatientRow, standing: Standing) -> None:
 
 async def add_numbers(tx: Transaction, patient: UUID, numbers: Sequence[tuple[str, str]]) -> None:
     """Makes the numbers findable."""
-    tx.add(patient_identifiers, [{"blind": tx.keys.blind(system, value), "patient_id": patient, "system": system} for system, value in numbers])
+    tx.add(
+        patient_identifiers,
+        [{"blind": tx.keys.blind(system, value), "patient_id": patient, "system": system} for system, value in numbers],
+    )
 
 
 async def change(tx: Transaction, patient: PatientRow) -> None:
@@ -222,15 +252,15 @@ def _event(tx: Transaction, row: AnyRow) -> EventRow:
 
 
 async def events_of(tx: Transaction, patient: UUID) -> list[EventRow]:
-    """What happened to the patient, in the order of recording (ids sort by creation). Not cut: a death that another centre recorded decides here
-    too; what is shown is cut by those who ask."""
+    """What happened to the patient, in the order of recording (ids sort by creation). Not cut: a death that another
+    centre recorded decides here too; what is shown is cut by those who ask."""
     query = select(*_EVENT).where(patient_events.c.patient_id == patient)
     return [_event(tx, row) for row in await tx.all(query.order_by(patient_events.c.recorded_at, patient_events.c.id))]
 
 
 async def event_by_source(tx: Transaction, system: str, number: str) -> EventRow | None:
-    """The event that the sender knows by its own id. Not cut: the natural key is unique in the service; whose patient it is of is compared before
-    anything is told."""
+    """The event that the sender knows by its own id. Not cut: the natural key is unique in the service; whose patient
+    it is of is compared before anything is answered."""
     query = select(*_EVENT).where(patient_events.c.source_system == system, patient_events.c.source_id == number)
     row = await tx.first(query)
     return None if row is None else _event(tx, row)

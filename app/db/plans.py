@@ -42,9 +42,12 @@ def to_visit(row: Sequence[Any]) -> Visit:
 
 
 async def of_patient(tx: Transaction, patient: UUID) -> list[Plan]:
-    """All plans of a patient with all their visits, oldest first. Not cut: planning needs them all; what is shown is cut by those who ask."""
+    """All plans of a patient with all their visits, oldest first. Not cut: planning needs them all; what is shown is
+    cut by those who ask."""
     by_plan: dict[UUID, list[Visit]] = defaultdict(list)
-    for row in await tx.all(_VISITS.where(visits.c.patient_id == patient).order_by(visits.c.target_on.nulls_last(), visits.c.code)):
+    for row in await tx.all(
+        _VISITS.where(visits.c.patient_id == patient).order_by(visits.c.target_on.nulls_last(), visits.c.code)
+    ):
         by_plan[row[0]].append(to_visit(row[1:]))
     rows = await tx.all(_PLANS.where(plans.c.patient_id == patient).order_by(plans.c.id))
     return [Plan(**dict(zip(PLAN_FIELDS, row, strict=True)), visits=tuple(by_plan[row[0]])) for row in rows]
@@ -68,14 +71,19 @@ async def add(tx: Transaction, patient: UUID, new: Sequence[Plan]) -> None:
 async def add_visits(tx: Transaction, patient: UUID, new: Sequence[tuple[Plan, Visit]]) -> None:
     """Stores new visits of stored plans."""
     common = {"patient_id": patient, "changed_at": tx.now}
-    tx.add(visits, [_visit_values(plan, visit) | common | {"plan_id": plan.id, "purpose": plan.purpose} for plan, visit in new])
+    tx.add(
+        visits,
+        [_visit_values(plan, visit) | common | {"plan_id": plan.id, "purpose": plan.purpose} for plan, visit in new],
+    )
 
 
 async def change(tx: Transaction, changed: Sequence[Plan]) -> None:
     """Writes plans as given, each with its version raised by one."""
     if changed:
         rows = [
-            _plan_values(plan) | {"b_id": plan.id, "b_version": plan.version, "version": plan.version + 1, "changed_at": tx.now} for plan in changed
+            _plan_values(plan)
+            | {"b_id": plan.id, "b_version": plan.version, "version": plan.version + 1, "changed_at": tx.now}
+            for plan in changed
         ]
         await tx.run(_CHANGE_PLAN, rows)
 
@@ -84,7 +92,8 @@ async def change_visits(tx: Transaction, changed: Sequence[tuple[Plan, Visit]]) 
     """Writes visits as given, each with its version raised by one. The caller holds the patient's lock."""
     if changed:
         rows = [
-            _visit_values(plan, visit) | {"b_id": visit.id, "b_version": visit.version, "version": visit.version + 1, "changed_at": tx.now}
+            _visit_values(plan, visit)
+            | {"b_id": visit.id, "b_version": visit.version, "version": visit.version + 1, "changed_at": tx.now}
             for plan, visit in changed
         ]
         await tx.run(_CHANGE_VISIT, rows)

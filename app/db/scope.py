@@ -1,7 +1,8 @@
 """The first wall: every query on a patient's rows is cut to the caller's centres here (contract 3, rule 11).
 
-The responsible centre sees all of a patient; a centre that gave an infusion sees its own infusions and the plans that they anchor, and a voided
-infusion opens nothing any more; alerts and events belong to the centre they name. In each rule the row's own columns are looked at first.
+The responsible centre sees all of a patient; a centre that gave an infusion sees its own infusions and the plans that
+they anchor, and a voided infusion opens nothing any more; alerts and events belong to the centre they name. In each
+rule the row's own columns are looked at first.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -20,7 +21,8 @@ Centres = Collection[str]
 def cut(statement: AnySelect, tx: Transaction, table: FromClause) -> AnySelect:
     """The statement with only those rows of `table` (a table or an alias of it) that the caller's centres may see.
 
-    An actor of every centre (`centres` None) sees all, one without a centre nothing. Raises KeyError for a table without a rule.
+    An actor of every centre (`centres` None) sees all, one without a centre nothing. Raises KeyError for a table
+    without a rule.
     """
     return statement if tx.actor.centres is None else statement.where(seen(tx, table))
 
@@ -32,8 +34,8 @@ def seen(tx: Transaction, table: FromClause) -> ColumnElement[bool]:
 
 @lru_cache(maxsize=1024)
 def seen_by(centres: frozenset[str] | None, table: FromClause) -> ColumnElement[bool]:
-    """The condition of `cut` for a caller of these centres. Made once for a table and the same centres: to make it anew was most of what a short
-    question cost."""
+    """The condition of `cut` for a caller of these centres. Made once for a table and the same centres: to make it anew
+    was most of what a short question cost."""
     element = table.element if isinstance(table, Alias) else table
     rule = _RULES[element.name if isinstance(element, TableClause) else ""]
     if centres is None:
@@ -83,7 +85,10 @@ def _infusions(table: FromClause, centres: Centres) -> ColumnElement[bool]:
 
 
 def _plans(table: FromClause, centres: Centres) -> ColumnElement[bool]:
-    return or_(and_(_own(table.c.treating_centre, centres), _counts(table.c.infusion_id)), _responsible(table.c.patient_id, centres))
+    return or_(
+        and_(_own(table.c.treating_centre, centres), _counts(table.c.infusion_id)),
+        _responsible(table.c.patient_id, centres),
+    )
 
 
 def _visits(table: FromClause, centres: Centres) -> ColumnElement[bool]:

@@ -1,4 +1,5 @@
-"""The catalogue as files: rows of centres.csv and products.csv, as they stand in `app/data` or as an operator loads them. Pure."""
+"""The catalogue as files: rows of centres.csv and products.csv, as they stand in `app/data` or as an operator loads
+them. Pure."""
 
 import csv
 import re
@@ -45,24 +46,26 @@ def kind(text: str) -> Literal["centres", "products"]:
         return "products"
     if "region" in header:
         return "centres"
-    raise _invalid([FieldError("1", "unknown_file", "line 1: the header is neither that of centres nor that of products")])
+    raise _invalid(
+        [FieldError("1", "unknown_file", "line 1: the header is neither that of centres nor that of products")]
+    )
 
 
 def centre_rows(text: str | None = None) -> list[dict[str, Any]]:
-    """The centres of a file (None: the project's own), ready for the table `centres`. Lines that repeat a code add only counts.
-    Raises CatalogueInvalid."""
+    """The centres of a file (None: the project's own), ready for the table `centres`. Lines that repeat a code add only
+    counts. Raises CatalogueInvalid."""
     return _centres(text)[0]
 
 
 def count_rows(text: str | None = None) -> list[dict[str, Any]]:
-    """What the network's published list of 8 September 2025 counted for each centre and context, ready for the table `published_counts`.
-    Raises CatalogueInvalid."""
+    """What the network's published list of 8 September 2025 counted for each centre and context, ready for the table
+    `published_counts`. Raises CatalogueInvalid."""
     return _centres(text)[1]
 
 
 def product_rows(text: str | None = None) -> list[dict[str, Any]]:
-    """The products of a file (None: the project's own), ready for the table `products`. Whether a protocol is loaded is not asked.
-    Raises CatalogueInvalid."""
+    """The products of a file (None: the project's own), ready for the table `products`. Whether a protocol is loaded is
+    not asked. Raises CatalogueInvalid."""
     faults: list[FieldError] = []
     rows: list[dict[str, Any]] = []
     for line in _lines(shipped("products.csv") if text is None else text, PRODUCT_COLUMNS, (), faults):
@@ -78,9 +81,15 @@ def product_rows(text: str | None = None) -> list[dict[str, Any]]:
         }
         years = line.number("follow_up_years")
         if years is not None and (years > 0) != (row["protocol"] is not None):
-            line.fault("protocol", "contradiction", "a product with years of follow-up has a protocol, one without has none")
+            line.fault(
+                "protocol", "contradiction", "a product with years of follow-up has a protocol, one without has none"
+            )
         if ((row["infusions_per_course"] or 1) > 1) != (row["course_days"] is not None):
-            line.fault("course_days", "contradiction", "a course of several infusions has its longest span in days, a single infusion has none")
+            line.fault(
+                "course_days",
+                "contradiction",
+                "a course of several infusions has its longest span in days, a single infusion has none",
+            )
         if any(row["code"] == other["code"] for other in rows):
             line.fault("code", "duplicate", "an earlier line has the same code")
         rows.append(row)
@@ -157,7 +166,9 @@ class _Line:
         self.number_of_line, self.values, self.faults = number, values, faults
 
     def fault(self, name: str, code: str, why: str) -> None:
-        self.faults.append(FieldError(f"{self.number_of_line}.{name}", code, f"line {self.number_of_line}, {name}: {why}"))
+        self.faults.append(
+            FieldError(f"{self.number_of_line}.{name}", code, f"line {self.number_of_line}, {name}: {why}")
+        )
 
     def words(self, name: str, *, needed: bool = False) -> str | None:
         value = self.values.get(name, "").strip()
@@ -173,10 +184,14 @@ class _Line:
         return None
 
     def slug(self, name: str, *, needed: bool = True) -> str | None:
-        return self.checked(name, _SLUG, "bad_format", "must be lower-case letters, digits and single hyphens", needed=needed)
+        return self.checked(
+            name, _SLUG, "bad_format", "must be lower-case letters, digits and single hyphens", needed=needed
+        )
 
     def one_of(self, name: str, known: Sequence[str], *, needed: bool = True) -> str | None:
-        return self.checked(name, re.compile("|".join(known)), "unknown_value", f"must be one of {', '.join(known)}", needed=needed)
+        return self.checked(
+            name, re.compile("|".join(known)), "unknown_value", f"must be one of {', '.join(known)}", needed=needed
+        )
 
     def number(self, name: str, *, least: int = 0, needed: bool = True) -> int | None:
         why = f"must be a whole number from {least}"
@@ -196,7 +211,8 @@ class _Line:
 
 
 def _lines(text: str, columns: Sequence[str], optional: Sequence[str], faults: list[FieldError]) -> Iterator[_Line]:
-    """The lines under the header, counted as an editor counts them. Raises CatalogueInvalid when header or form make no sense."""
+    """The lines under the header, counted as an editor counts them. Raises CatalogueInvalid when header or form make no
+    sense."""
     reader = csv.reader(text.removeprefix("\ufeff").splitlines(keepends=True), strict=True)
     try:
         header = next(reader, [])

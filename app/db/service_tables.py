@@ -1,4 +1,5 @@
-"""What the service itself needs and may lose: tokens, accounts, sessions, kept forms, jobs, the worker's last sweep, the demo's mark."""
+"""What the service itself needs and may lose: tokens, accounts, sessions, kept forms, jobs, the worker's last sweep,
+the demo's mark."""
 
 from sqlalchemy import Boolean, Column, Date, ForeignKey, Index, Integer, LargeBinary, String, Table, Text, Uuid
 
@@ -94,7 +95,8 @@ service_state = Table(
     Column("last_sweep_at", Instant),
     Column("last_sweep_raised", Integer, nullable=False),
     Column("last_sweep_ms", Integer, nullable=False),
-    Column("jumped_from", Date),  # the last sweep whose day did not follow from the one before: that day, its own, and when it was
+    # The last sweep whose day did not follow from the one before: that day, its own, and when it was.
+    Column("jumped_from", Date),
     Column("jumped_to", Date),
     Column("jumped_at", Instant),
     Column("demo", Boolean, nullable=False),

@@ -35,7 +35,9 @@ async def by_id(tx: Transaction, session: str) -> tuple[SessionRow, AccountRow |
     """The session, ended or not, with its account."""
     own = len(sessions.c)
     row = await tx.first(
-        select(sessions, accounts).join(accounts, accounts.c.id == sessions.c.account_id, isouter=True).where(sessions.c.id == session)
+        select(sessions, accounts)
+        .join(accounts, accounts.c.id == sessions.c.account_id, isouter=True)
+        .where(sessions.c.id == session)
     )
     if row is None:
         return None
@@ -49,9 +51,15 @@ async def seen(tx: Transaction, session: str) -> None:
 
 async def choose(tx: Transaction, session: str, language: str, hide_names: bool, single_keys: bool) -> None:
     """Keeps what was chosen for the session."""
-    await tx.run(update(sessions).where(sessions.c.id == session).values(language=language, hide_names=hide_names, single_keys=single_keys))
+    await tx.run(
+        update(sessions)
+        .where(sessions.c.id == session)
+        .values(language=language, hide_names=hide_names, single_keys=single_keys)
+    )
 
 
 async def end(tx: Transaction, session: str) -> None:
     """Ends the session for good."""
-    await tx.run(update(sessions).where(sessions.c.id == session, sessions.c.ended_at.is_(None)).values(ended_at=tx.now))
+    await tx.run(
+        update(sessions).where(sessions.c.id == session, sessions.c.ended_at.is_(None)).values(ended_at=tx.now)
+    )

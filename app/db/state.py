@@ -14,8 +14,8 @@ NEWEST_SCHEMA: Final = "0013"  # the head of migrations/versions; a test compare
 
 @dataclass(frozen=True, slots=True)
 class ServiceState:
-    """The last sweep (its local day; when it ended, in UTC; how many alerts; how long), the last jump of its day (from, to, and when in UTC), and
-    whether and how far this is a demo."""
+    """The last sweep (its local day; when it ended, in UTC; how many alerts; how long), the last jump of its day (from,
+    to, and when in UTC), and whether and how far this is a demo."""
 
     last_swept_on: date | None
     last_sweep_at: datetime | None
@@ -77,7 +77,8 @@ async def schema(tx: Transaction) -> str | None:
 
 
 async def try_to_write(tx: Transaction) -> None:
-    """A change of no row: where nothing can be stored (a disk that was mounted read-only, a standby) even that is an error. No row is locked."""
+    """A change of no row: where nothing can be stored (a disk that was mounted read-only, a standby) even that is an
+    error. No row is locked."""
     await tx.run(update(service_state).where(service_state.c.id == 0).values(id=0))
 
 

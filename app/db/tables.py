@@ -1,4 +1,5 @@
-"""The tables that an export writes and that 2041 must still be able to read. Dates are local (Europe/Stockholm), instants UTC."""
+"""The tables that an export writes and that 2041 must still be able to read. Dates are local (Europe/Stockholm),
+instants UTC."""
 
 from sqlalchemy import (
     BigInteger,
@@ -74,7 +75,8 @@ products = Table(
     Column("atmp_class", String),
     Column("class", String, nullable=False, key="plan_class"),  # "none": replaces nothing but itself
     Column("infusions_per_course", Integer, nullable=False),
-    Column("course_days", Integer),  # plain days from a course's first infusion to its last at the latest; null: a course is one infusion
+    # Plain days from a course's first infusion to its last at the latest; null: a course is one infusion.
+    Column("course_days", Integer),
     Column("protocol", String),  # null: no follow-up is planned
     Column("status_eu", String),
     Column("verified", Boolean, nullable=False),
@@ -99,13 +101,13 @@ patients = Table(
     Column("sealed", LargeBinary, nullable=False),  # name, birth date, numbers, phone, contact persons: db.columns.seal
     Column("key_id", String, nullable=False),
     Column("protected", Boolean, nullable=False),
-    Column(
-        "status", String, nullable=False
-    ),  # in-follow-up | lost | followed-elsewhere | withdrawn | deceased | no-infusion; follows from the events
+    # `in-follow-up` | lost | followed-elsewhere | withdrawn | deceased | no-infusion; follows from the events.
+    Column("status", String, nullable=False),
     Column("responsible_centre", ForeignKey("centres.code"), nullable=False, index=True),
     Column("registered_at", Instant, nullable=False),
     Column("changed_at", Instant, nullable=False),
-    # What the facts say of silence, whatever day it is (planning/decisions.py); written by settle, no change of the patient's version.
+    # What the facts say of silence, whatever day it is (planning/decisions.py); written by settle, no change of the
+    # patient's version.
     Column("last_heard_on", Date),
     Column("undecided", String),  # deceased-reported | plan-ended | no-plan; null: nothing of these
     Column("undecided_since", Date),
@@ -186,7 +188,8 @@ plans = Table(
     Column("version", Integer, nullable=False),
     Column("patient_id", ForeignKey("patients.id"), nullable=False, index=True),
     Column("infusion_id", ForeignKey("infusions.id"), nullable=False, index=True),  # the anchor infusion
-    Column("treating_centre", ForeignKey("centres.code"), nullable=False),  # of the anchor infusion: it may see this plan
+    # Of the anchor infusion: it may see this plan.
+    Column("treating_centre", ForeignKey("centres.code"), nullable=False),
     Column("protocol_code", String, nullable=False),
     Column("protocol_version", Integer, nullable=False),
     Column("purpose", String, nullable=False),
@@ -218,7 +221,8 @@ visits = Table(
     Column("purpose", String, nullable=False),
     Column("centre", ForeignKey("centres.code"), nullable=False),  # responsible while open; its own once closed
     Column("treating_centre", ForeignKey("centres.code"), nullable=False),
-    Column("end_centre", ForeignKey("centres.code"), nullable=False),  # responsible on window_end: completeness counts there
+    # Responsible on window_end: completeness counts there.
+    Column("end_centre", ForeignKey("centres.code"), nullable=False),
     Column("code", String, nullable=False),
     Column("anchor", String, nullable=False),
     Column("provisional", Boolean, nullable=False),
@@ -249,9 +253,18 @@ visits = Table(
         sqlite_where=text("alert_after IS NOT NULL"),
         postgresql_where=text("alert_after IS NOT NULL"),
     ),
-    Index("ix_visits_open", "centre", "window_end", "id", sqlite_where=text("outcome IS NULL"), postgresql_where=text("outcome IS NULL")),
+    Index(
+        "ix_visits_open",
+        "centre",
+        "window_end",
+        "id",
+        sqlite_where=text("outcome IS NULL"),
+        postgresql_where=text("outcome IS NULL"),
+    ),
     Index("ix_visits_all", "centre", "window_end", "id"),
-    Index("ix_visits_closed_early", "centre", "window_end", "id", sqlite_where=CLOSED_EARLY, postgresql_where=CLOSED_EARLY),
+    Index(
+        "ix_visits_closed_early", "centre", "window_end", "id", sqlite_where=CLOSED_EARLY, postgresql_where=CLOSED_EARLY
+    ),
 )
 
 contacts = Table(
@@ -270,12 +283,14 @@ contacts = Table(
     Column("recorded_on", Date, nullable=False),  # the clock's local day: until its end it can be taken back
     Column("recorded_at", Instant, nullable=False),
     Column("recorded_by", String, nullable=False),
-    Column("recorded_by_id", String),  # of the token or account; null: from before names were unique, by a name that several bear
+    # Of the token or account; null: from before names were unique, by a name that several bear.
+    Column("recorded_by_id", String),
     Column("taken_back_at", Instant),  # by whom stands in the history
     UniqueConstraint("source_system", "source_id"),
 )
 
-# An infusion of another centre that was refused, for the responsible centre to decide on: who and when, and nothing of what was sent (rule 11).
+# An infusion of another centre that was refused, for the responsible centre to decide on: who and when, and nothing of
+# what was sent (rule 11).
 refused_infusions = Table(
     "refused_infusions",
     metadata,
@@ -305,15 +320,15 @@ patient_events = Table(
     Column("patient_id", ForeignKey("patients.id"), nullable=False, index=True),
     Column("type", String, nullable=False),
     Column("on", Date, nullable=False, key="occurred_on"),
-    Column(
-        "details", Text, nullable=False
-    ),  # JSON: the event's own fields (centre, where, plan_id, answer, entered_in_error, decision, protocol ...)
+    # JSON: the event's own fields (centre, where, plan_id, answer, entered_in_error, decision, protocol ...).
+    Column("details", Text, nullable=False),
     Column("note", LargeBinary),  # sealed
     Column("source_system", String),
     Column("source_id", String),
     Column("recorded_at", Instant, nullable=False),
     Column("recorded_by", String, nullable=False),
-    Column("recorded_by_id", String),  # of the token or account; null: from before names were unique, by a name that several bear
+    # Of the token or account; null: from before names were unique, by a name that several bear.
+    Column("recorded_by_id", String),
     Column("recorded_on", Date, nullable=False),  # the clock's local day: until its end its author can take it back
     UniqueConstraint("source_system", "source_id"),
 )
@@ -346,7 +361,13 @@ alerts = Table(
         sqlite_where=text("state <> 'resolved'"),
         postgresql_where=text("state <> 'resolved'"),
     ),
-    Index("ix_alerts_unresolved", "centre", "id", sqlite_where=text("state <> 'resolved'"), postgresql_where=text("state <> 'resolved'")),
+    Index(
+        "ix_alerts_unresolved",
+        "centre",
+        "id",
+        sqlite_where=text("state <> 'resolved'"),
+        postgresql_where=text("state <> 'resolved'"),
+    ),
 )
 
 events = Table(
@@ -385,7 +406,8 @@ history = Table(
     Column("id", Uuid, primary_key=True),
     Column("at", Instant, nullable=False),
     Column("actor", String, nullable=False),
-    Column("actor_id", String),  # of the token or account; null: from before names were unique, by a name that several bear
+    # Of the token or account; null: from before names were unique, by a name that several bear.
+    Column("actor_id", String),
     Column("role", String, nullable=False),
     Column("unit", String, nullable=False),
     Column("patient_id", Uuid, index=True),
@@ -401,7 +423,8 @@ access_log = Table(
     Column("id", Uuid, primary_key=True),
     Column("at", Instant, nullable=False),
     Column("actor", String, nullable=False),
-    Column("actor_id", String),  # of the token or account; null: from before names were unique, by a name that several bear
+    # Of the token or account; null: from before names were unique, by a name that several bear.
+    Column("actor_id", String),
     Column("role", String, nullable=False),
     Column("unit", String, nullable=False),
     Column("what", String, nullable=False),
@@ -411,8 +434,9 @@ access_log = Table(
     Index(None, "at"),
 )
 
-# The reads of each patient, newest last: made from the log's own `patients` and in the same statement, and to be made again from it. Without a
-# foreign key, which would be looked up for each of a list's fifty patients; log rows are never removed.
+# The reads of each patient, newest last: made from the log's own `patients` and in the same statement, and to be made
+# again from it. Without a foreign key, which would be looked up for each of a list's fifty patients; log rows are never
+# removed.
 access_log_patients = Table(
     "access_log_patients",
     metadata,

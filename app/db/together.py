@@ -9,9 +9,11 @@ Made = TypeVar("Made")
 
 
 class Together(Generic[Given, Made]):
-    """Runs `work` on the list of all that waits; each caller gets what that round answered, and none an answer begun before it asked.
+    """Runs `work` on the list of all that waits; each caller gets what that round answered, and none an answer begun
+    before it asked.
 
-    A round is its own task, so no caller's deadline ends it: it has one of its own, `seconds`, and the next round begins anew.
+    A round is its own task, so no caller's deadline ends it: it has one of its own, `seconds`, and the next round
+    begins anew.
     """
 
     def __init__(self, work: Callable[[Sequence[Given]], Awaitable[Made]], *, seconds: float) -> None:
@@ -21,7 +23,8 @@ class Together(Generic[Given, Made]):
         self._task: asyncio.Task[None] | None = None
 
     async def __call__(self, given: Given) -> Made:
-        """Returns when the round with `given` is over; raises what that round raised, TimeoutError when it took too long."""
+        """Returns when the round with `given` is over; raises what that round raised, TimeoutError when it took too
+        long."""
         mine: asyncio.Future[Made] = asyncio.get_running_loop().create_future()
         self._waiting.append((given, mine))
         if self._task is None or self._task.done():

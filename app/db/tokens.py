@@ -11,7 +11,8 @@ from app.db.transaction import Transaction
 
 @dataclass(frozen=True, slots=True)
 class TokenRow:
-    """One token; `centres` and `scopes` are words separated by a space, `all` stands for every centre. Instants in UTC."""
+    """One token; `centres` and `scopes` are words separated by a space, `all` stands for every centre. Instants in
+    UTC."""
 
     id: str
     name: str

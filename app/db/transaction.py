@@ -1,7 +1,7 @@
 """A transaction: one actor, one day, one instant. Nobody else commits.
 
-The end of a writing one, in this order: history; access log; head row (the last lock); under it the events get their numbers; COMMIT.
-History and access log go with whatever new rows still wait; on PostgreSQL they are all one statement.
+The end of a writing one, in this order: history; access log; head row (the last lock); under it the events get their
+numbers; COMMIT. History and access log go with whatever new rows still wait; on PostgreSQL they are all one statement.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
@@ -28,7 +28,8 @@ Params = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class AlertEvent:
-    """What the feed tells of an alert; number, id and instant are given at the end of the transaction. No name, no number of a person."""
+    """What the feed tells of an alert; number, id and instant are given at the end of the transaction. No name, no
+    number of a person."""
 
     type: str  # visit.overdue | alert.acknowledged | alert.resolved | alert.reopened
     alert_id: UUID
@@ -52,7 +53,8 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """Events that a statement makes in the database: `count` of them, from its parameters `first_seq` (their first number) and `at`."""
+    """Events that a statement makes in the database: `count` of them, from its parameters `first_seq` (their first
+    number) and `at`."""
 
     count: int
     statement: Executable
@@ -63,7 +65,13 @@ class Transaction:
     """What an act or a question works with. Made by `begin` only."""
 
     def __init__(
-        self, db: Database, actor: Actor, clock: Clock, request_id: str, stack: AsyncExitStack, writing_on: AsyncConnection | None = None
+        self,
+        db: Database,
+        actor: Actor,
+        clock: Clock,
+        request_id: str,
+        stack: AsyncExitStack,
+        writing_on: AsyncConnection | None = None,
     ) -> None:
         self.db = db
         self.keys = db.keys
@@ -105,7 +113,8 @@ class Transaction:
         return None if row is None else row[0]
 
     async def run(self, statement: Executable, params: Params | None = None) -> int:
-        """Writes; answers how many rows. A list of parameters is one execution for all (the fast way to insert); an empty one is none."""
+        """Writes; answers how many rows. A list of parameters is one execution for all (the fast way to insert); an
+        empty one is none."""
         if isinstance(params, Sequence) and not params:
             return 0
         count = (await self._execute(statement, params)).rowcount
@@ -113,11 +122,13 @@ class Transaction:
         return count
 
     async def note(self, statement: Executable) -> None:
-        """Writes what no answer tells, as when somebody was last seen: the head row stays where it is, so that no ETag changes."""
+        """Writes what no answer tells, as when somebody was last seen: the head row stays where it is, so that no ETag
+        changes."""
         await self._execute(statement, None)
 
     def add(self, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
-        """New rows of a table, by column key. They are stored before the next statement or at the end: many tables then cost one statement."""
+        """New rows of a table, by column key. They are stored before the next statement or at the end: many tables then
+        cost one statement."""
         if not self.writing:
             raise RuntimeError("a reading transaction does not write")
         self._new.setdefault(table, []).extend(rows)
@@ -160,10 +171,11 @@ class Transaction:
             params = params[0]  # PostgreSQL's driver sends a list, even of one, in a pipeline of its own
         return await self._conn.execute(statement, params)
 
-    # ---- what is told at the end ----
+    # ---- what is stored at the end ----
 
     def saw(self, what: str, patients: Iterable[UUID], why: str | None = None) -> None:
-        """Says whose data the answer shows; becomes one row of the access log for each `what` and `why`. Nobody: no row."""
+        """Says whose data the answer shows; becomes one row of the access log for each `what` and `why`. Nobody: no
+        row."""
         shown = dict.fromkeys(patients)
         if shown:
             self._seen.setdefault((what, why), {}).update(shown)
@@ -177,7 +189,8 @@ class Transaction:
         self.refusals += [(f"{what}: refused, {refusal.code}", patients) for what, patients in self._concerned.items()]
 
     def keep(self, work: "Callable[[Transaction], Awaitable[None]]") -> None:
-        """Work that stands though what is done here is refused or undone: it is given a writing transaction of its own behind this one."""
+        """Work that stands though what is done here is refused or undone: it is given a writing transaction of its own
+        behind this one."""
         self.kept.append(work)
 
     def changed(
@@ -189,7 +202,8 @@ class Transaction:
         after: Mapping[str, Any] | None,
         patient: UUID | None = None,
     ) -> None:
-        """Says what became of an object; becomes a row of the history, sealed. Raises TypeError at once for what is not JSON."""
+        """Says what became of an object; becomes a row of the history, sealed. Raises TypeError at once for what is not
+        JSON."""
         row_id = new_id()
         self._history.append(
             {
@@ -214,14 +228,27 @@ class Transaction:
             self._numbered.append(numbered)
 
     def _who(self) -> dict[str, str]:
-        return {"actor": self.actor.name, "actor_id": self.actor.id, "role": self.actor.role.value, "unit": self.actor.unit}
+        return {
+            "actor": self.actor.name,
+            "actor_id": self.actor.id,
+            "role": self.actor.role.value,
+            "unit": self.actor.unit,
+        }
 
     def access_rows(self) -> dict[Table, list[dict[str, Any]]]:
-        """The rows of the access log for what was shown, and those by which a patient's reads are found; none where nobody was shown."""
-        new: dict[Table, list[dict[str, Any]]] = {tables.access_log: [], tables.access_log_patients: []} if self._seen else {}
+        """The rows of the access log for what was shown, and those by which a patient's reads are found; none where
+        nobody was shown."""
+        new: dict[Table, list[dict[str, Any]]] = (
+            {tables.access_log: [], tables.access_log_patients: []} if self._seen else {}
+        )
         for (what, why), patients in self._seen.items():
-            told = {"what": what, "why": why, "request_id": self.request_id, "patients": " ".join(map(str, patients))}
-            row = {"id": new_id(), "at": self.now, **self._who(), **told}
+            details = {
+                "what": what,
+                "why": why,
+                "request_id": self.request_id,
+                "patients": " ".join(map(str, patients)),
+            }
+            row = {"id": new_id(), "at": self.now, **self._who(), **details}
             new[tables.access_log].append(row)
             new[tables.access_log_patients] += [{"patient_id": patient, "log_id": row["id"]} for patient in patients]
         return new
@@ -244,7 +271,9 @@ class Transaction:
             await self._execute(_ADD[tables.events], rows)
             seq += len(rows)
         for numbered in self._numbered:
-            made = await self._execute(numbered.statement, {**numbered.params, "first_seq": seq, "at": self.head.last_at})
+            made = await self._execute(
+                numbered.statement, {**numbered.params, "first_seq": seq, "at": self.head.last_at}
+            )
             if made.rowcount != numbered.count:
                 raise RuntimeError("the feed would have a gap")
             seq += numbered.count
@@ -285,13 +314,17 @@ _RAISE_HEAD: Mapping[str, Executable] = {
 
 
 @asynccontextmanager
-async def begin(db: Database, actor: Actor, clock: Clock, request_id: str = "", writing: bool = True) -> AsyncIterator[Transaction]:
-    """A transaction for one act (writing) or one question. It is over, and what it says is true, when the context has been left.
+async def begin(
+    db: Database, actor: Actor, clock: Clock, request_id: str = "", writing: bool = True
+) -> AsyncIterator[Transaction]:
+    """A transaction for one act (writing) or one question. It is over, and what it says is true, when the context has
+    been left.
 
-    Writing: committed at its end, rolled back by any exception. Reading: each statement is its own snapshot, nothing can be written, and
-    the rows of the access log are committed before the context is left. What was refused about a patient is told in the access log too, and what
-    was to be kept is stored, both in a transaction of their own behind this one. Raises Unavailable when the database cannot serve, Deadlock when
-    it has ended the transaction for another one's sake.
+    Writing: committed at its end, rolled back by any exception. Reading: each statement is its own snapshot, nothing
+    can be written, and the rows of the access log are committed before the context is left. What was refused about a
+    patient stands in the access log too, and what was to be kept is stored, both in a transaction of their own behind
+    this one. Raises Unavailable when the database cannot serve, Deadlock when it has ended the transaction for another
+    one's sake.
     """
     tx: Transaction | None = None
     try:
@@ -308,7 +341,9 @@ async def begin(db: Database, actor: Actor, clock: Clock, request_id: str = "", 
 
 
 @asynccontextmanager
-async def _begun(db: Database, actor: Actor, clock: Clock, request_id: str, writing: bool) -> AsyncIterator[Transaction]:
+async def _begun(
+    db: Database, actor: Actor, clock: Clock, request_id: str, writing: bool
+) -> AsyncIterator[Transaction]:
     with unavailable():
         async with AsyncExitStack() as stack:
             conn = await stack.enter_async_context(db.writing()) if writing else None

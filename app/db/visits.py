@@ -28,7 +28,8 @@ LONGEST_OPEN = timedelta(days=2 * LONGEST_WINDOW)
 
 @dataclass(frozen=True, slots=True)
 class DueFilter:
-    """What the due list is narrowed to. Days are local, both ends included: `due_*` bound the window's end, `opens_to` its start."""
+    """What the due list is narrowed to. Days are local, both ends included: `due_*` bound the window's end, `opens_to`
+    its start."""
 
     state: tuple[VisitState, ...] = (VisitState.DUE, VisitState.OVERDUE)
     status: tuple[str, ...] = ("in-follow-up",)
@@ -45,8 +46,9 @@ class DueFilter:
 
 
 class ListedVisit(NamedTuple):
-    """A visit with what its row tells of plan and patient. `after_a_lapse`: the window before it was missed or is overdue; `needs_confirmation`:
-    people closed it before its window, as the dates now stand, and nobody has confirmed that."""
+    """A visit with what its row tells of plan and patient. `after_a_lapse`: the window before it was missed or is
+    overdue; `needs_confirmation`: people closed it before its window, as the dates now stand, and nobody has confirmed
+    that."""
 
     visit: Visit
     plan_id: UUID
@@ -95,13 +97,16 @@ def _conditions(wanted: DueFilter, today: date) -> list[ColumnElement[bool]]:
     if wanted.patient is not None:
         found.append(visits.c.patient_id == wanted.patient)
     if wanted.product is not None:
-        found.append(lookup.found(infusions, infusions.c.id == visits.c.infusion_id, infusions.c.product == wanted.product))
+        found.append(
+            lookup.found(infusions, infusions.c.id == visits.c.infusion_id, infusions.c.product == wanted.product)
+        )
     return found
 
 
 def _needs_confirmation() -> ColumnElement[bool]:
-    """Done or declared missed before the window, as a date that was corrected or came late has moved it since, and not confirmed for that window;
-    not where nothing is followed any more: the dead, the withdrawn, plans that are replaced or ended (contract 3, rule 4)."""
+    """Done or declared missed before the window, as a date that was corrected or came late has moved it since, and not
+    confirmed for that window; not where nothing is followed any more: the dead, the withdrawn, plans that are replaced
+    or ended (contract 3, rule 4)."""
     return and_(
         visits.c.outcome.is_not(None),  # first: an open visit is not looked up
         tables.CLOSED_EARLY,
@@ -121,7 +126,12 @@ def _among(wanted: DueFilter) -> ColumnElement[bool]:
     stored = lookup.is_one_of(patients.c.status, [s for s in wanted.status if s not in ("in-follow-up", "plan-ended")])
     in_follow_up = lookup.is_one_of(patients.c.status, ["in-follow-up"])
     still = visits.alias()
-    goes_on = lookup.found(still, still.c.patient_id == visits.c.patient_id, still.c.outcome.is_(None), still.c.purpose == Purpose.CARE.value)
+    goes_on = lookup.found(
+        still,
+        still.c.patient_id == visits.c.patient_id,
+        still.c.outcome.is_(None),
+        still.c.purpose == Purpose.CARE.value,
+    )
     if {"in-follow-up", "plan-ended"} <= set(wanted.status):
         return or_(stored, in_follow_up)
     if "plan-ended" in wanted.status:
@@ -132,9 +142,14 @@ def _among(wanted: DueFilter) -> ColumnElement[bool]:
 
 
 def _branches(
-    wanted: DueFilter, centres: Sequence[str], own: frozenset[str] | None, today: date, columns: Sequence[ColumnElement[Any]]
+    wanted: DueFilter,
+    centres: Sequence[str],
+    own: frozenset[str] | None,
+    today: date,
+    columns: Sequence[ColumnElement[Any]],
 ) -> list[Select[Any]]:
-    """One select a centre; with a patient given, one for all that the caller may see of the patient, whoever is responsible."""
+    """One select a centre; with a patient given, one for all that the caller may see of the patient, whoever is
+    responsible."""
     base = select(*columns).join(patients, patients.c.id == visits.c.patient_id).where(*_conditions(wanted, today))
     if wanted.patient is not None:
         narrowed = base if wanted.centre is None else base.where(visits.c.centre == wanted.centre)
@@ -147,7 +162,8 @@ def _branches(
 async def page(
     tx: Transaction, wanted: DueFilter, centres: Sequence[str], today: date, after: tuple[date, UUID] | None, limit: int
 ) -> list[ListedVisit]:
-    """At most `limit` visits of the centres (the caller's own, as given), by window end, then id, after the given place."""
+    """At most `limit` visits of the centres (the caller's own, as given), by window end, then id, after the given
+    place."""
     query = _page(wanted, tuple(centres), tx.actor.centres, today, after, limit)
     opened: dict[UUID, PatientRow] = {}
     return [] if query is None else [_listed(tx, row, opened) for row in await tx.all(query)]
@@ -156,7 +172,12 @@ async def page(
 # The same list is asked for again and again: its statement is made once for a day, a filter and a place.
 @lru_cache(maxsize=512)
 def _page(
-    wanted: DueFilter, centres: Sequence[str], own: frozenset[str] | None, today: date, after: tuple[date, UUID] | None, limit: int
+    wanted: DueFilter,
+    centres: Sequence[str],
+    own: frozenset[str] | None,
+    today: date,
+    after: tuple[date, UUID] | None,
+    limit: int,
 ) -> Executable | None:
     parts = []
     for branch in _branches(wanted, centres, own, today, (*_OWN, *_BESIDE, *_PATIENT, *_told_beside())):
@@ -178,20 +199,31 @@ def _with_window(query: Select[Any], after: tuple[date, UUID] | None) -> Select[
 
 
 def _without_window(query: Select[Any], after: tuple[date, UUID] | None) -> Select[Any]:
-    """What people closed and no plan has any more stands behind all else: as if its window ended on the last day there is."""
+    """What people closed and no plan has any more stands behind all else: as if its window ended on the last day there
+    is."""
     query = query.where(visits.c.window_end.is_(None)).order_by(visits.c.id)
     return query.where(visits.c.id > after[1]) if after is not None and after[0] == date.max else query
 
 
 def _told_beside() -> tuple[ColumnElement[bool], ...]:
-    """Whether there are contacts with the patient; whether the window before this one in the plan had lapsed: missed or overdue, not done (what was
-    missed before registration counts as neither); and whether the visit was closed too early and that is not confirmed."""
+    """Whether there are contacts with the patient; whether the window before this one in the plan had lapsed: missed or
+    overdue, not done (what was missed before registration counts as neither); and whether the visit was closed too
+    early and that is not confirmed."""
     before = visits.alias()
-    lapsed = or_(before.c.outcome.is_(None), and_(before.c.outcome == Outcome.MISSED.value, before.c.reason != BEFORE_REGISTRATION))
+    lapsed = or_(
+        before.c.outcome.is_(None),
+        and_(before.c.outcome == Outcome.MISSED.value, before.c.reason != BEFORE_REGISTRATION),
+    )
     done = before.c.outcome == Outcome.COMPLETED.value
-    last = select(before.c.outcome.is_distinct_from(Outcome.COMPLETED.value)).order_by(before.c.window_end.desc()).limit(1)
-    last = last.where(before.c.plan_id == visits.c.plan_id, before.c.window_end < visits.c.window_end, or_(lapsed, done))
-    had_contact = lookup.found(contacts, contacts.c.patient_id == visits.c.patient_id, contacts.c.taken_back_at.is_(None))
+    last = (
+        select(before.c.outcome.is_distinct_from(Outcome.COMPLETED.value)).order_by(before.c.window_end.desc()).limit(1)
+    )
+    last = last.where(
+        before.c.plan_id == visits.c.plan_id, before.c.window_end < visits.c.window_end, or_(lapsed, done)
+    )
+    had_contact = lookup.found(
+        contacts, contacts.c.patient_id == visits.c.patient_id, contacts.c.taken_back_at.is_(None)
+    )
     return (
         had_contact.label("had_contact"),
         last.scalar_subquery().label("after_a_lapse"),

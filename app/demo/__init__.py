@@ -1,4 +1,5 @@
-"""Demo mode: a database of its own with the sample and a history, fixed tokens, a day that can be moved; service and worker in one process."""
+"""Demo mode: a database of its own with the sample and a history, fixed tokens, a day that can be moved; service and
+worker in one process."""
 
 import asyncio
 import fcntl
@@ -28,7 +29,13 @@ from app.settings import Settings
 from app.worker import Worker
 
 DEMO: Final = Actor("demo", Role.OPERATOR, None, unit="demo", id="demo")
-FILE, NEW_FILE, KEYS, NEW_KEYS, LOCK = "follow-up.db", "follow-up-new.db", "follow-up.keys", "follow-up-new.keys", "follow-up.lock"
+FILE, NEW_FILE, KEYS, NEW_KEYS, LOCK = (
+    "follow-up.db",
+    "follow-up-new.db",
+    "follow-up.keys",
+    "follow-up-new.keys",
+    "follow-up.lock",
+)
 
 
 class NotADemo(FollowUpError):
@@ -56,8 +63,8 @@ class Wanted:
 
 
 async def run(settings: Settings, wanted: Wanted) -> int:
-    """Serves the demo until it is stopped; fills its database first when it is new. The address is bound before that, so that a port in use is
-    told at once. Answers the exit code; raises FollowUpError."""
+    """Serves the demo until it is stopped; fills its database first when it is new. The address is bound before that,
+    so that a port in use is reported at once. Answers the exit code; raises FollowUpError."""
     bound = server.bind(wanted.host, wanted.port)
     with alone(wanted.data):
         db = await opened(settings, wanted)
@@ -82,7 +89,7 @@ async def _serve(settings: Settings, db: Database, clock: Clock, bound: socket) 
     return watch.result()
 
 
-# ---- The database -------------------------------------------------------------------------------------------------------
+# ---- The database ----------------------------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -93,12 +100,15 @@ def alone(data: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise AlreadyRunning(f"A demo runs on {data} already; stop it, or choose another directory with --data.") from None
+            raise AlreadyRunning(
+                f"A demo runs on {data} already; stop it, or choose another directory with --data."
+            ) from None
         yield
 
 
 async def opened(settings: Settings, wanted: Wanted) -> Database:
-    """The demo's database, migrated: DIR/follow-up.db or the one that the settings name, filled first when it is new. Raises NotADemo."""
+    """The demo's database, migrated: DIR/follow-up.db or the one that the settings name, filled first when it is new.
+    Raises NotADemo."""
     given = "database_url" in settings.model_fields_set
     file = wanted.data / FILE
     if given and wanted.fresh:
@@ -135,7 +145,10 @@ async def _refuse_others(url: str) -> None:
                     return
     finally:
         await db.close()
-    raise NotADemo("The database has no demo's mark, so the demo does not touch it; name a new one, or another directory with --data.")
+    raise NotADemo(
+        "The database has no demo's mark, so the demo does not touch it; name a new one, or another directory with "
+        "--data."
+    )
 
 
 def _keys(data: Path, *, new: bool) -> Keys:
@@ -148,8 +161,8 @@ def _keys(data: Path, *, new: bool) -> Keys:
 
 
 async def _fill_file(file: Path, keys: Keys, wanted: Wanted) -> None:
-    """Makes the file under another name and renames it when it is whole: killed in the middle, nothing half is left. So nothing needs to be
-    forced to disk in between."""
+    """Makes the file under another name and renames it when it is whole: killed in the middle, nothing half is left. So
+    nothing needs to be forced to disk in between."""
     new = file.with_name(NEW_FILE)
     _remove(new)
     _remove(file)
@@ -173,7 +186,8 @@ def _force(path: Path) -> None:
 
 
 async def _fill(url: str, keys: Keys, wanted: Wanted, *, unseen: bool) -> None:
-    """The mark comes last: a database that was cut off in the middle is nobody's demo. `unseen`: a file that has not its name yet."""
+    """The mark comes last: a database that was cut off in the middle is nobody's demo. `unseen`: a file that has not
+    its name yet."""
     real = Clock().today()
     today = wanted.today or real
     await migrate(url)
@@ -192,7 +206,8 @@ async def _fill(url: str, keys: Keys, wanted: Wanted, *, unseen: bool) -> None:
 
 
 async def _clock(db: Database, today: date | None) -> Clock:
-    """The demo's clock: the real day moved by the offset that the database keeps. Raises Conflict for a day before it."""
+    """The demo's clock: the real day moved by the offset that the database keeps. Raises Conflict for a day before
+    it."""
     async with transaction.begin(db, DEMO, Clock(), writing=False) as tx:
         clock = Clock(offset=timedelta(days=(await state.get(tx)).demo_offset_days))
     if today is not None:
@@ -200,7 +215,7 @@ async def _clock(db: Database, today: date | None) -> Clock:
     return clock
 
 
-# ---- What is told -------------------------------------------------------------------------------------------------------
+# ---- What is printed -------------------------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -210,14 +225,14 @@ def _progress() -> Iterator[Callable[[float], None]]:
     from rich.progress import Progress
 
     console = Console(stderr=True)
-    told = "Filling the demo: the sample's infusions and what came of them"
+    title = "Filling the demo: the sample's infusions and what came of them"
     if not console.is_terminal:
-        typer.echo(f"{told} ...", err=True)
+        typer.echo(f"{title} ...", err=True)
         yield lambda part: None
         typer.echo("The demo is filled.", err=True)
         return
     with Progress(console=console, transient=True) as bar:
-        task = bar.add_task(told, total=1.0)
+        task = bar.add_task(title, total=1.0)
         yield lambda part: bar.update(task, completed=part)
 
 

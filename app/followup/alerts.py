@@ -1,4 +1,4 @@
-"""Overdue alerts: acknowledged by people, told as a snapshot, and polled as a feed that loses nothing."""
+"""Overdue alerts: acknowledged by people, listed as a snapshot, and polled as a feed that loses nothing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from app.db import patients as db_patients
 from app.db.alerts import AlertRow
 from app.db.transaction import Transaction
 from app.errors import BadCursor, Conflict, CursorExpired
-from app.followup import cards, catalogue, unseen
+from app.followup import catalogue, unseen, visibility
 from app.followup.commands import Ask, Page, Reason
 
 JSON = dict[str, Any]
@@ -25,7 +25,7 @@ class AlertResolved(Conflict):
     code = "alert_resolved"
 
 
-def told(alert: AlertRow) -> JSON:
+def serialized(alert: AlertRow) -> JSON:
     """One alert with the contract's field names; no name, no number."""
     return {
         "id": alert.id,
@@ -57,7 +57,9 @@ async def acknowledge(tx: Transaction, alert: UUID, reason: Reason) -> JSON:
         raise AlertResolved(resolved_by=found.resolved_by)
     if found.state == "open":
         await db_alerts.acknowledge(tx, [found], by=tx.actor.name, reason=reason.reason)
-        tx.changed("alert", alert, "acknowledged", {"state": found.state}, {"reason": reason.reason}, patient=found.patient_id)
+        tx.changed(
+            "alert", alert, "acknowledged", {"state": found.state}, {"reason": reason.reason}, patient=found.patient_id
+        )
         found = await db_alerts.lock(tx, alert)
         assert found is not None, "it was there a moment ago, and is locked"
     tx.saw("alert", [found.patient_id])
@@ -66,7 +68,7 @@ async def acknowledge(tx: Transaction, alert: UUID, reason: Reason) -> JSON:
 
 async def _closed(tx: Transaction, rows: Sequence[AlertRow]) -> list[JSON]:
     protected = await db_patients.protected_of(tx, {row.patient_id for row in rows if row.reason is not None})
-    return [cards.closed(row.patient_id in protected, told(row)) for row in rows]
+    return [visibility.closed(row.patient_id in protected, serialized(row)) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,8 @@ class Snapshot:
 
 async def snapshot(tx: Transaction, states: frozenset[str], centre: str | None, ask: Ask) -> Snapshot:
     """The alerts of the caller's centres in the order of their ids. The cursor is read before the first page, and each
-    page of the walk carries that one: what comes in between, or between two pages, is told twice, never missed. Raises NotYourCentre."""
+    page of the walk carries that one: what comes in between, or between two pages, is answered twice, never missed.
+    Raises NotYourCentre."""
     tx.actor.must(Act.READ_ALERTS)
     if centre is not None:
         tx.actor.must_belong_to(centre)
@@ -97,8 +100,8 @@ async def snapshot(tx: Transaction, states: frozenset[str], centre: str | None, 
 
 
 async def overview(tx: Transaction, state: str, centre: str | None, limit: int) -> JSON:
-    """At most `limit` alerts in one state, oldest first, each with its patient and the visit's label, and how many there are in each state.
-    Raises NotYourCentre."""
+    """At most `limit` alerts in one state, oldest first, each with its patient and the visit's label, and how many
+    there are in each state. Raises NotYourCentre."""
     tx.actor.must(Act.READ_ALERTS)
     if centre is not None:
         tx.actor.must_belong_to(centre)
@@ -111,14 +114,15 @@ async def get(tx: Transaction, alert: UUID) -> JSON:
     """One alert with its patient and the visit's label. Raises NotFound."""
     tx.actor.must(Act.READ_ALERTS)
     row = await db_alerts.lock(tx, alert)
-    told = await _with_patients(tx, [row]) if row is not None else []
-    if not told:
+    found = await _with_patients(tx, [row]) if row is not None else []
+    if not found:
         raise await unseen.not_found(tx, "alert", alert)
-    return told[0]
+    return found[0]
 
 
 async def _with_patients(tx: Transaction, rows: list[AlertRow]) -> list[JSON]:
-    """Without those whose patient has moved away: such an alert stays in its centre, resolved, but shows nobody there."""
+    """Without those whose patient has moved away: such an alert stays in its centre, resolved, but shows nobody
+    there."""
     people = await db_patients.many(tx, list({row.patient_id for row in rows}))
     follows = await db_alerts.protocols_of(tx, [row.visit_id for row in rows])
     protocols = await catalogue.versions(tx, frozenset(follows.values()))
@@ -129,7 +133,10 @@ async def _with_patients(tx: Transaction, rows: list[AlertRow]) -> list[JSON]:
             continue
         rule = protocols[follows[row.visit_id]].rule(row.code)
         label = rule.label if rule else {"sv": row.code, "en": row.code}
-        items.append(cards.closed(people[row.patient_id].protected, told(row)) | {"patient": cards.patient(people[row.patient_id]), "label": label})
+        items.append(
+            visibility.closed(people[row.patient_id].protected, serialized(row))
+            | {"patient": visibility.patient(people[row.patient_id]), "label": label}
+        )
     return items
 
 
@@ -153,8 +160,8 @@ def read_cursor(after: str) -> tuple[int | None, int]:
 
 
 async def poll(tx: Transaction, after: str, limit: int, types: frozenset[str] | None, centre: str | None) -> Polled:
-    """The events after a cursor in the order of their commits, at most `limit`; the same cursor gives the same events for ever.
-    Raises BadCursor, CursorExpired (another epoch, or ahead of the head), NotYourCentre."""
+    """The events after a cursor in the order of their commits, at most `limit`; the same cursor gives the same events
+    for ever. Raises BadCursor, CursorExpired (another epoch, or ahead of the head), NotYourCentre."""
     tx.actor.must(Act.READ_ALERTS)
     if centre is not None:
         tx.actor.must_belong_to(centre)

@@ -1,4 +1,4 @@
-"""Centres, products and protocols: what may be named in an infusion, and what is told of it."""
+"""Centres, products and protocols: what may be named in an infusion, and what is shown of it."""
 
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
@@ -19,7 +19,8 @@ async def protocols(tx: Transaction) -> Mapping[str, Protocol]:
 
 
 async def versions(tx: Transaction, wanted: Set[str]) -> Mapping[str, Protocol]:
-    """At least these versions of protocols, under `code@version`. A version never changes, so what was read once is not read again."""
+    """At least these versions of protocols, under `code@version`. A version never changes, so what was read once is not
+    read again."""
     return tx.db.versions if wanted <= tx.db.versions.keys() else await db_catalogue.protocols(tx)
 
 
@@ -39,8 +40,8 @@ async def product_of(tx: Transaction, code: str) -> JSON | None:
 
 
 async def faults(tx: Transaction, centre: str, product: str, named: Sequence[str] | None) -> list[FieldError]:
-    """What is wrong with the codes of an infusion: unknown ones, a centre that gives none yet, a protocol that does not serve the product's class,
-    two care plans at once."""
+    """What is wrong with the codes of an infusion: unknown ones, a centre that gives none yet, a protocol that does not
+    serve the product's class, two care plans at once."""
     found = []
     known_centre = await centre_of(tx, centre)
     if known_centre is None:
@@ -49,18 +50,34 @@ async def faults(tx: Transaction, centre: str, product: str, named: Sequence[str
         found.append(FieldError("centre", "centre_upcoming", "This centre gives no infusions yet."))
     known_product = await product_of(tx, product)
     if known_product is None:
-        found.append(FieldError("product", "unknown_product", "There is no such product; GET /api/v1/products lists them."))
+        found.append(
+            FieldError("product", "unknown_product", "There is no such product; GET /api/v1/products lists them.")
+        )
     known = await protocols(tx) if named else {}
     for n, code in enumerate(named or ()):
         if code not in known:
-            found.append(FieldError(f"protocols.{n}", "unknown_protocol", "There is no such protocol; GET /api/v1/protocols lists them."))
+            found.append(
+                FieldError(
+                    f"protocols.{n}", "unknown_protocol", "There is no such protocol; GET /api/v1/protocols lists them."
+                )
+            )
         elif known_product is not None and not known[code].serves(known_product["class"]):
             served = ", ".join(known[code].classes)
             why = f"{code} serves the classes {served}; this product is of the class {known_product['class']}."
             found.append(FieldError(f"protocols.{n}", "other_class", why))
-    care = [c for c in named or () if c in known and known[c].purpose is Purpose.CARE and known[c].restart is not Restart.NEVER]
+    care = [
+        c
+        for c in named or ()
+        if c in known and known[c].purpose is Purpose.CARE and known[c].restart is not Restart.NEVER
+    ]
     if len(care) > 1 or len(set(named or ())) < len(named or ()):
-        found.append(FieldError("protocols", "two_care_plans", "An infusion begins one care plan of its class; name one such, and each code once."))
+        found.append(
+            FieldError(
+                "protocols",
+                "two_care_plans",
+                "An infusion begins one care plan of its class; name one such, and each code once.",
+            )
+        )
     return found
 
 
@@ -93,17 +110,22 @@ async def protocol_version(tx: Transaction, code: str, version: int) -> JSON:
 
 
 async def load(tx: Transaction, text: str) -> JSON:
-    """Adds those centres or products of a file that are missing; what stands is not changed. Answers which of the two, the file's rows, and
-    how many are new. Raises CatalogueInvalid with every fault, also for a product whose protocol is not known here or serves another class;
-    Forbidden."""
+    """Adds those centres or products of a file that are missing; what stands is not changed. Answers which of the two,
+    the file's rows, and how many are new. Raises CatalogueInvalid with every fault, also for a product whose protocol
+    is not known here or serves another class; Forbidden."""
     tx.actor.must(Act.CHANGE_CATALOGUE)
     kind = seed.kind(text)
     rows = seed.centre_rows(text) if kind == "centres" else seed.product_rows(text)
     known = await protocols(tx)
     unknown = [row for row in rows if row.get("protocol") is not None and row["protocol"] not in known]
-    wrong = [FieldError("protocol", "unknown_protocol", f"{row['code']}: there is no protocol {row['protocol']}") for row in unknown]
+    wrong = [
+        FieldError("protocol", "unknown_protocol", f"{row['code']}: there is no protocol {row['protocol']}")
+        for row in unknown
+    ]
     wrong += [
-        FieldError("protocol", "other_class", f"{row['code']}: {row['protocol']} does not serve the class {row['plan_class']}")
+        FieldError(
+            "protocol", "other_class", f"{row['code']}: {row['protocol']} does not serve the class {row['plan_class']}"
+        )
         for row in rows
         if (protocol := known.get(row.get("protocol") or "")) is not None and not protocol.serves(row["plan_class"])
     ]

@@ -1,4 +1,5 @@
-"""A patient's chart: all that is stored of one person's follow-up. An act makes a new one from the old; `decide` is what planning says to it."""
+"""A patient's chart: all that is stored of one person's follow-up. An act makes a new one from the old; `decide` is
+what planning says to it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -16,14 +17,26 @@ from app.db.transaction import Transaction
 from app.followup import unseen
 from app.planning import changes, courses, decisions
 from app.planning.decisions import Standing
-from app.planning.facts import Contact, Decision, Done, Event, EventType, Facts, Infusion, Status, life, responsible_centre
+from app.planning.facts import (
+    Contact,
+    Decision,
+    Done,
+    Event,
+    EventType,
+    Facts,
+    Infusion,
+    Status,
+    life,
+    responsible_centre,
+)
 from app.planning.protocol import Protocol
 from app.planning.visits import Outcome, Plan, Visit
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """One patient with infusions (voided ones too), events and contacts in the order of recording, and plans with their visits."""
+    """One patient with infusions (voided ones too), events and contacts in the order of recording, and plans with their
+    visits."""
 
     patient: PatientRow
     infusions: tuple[InfusionRow, ...] = ()
@@ -44,9 +57,17 @@ class Chart:
         """The visit with this id and its plan; it is there."""
         return next((p, v) for p in self.plans for v in p.visits if v.id == visit)
 
-    def with_visit(self, visit: Visit) -> "Chart":
-        """The chart with one visit as given."""
-        return replace(self, plans=tuple(replace(p, visits=tuple(visit if v.id == visit.id else v for v in p.visits)) for p in self.plans))
+    def plans_of(self, infusion: UUID) -> list[Plan]:
+        """The plans that an infusion anchors."""
+        return [plan for plan in self.plans if plan.infusion_id == infusion]
+
+    def with_visit(self, visit: Visit, was: Visit | None = None) -> "Chart":
+        """The chart with one visit as given, in the place of `was`, or else of the visit with its id."""
+        plans = tuple(
+            replace(p, visits=tuple(visit if v is was or (was is None and v.id == visit.id) else v for v in p.visits))
+            for p in self.plans
+        )
+        return replace(self, plans=plans)
 
     def with_infusion(self, infusion: InfusionRow) -> "Chart":
         """The chart with one infusion added, or as given."""
@@ -54,7 +75,8 @@ class Chart:
 
 
 async def load(tx: Transaction, patient: UUID) -> Chart:
-    """The chart of a patient whom the caller may see, locked until the transaction ends when it writes. Raises NotFound."""
+    """The chart of a patient whom the caller may see, locked until the transaction ends when it writes. Raises
+    NotFound."""
     found = await (db_patients.lock if tx.writing else db_patients.get)(tx, patient)
     if found is None:
         raise await unseen.not_found(tx, "patient", patient)
@@ -67,7 +89,9 @@ async def of(tx: Transaction, patient: PatientRow) -> Chart:
     infusions = await db_infusions.of_patient(tx, patient.id)
     events = await db_patients.events_of(tx, patient.id)
     contacts = await db_contacts.of_patient(tx, patient.id)
-    return Chart(patient, tuple(infusions), tuple(events), tuple(await db_plans.of_patient(tx, patient.id)), tuple(contacts))
+    return Chart(
+        patient, tuple(infusions), tuple(events), tuple(await db_plans.of_patient(tx, patient.id)), tuple(contacts)
+    )
 
 
 def facts(chart: Chart) -> Facts:
@@ -129,7 +153,8 @@ def _event(row: EventRow, protocol_of: Mapping[str, str]) -> Event:
 
 
 def decide(chart: Chart, protocols: Mapping[str, Protocol], today: date) -> Chart:
-    """The chart as planning wants it for its facts on a local day: plans and visits, the numbering of infusions, status and responsible centre."""
+    """The chart as planning wants it for its facts on a local day: plans and visits, the numbering of infusions, status
+    and responsible centre."""
     known = facts(chart)
     numbers = courses.numbers(known)
     infusions = []
@@ -146,4 +171,9 @@ def decide(chart: Chart, protocols: Mapping[str, Protocol], today: date) -> Char
         )
     status = life(known).status if known.counted else Status.NO_INFUSION
     patient = replace(chart.patient, status=status.value, responsible_centre=responsible_centre(known))
-    return replace(chart, patient=patient, infusions=tuple(infusions), plans=tuple(changes.replan(known, chart.plans, protocols, today)))
+    return replace(
+        chart,
+        patient=patient,
+        infusions=tuple(infusions),
+        plans=tuple(changes.replan(known, chart.plans, protocols, today)),
+    )

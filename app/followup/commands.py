@@ -1,4 +1,5 @@
-"""What every command is made of: a closed model, and types that check and document a value once, whatever language it came in."""
+"""What every command is made of: a closed model, and types that check and document a value once, whatever language it
+came in."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -24,7 +25,8 @@ class Command(BaseModel):
 
 
 def local_date(value: object) -> date:
-    """A day of Europe/Stockholm, written `YYYY-MM-DD`, from 1900 to 2199: no instant, no number, no other form (contract 1).
+    """A day of Europe/Stockholm, written `YYYY-MM-DD`, from 1900 to 2199: no instant, no number, no other form
+    (contract 1).
 
     Raises PydanticCustomError `bad_date`.
     """
@@ -38,36 +40,44 @@ def local_date(value: object) -> date:
     raise PydanticCustomError("bad_date", "A day of the calendar is written YYYY-MM-DD.")
 
 
-LocalDate = Annotated[date, BeforeValidator(local_date), WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-11-23"]})]
+LocalDate = Annotated[
+    date, BeforeValidator(local_date), WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-11-23"]})
+]
 # The code of a centre, product or protocol.
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
-# One line: no control characters, not empty, at most 200 signs.
+# One line: no control characters, not empty, at most 200 characters.
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=rf"^{_VISIBLE}*$")]
 
 
 def _nobodys(value: str) -> str:
     if stands_in(value):
-        raise PydanticCustomError("looks_like_a_number", "A personal number stands here, in clear; write it nowhere but among the identifiers.")
+        raise PydanticCustomError(
+            "looks_like_a_number",
+            "A personal number stands here, in clear; write it nowhere but among the identifiers.",
+        )
     return value
 
 
-# A text that is stored, and may be logged, as it is written: an id of the sender's, a batch, a reason. No place for a personal number.
+# A text that is stored, and may be logged, as it is written: an id of the sender's, a batch, a reason. No place for a
+# personal number.
 ClearText = Annotated[Text, AfterValidator(_nobodys)]
-# Several lines, at most 4,000 signs.
-Note = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000, pattern=rf"^(?:{_VISIBLE}|[\t\n\r])*$")]
+# Several lines, at most 4,000 characters.
+Note = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000, pattern=rf"^(?:{_VISIBLE}|[\t\n\r])*$")
+]
 # True or false, and no word or number that could be read as one.
 Flag = Annotated[bool, Strict()]
 
 
-def _told(value: object) -> object:
+def _not_null(value: object) -> object:
     if value is None:
         raise PydanticCustomError("required", "This can be changed, but not emptied.")
     return value
 
 
 # A field of a merge patch that may be left out (None: it stays), but not emptied by null.
-Told = TypeVar("Told")
-Kept = Annotated[Told | None, BeforeValidator(_told)]
+Value = TypeVar("Value")
+Kept = Annotated[Value | None, BeforeValidator(_not_null)]
 
 
 class Response(StrEnum):
@@ -98,7 +108,8 @@ Place = tuple[date | UUID | int | str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Which part of a list: at most `limit` rows after the place `after` (None: from the start), all as of one day of one walk."""
+    """Which part of a list: at most `limit` rows after the place `after` (None: from the start), all as of one day of
+    one walk."""
 
     limit: int
     as_of_date: date
@@ -108,8 +119,8 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A part of a list: rows as plain dicts, the place of the last one if more follow, the whole number where it was asked
-    for, and further members of the answer."""
+    """A part of a list: rows as plain dicts, the place of the last one if more follow, the whole number where it was
+    asked for, and further members of the answer."""
 
     items: Sequence[Mapping[str, Any]]
     next: Place | None = None

@@ -1,4 +1,5 @@
-"""Contacts: attempts to reach a patient, about a visit or without one, and the days on which to try again (contract 3, rule 8)."""
+"""Contacts: attempts to reach a patient, about a visit or without one, and the days on which to try again (contract 3,
+rule 8)."""
 
 from dataclasses import replace
 from enum import StrEnum
@@ -13,7 +14,7 @@ from app.db.columns import new_id
 from app.db.contacts import ContactRow
 from app.db.transaction import Transaction
 from app.errors import Conflict, Invalid, NotYourOwn
-from app.followup import cards, chart, unseen, views
+from app.followup import chart, unseen, views, visibility
 from app.followup.chart import Chart
 from app.followup.commands import Command, LocalDate, Note, Source
 from app.followup.settle import keep_standing
@@ -60,8 +61,9 @@ class NewContact(Command):
 
 
 async def log_about_visit(tx: Transaction, visit: UUID, new: NewContact) -> tuple[JSON, bool]:
-    """Logs an attempt to reach the patient about a visit, or a postponement; answers the contact and whether it is new. The same again is the stored
-    one. `contacted_on` defaults to today. Raises NotFound, Invalid, and Conflict for a `source` that told something else."""
+    """Logs an attempt to reach the patient about a visit, or a postponement; answers the contact and whether it is new.
+    The same again is the stored one. `contacted_on` defaults to today. Raises NotFound, Invalid, and Conflict for a
+    `source` that sent something else."""
     tx.actor.must(Act.WORK_VISIT)
     patient = await db_visits.patient_of(tx, visit)
     if patient is None:
@@ -77,7 +79,7 @@ async def log(tx: Transaction, patient: UUID, new: NewContact) -> tuple[JSON, bo
 
 
 async def _log(tx: Transaction, before: Chart, visit: UUID | None, new: NewContact) -> tuple[JSON, bool]:
-    cards.must_be_responsible(tx.actor, before)
+    visibility.must_be_responsible(tx.actor, before)
     _check_fields(new)
     row = ContactRow(
         id=new_id(),
@@ -96,18 +98,22 @@ async def _log(tx: Transaction, before: Chart, visit: UUID | None, new: NewConta
         recorded_by_id=tx.actor.id,
     )
     tx.saw("contact", [before.patient.id])
-    if (stored := await _told_before(tx, before, row)) is not None:
-        return cards.closed(before.patient.protected, views.contact(stored)), False
+    if (stored := await _recorded_before(tx, before, row)) is not None:
+        return visibility.closed(before.patient.protected, views.contact(stored)), False
     _check_days(tx, new)
     await db_contacts.add(tx, row)
     tx.changed("contact", row.id, "logged", None, views.contact(row), patient=before.patient.id)
     await keep_standing(tx, before, replace(before, contacts=(*before.contacts, row)))
-    return cards.closed(before.patient.protected, views.contact(row)), True
+    return visibility.closed(before.patient.protected, views.contact(row)), True
 
 
 def _check_fields(new: NewContact) -> None:
     if (new.channel is None) != (new.outcome is None):
-        raise Invalid("A contact has a channel and an outcome.", field="channel" if new.channel is None else "outcome", code="required")
+        raise Invalid(
+            "A contact has a channel and an outcome.",
+            field="channel" if new.channel is None else "outcome",
+            code="required",
+        )
     if new.outcome is None and new.remind_on is None:
         raise Invalid("Tell a channel and an outcome, or the day to be reminded.", field="outcome", code="required")
 
@@ -118,15 +124,18 @@ def _check_days(tx: Transaction, new: NewContact) -> None:
         raise refusals.DateInPast(f"{new.remind_on} lies before today, {tx.today}.", field="remind_on")
 
 
-async def _told_before(tx: Transaction, before: Chart, row: ContactRow) -> ContactRow | None:
-    """The stored contact that this one repeats: of the same sender's id; or the same caller's on the same day about the same visit, by the same
-    channel, with the same outcome. A postponement to another day is none, nor a report of a death after one that was ended."""
+async def _recorded_before(tx: Transaction, before: Chart, row: ContactRow) -> ContactRow | None:
+    """The stored contact that this one repeats: of the same sender's id; or the same caller's on the same day about the
+    same visit, by the same channel, with the same outcome. A postponement to another day is none, nor a report of a
+    death after one that was ended."""
     if row.source_system is not None and row.source_id is not None:
         await locks.take(tx, [f"contact:{row.source_system}:{row.source_id}"])
         stored = await db_contacts.by_source(tx, row.source_system, row.source_id)
         if stored is not None:
             if _key(stored) != _key(row):
-                raise Conflict("The sender has told this contact with other values.", field="source", code="source_conflict")
+                raise Conflict(
+                    "The sender has sent this contact with other values.", field="source", code="source_conflict"
+                )
             return stored
     if row.outcome == DECEASED_REPORTED and reported_dead_on(chart.facts(before)) is None:
         return None
@@ -134,24 +143,36 @@ async def _told_before(tx: Transaction, before: Chart, row: ContactRow) -> Conta
 
 
 def _key(row: ContactRow) -> tuple[object, ...]:
-    return row.patient_id, row.visit_id, row.channel, row.outcome, row.contacted_on, row.remind_on if row.outcome is None else None
+    return (
+        row.patient_id,
+        row.visit_id,
+        row.channel,
+        row.outcome,
+        row.contacted_on,
+        row.remind_on if row.outcome is None else None,
+    )
 
 
 async def own_of_today(tx: Transaction, patient: UUID) -> set[UUID]:
     """The contacts with a patient that the caller may still take back: their own of this local day."""
     tx.actor.must(Act.READ_PATIENTS)
-    return {c.id for c in await db_contacts.of_patient(tx, patient) if tx.actor.wrote(c.recorded_by_id) and c.recorded_on == tx.today}
+    return {
+        c.id
+        for c in await db_contacts.of_patient(tx, patient)
+        if tx.actor.wrote(c.recorded_by_id) and c.recorded_on == tx.today
+    }
 
 
 async def take_back(tx: Transaction, contact: UUID) -> None:
-    """Takes a contact back on the local day on which it was logged, by who logged it: its reminder, its report of a death and its attempt go with it;
-    the history keeps it. Once taken back it stays so. Raises NotFound, NotYourOwn, NotItsDay, NewerStands."""
+    """Takes a contact back on the local day on which it was logged, by who logged it: its reminder, its report of a
+    death and its attempt go with it; the history keeps it. Once taken back it stays so. Raises NotFound, NotYourOwn,
+    NotItsDay, NewerStands."""
     tx.actor.must(Act.WORK_VISIT)
     found = await db_contacts.get(tx, contact)
     if found is None:
         raise await unseen.not_found(tx, "contact", contact)
     before = await chart.load(tx, found.patient_id)
-    cards.must_be_responsible(tx.actor, before)
+    visibility.must_be_responsible(tx.actor, before)
     if not any(c.id == contact for c in before.contacts):
         return  # taken back already, as seen under the patient's lock
     if not tx.actor.wrote(found.recorded_by_id):
@@ -169,6 +190,9 @@ def _refuse_under_a_loss(before: Chart, contact: ContactRow) -> None:
     """Raises NewerStands for an attempt that a standing loss was declared on."""
     if contact.outcome not in refusals.NO_ANSWER or life(chart.facts(before)).status is not Status.LOST:
         return
-    lost = next((e for e in reversed(before.events) if e.type == EventType.LOST.value and e.recorded_at >= contact.recorded_at), None)
+    lost = next(
+        (e for e in reversed(before.events) if e.type == EventType.LOST.value and e.recorded_at >= contact.recorded_at),
+        None,
+    )
     if lost is not None:
         raise refusals.NewerStands(kind="event", id=str(lost.id))

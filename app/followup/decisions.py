@@ -1,4 +1,5 @@
-"""Decisions about patients: who needs one, so that nothing ends in silence, and what was decided (contract 3, rule 17)."""
+"""Decisions about patients: who needs one, so that nothing ends in silence, and what was decided (contract 3, rule
+17)."""
 
 from dataclasses import replace
 from datetime import date
@@ -13,7 +14,7 @@ from app.db.decisions import UndecidedPatient
 from app.db.patients import EventRow
 from app.db.transaction import Transaction
 from app.errors import Conflict, Invalid
-from app.followup import cards, catalogue, chart, views
+from app.followup import catalogue, chart, views, visibility
 from app.followup.chart import Chart
 from app.followup.commands import Ask, ClearText, Command, Page, Slug
 from app.followup.settle import settle
@@ -32,8 +33,8 @@ class NothingFollows(Conflict):
 
 
 class NewDecision(Command):
-    """What is decided of a patient: to go on by a further `protocol`, to hand the patient over, to close the follow-up, or that a reported death is
-    none."""
+    """What is decided of a patient: to go on by a further `protocol`, to hand the patient over, to close the follow-up,
+    or that a reported death is none."""
 
     decision: Decision
     reason: ClearText | None = None
@@ -41,8 +42,8 @@ class NewDecision(Command):
 
 
 async def undecided(tx: Transaction, wanted: UndecidedFilter, ask: Ask) -> Page:
-    """Patients for whom the caller's centres are responsible and who need a decision on the walk's local day, the longest silence first.
-    Raises NotYourCentre, Invalid."""
+    """Patients for whom the caller's centres are responsible and who need a decision on the walk's local day, the
+    longest silence first. Raises NotYourCentre, Invalid."""
     tx.actor.must(Act.READ_PATIENTS)
     if wanted.centre is not None:
         tx.actor.must_belong_to(wanted.centre)
@@ -55,13 +56,13 @@ async def undecided(tx: Transaction, wanted: UndecidedFilter, ask: Ask) -> Page:
     if ask.after and isinstance(ask.after[0], date) and isinstance(ask.after[1], UUID):
         after = ask.after[0], ask.after[1]
     rows = await db_decisions.page(tx, wanted, centres, ask.as_of_date, after, ask.limit + 1)
-    items = [_told(row) for row in rows[: ask.limit]]
+    items = [_serialized(row) for row in rows[: ask.limit]]
     tx.saw("patients to decide on", [item["id"] for item in items])
     place = (items[-1]["last_heard_on"], items[-1]["id"]) if len(rows) > ask.limit else None
     return Page(items, place, await db_decisions.count(tx, wanted, centres, ask.as_of_date) if ask.count else None)
 
 
-def _told(row: UndecidedPatient) -> JSON:
+def _serialized(row: UndecidedPatient) -> JSON:
     standing = row.patient.standing
     assert standing is not None, "the list asks for it"
     if row.refused_on is not None:
@@ -70,7 +71,7 @@ def _told(row: UndecidedPatient) -> JSON:
         reason, since = standing.undecided, standing.since
     else:
         reason, since = Undecided.NO_CONTACT, decisions.silent_since(standing.last_heard_on)
-    return cards.patient(row.patient) | {
+    return visibility.patient(row.patient) | {
         "responsible_centre": row.patient.responsible_centre,
         "needs_decision": reason.value,
         "since": since,
@@ -80,18 +81,19 @@ def _told(row: UndecidedPatient) -> JSON:
 
 
 async def decide(tx: Transaction, patient: UUID, new: NewDecision) -> tuple[JSON, bool]:
-    """Stores what a person decided, as an event of today, and settles what follows of it: `extend` plans the further visits. Answers the event and
-    whether it is new; the decision that stands, told again, is not. Raises NotFound, Forbidden, Invalid, NothingToDecide, NothingFollows."""
+    """Stores what a person decided, as an event of today, and settles what follows of it: `extend` plans the further
+    visits. Answers the event and whether it is new; the decision that stands, sent again, is not. Raises NotFound,
+    Forbidden, Invalid, NothingToDecide, NothingFollows."""
     tx.actor.must(Act.REPORT_EVENT)
     if new.decision is Decision.NOT_DECEASED:
         tx.actor.must(Act.TRANSFER_PATIENT)
     before = await chart.load(tx, patient)
-    cards.must_be_responsible(tx.actor, before)
+    visibility.must_be_responsible(tx.actor, before)
     await _check(tx, before, new)
     tx.saw("patient event", [patient])
     details = {"decision": new.decision.value} | ({"protocol": new.protocol} if new.protocol else {})
     if (stored := _stands(before, new, details)) is not None:
-        return cards.closed(before.patient.protected, views.event(stored)), False
+        return visibility.closed(before.patient.protected, views.event(stored)), False
     known = chart.facts(before)
     decisions.refuse_decision(known, before.plans, new.decision)
     if new.decision is Decision.EXTEND:
@@ -114,7 +116,7 @@ async def decide(tx: Transaction, patient: UUID, new: NewDecision) -> tuple[JSON
     if new.decision is Decision.EXTEND and decisions.is_over(decided.plans):
         raise NothingFollows(field="protocol")
     await settle(tx, EventType.DECIDED.value, before, decided)
-    return cards.closed(before.patient.protected, views.event(event)), True
+    return visibility.closed(before.patient.protected, views.event(event)), True
 
 
 async def extensions(tx: Transaction, patient: UUID) -> list[str]:
@@ -122,10 +124,12 @@ async def extensions(tx: Transaction, patient: UUID) -> list[str]:
     Raises NotFound, NotResponsible."""
     tx.actor.must(Act.READ_PATIENTS)
     before = await chart.load(tx, patient)
-    cards.must_be_responsible(tx.actor, before)
+    visibility.must_be_responsible(tx.actor, before)
     tx.saw("follow-up", [patient])
     newest = [protocol for code, protocol in (await catalogue.protocols(tx)).items() if code == protocol.code]
-    return sorted(protocol.code for protocol in newest if _follows_an_infusion(protocol) and _serves_the_latest(protocol, before))
+    return sorted(
+        protocol.code for protocol in newest if _follows_an_infusion(protocol) and _serves_the_latest(protocol, before)
+    )
 
 
 def _follows_an_infusion(protocol: Protocol) -> bool:
@@ -137,8 +141,8 @@ def _serves_the_latest(protocol: Protocol, before: Chart) -> bool:
 
 
 async def _check(tx: Transaction, before: Chart, new: NewDecision) -> None:
-    """Raises Invalid: an extension names a care protocol that follows an infusion and serves the class of the latest, and only it does; to close or
-    hand over needs a reason."""
+    """Raises Invalid: an extension names a care protocol that follows an infusion and serves the class of the latest,
+    and only it does; to close or hand over needs a reason."""
     if new.decision in (Decision.CLOSE, Decision.HAND_OVER) and new.reason is None:
         raise Invalid("Say why.", field="reason", code="required")
     if (new.protocol is None) == (new.decision is Decision.EXTEND):
@@ -148,17 +152,28 @@ async def _check(tx: Transaction, before: Chart, new: NewDecision) -> None:
         return
     protocol = (await catalogue.protocols(tx)).get(new.protocol)
     if protocol is None or protocol.code != new.protocol:
-        raise Invalid("There is no such protocol; GET /api/v1/protocols lists them.", field="protocol", code="unknown_protocol")
+        raise Invalid(
+            "There is no such protocol; GET /api/v1/protocols lists them.", field="protocol", code="unknown_protocol"
+        )
     if not _follows_an_infusion(protocol):
-        raise Invalid("Follow-up goes on by a care protocol that counts from an infusion.", field="protocol", code="not_for_care")
+        raise Invalid(
+            "Follow-up goes on by a care protocol that counts from an infusion.", field="protocol", code="not_for_care"
+        )
     if not _serves_the_latest(protocol, before):
-        raise Invalid(f"{protocol.code} does not serve the class of the latest infusion.", field="protocol", code="other_class")
+        raise Invalid(
+            f"{protocol.code} does not serve the class of the latest infusion.", field="protocol", code="other_class"
+        )
 
 
 def _stands(before: Chart, new: NewDecision, details: JSON) -> EventRow | None:
-    """The stored decision that this one repeats: the last that stands, and nothing has come since that needs another."""
+    """The stored decision that this one repeats: the last that stands, and nothing has come since that needs
+    another."""
     standing = life(chart.facts(before)).decisions
     if not standing or chart.standing(before).undecided is not None:
         return None
-    last = next(event for event in before.events if event.type == EventType.DECIDED.value and event.recorded_at == standing[-1].recorded_at)
+    last = next(
+        event
+        for event in before.events
+        if event.type == EventType.DECIDED.value and event.recorded_at == standing[-1].recorded_at
+    )
     return last if last.note == new.reason and details.items() <= last.details.items() else None

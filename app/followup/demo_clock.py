@@ -1,4 +1,5 @@
-"""The demo's day: ahead of the real one by an offset that the database keeps, so that days go on. It is moved forward only, and then swept."""
+"""The demo's day: ahead of the real one by an offset that the database keeps, so that days go on. It is moved forward
+only, and then swept."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -8,7 +9,7 @@ from app.clock import Clock
 from app.db import state, transaction
 from app.db.engine import Database
 from app.errors import Conflict
-from app.followup import rounds
+from app.followup import batches
 from app.followup.commands import Command, LocalDate
 
 
@@ -25,8 +26,8 @@ class NewDay(Command):
 
 
 async def move(db: Database, clock: Clock, actor: Actor, wanted: date) -> dict[str, Any]:
-    """Moves the demo's local day to `wanted`, lets plans without end grow and sweeps; answers the day and how many alerts were raised.
-    Raises DayBefore, Forbidden."""
+    """Moves the demo's local day to `wanted`, lets plans without end grow and sweeps; answers the day and how many
+    alerts were raised. Raises DayBefore, Forbidden."""
     async with transaction.begin(db, actor, clock) as tx:
         actor.must(Act.MOVE_DEMO_CLOCK)
         await state.take_sweep(tx)  # two moves at once follow each other, so the day is asked for only now
@@ -37,8 +38,8 @@ async def move(db: Database, clock: Clock, actor: Actor, wanted: date) -> dict[s
             raise DayBefore(f"Today is {today} already.", field="today", current=today.isoformat())
         await state.move_demo(tx, (wanted - clock.real_day()).days)
     _set(clock, wanted)
-    await rounds.extend(db, clock)
-    return {"today": wanted, "raised": await rounds.sweep(db, clock)}
+    await batches.extend(db, clock)
+    return {"today": wanted, "raised": await batches.sweep(db, clock)}
 
 
 def _set(clock: Clock, wanted: date) -> None:

@@ -1,8 +1,9 @@
 """A dry run judges the rows of a file as an import would, and stores nothing.
 
-Rows may build on each other: the same patient or the same source twice, or `continues`. Such rows are judged together, in the order of the file,
-in one short transaction that is rolled back, so that nobody waits long for the write lock. What a dry run cannot know: what others store until the
-real run, and what becomes of more than `TOGETHER` rows that build on each other.
+Rows may build on each other: the same patient or the same source twice, or `continues`. Such rows are judged together,
+in the order of the file, in one short transaction that is rolled back, so that nobody waits long for the write lock.
+What a dry run cannot know: what others store until the real run, and what becomes of more than `TOGETHER` rows that
+build on each other.
 """
 
 import asyncio
@@ -25,7 +26,10 @@ from app.followup.spreadsheet import Row
 from app.identifiers import PERSONNUMMER, Identifier
 
 TOGETHER: Final = 50  # rows that are judged in one transaction, a fraction of a second
-NOT_JUDGED: Final = f"More than {TOGETHER} rows of the file have this patient or this source_id, or continue each other; only the first are judged."
+NOT_JUDGED: Final = (
+    f"More than {TOGETHER} rows of the file have this patient or this source_id, or continue each other; "
+    "only the first are judged."
+)
 
 Key = tuple[object, ...]
 
@@ -43,7 +47,8 @@ class Group:
 
 
 async def judged(db: Database, actor: Actor, clock: Clock, rows: Sequence[Row]) -> AsyncIterator[list[Item]]:
-    """What would become of the rows, a few at a time: those of one group together, the groups in the order of their first rows."""
+    """What would become of the rows, a few at a time: those of one group together, the groups in the order of their
+    first rows."""
     for group in await _groups(db, actor, clock, rows):
         together, others = group.rows[:TOGETHER], group.rows[TOGETHER:]
         verdicts = await once_more(partial(_verdicts, db, actor, clock, together))
@@ -54,7 +59,8 @@ async def _verdicts(db: Database, actor: Actor, clock: Clock, rows: Sequence[Row
     items: list[Item] = []
     try:
         async with transaction.begin(db, actor, clock) as tx:
-            # All names at once and before any patient: that is the order of locks, and a real run takes them row by row.
+            # All names at once and before any patient: that is the order of locks, and a real run takes them row by
+            # row.
             await locks.take(tx, [name for row in rows for name in _names(row, tx.today)])
             for row in rows:
                 try:
@@ -69,7 +75,10 @@ async def _verdicts(db: Database, actor: Actor, clock: Clock, rows: Sequence[Row
 
 def _names(row: Row, today: date) -> list[str]:
     number = _number(row, today)
-    return [f"source:{row.values['source_system']}:{row.values['source_id']}", *([f"{number.system}:{number.value}"] if number else [])]
+    return [
+        f"source:{row.values['source_system']}:{row.values['source_id']}",
+        *([f"{number.system}:{number.value}"] if number else []),
+    ]
 
 
 def _number(row: Row, today: date) -> Identifier | None:
@@ -79,11 +88,12 @@ def _number(row: Row, today: date) -> Identifier | None:
         return None
 
 
-# ---- Which rows may build on each other ---------------------------------------------------------------------------------
+# ---- Which rows may build on each other ------------------------------------------------------------------------------
 
 
 async def _groups(db: Database, actor: Actor, clock: Clock, rows: Sequence[Row]) -> list[Group]:
-    """The rows by what they share. Whom the numbers belong to is asked, since a person may have several; the log of reads tells that it was asked."""
+    """The rows by what they share. Whom the numbers belong to is asked, since a person may have several; the log of
+    reads tells that it was asked."""
     async with transaction.begin(db, actor, clock, writing=False) as tx:
         numbers = await asyncio.to_thread(lambda: {row.number: _number(row, tx.today) for row in rows})
         owners = await db_patients.owners(tx, {(n.system, n.value) for n in numbers.values() if n is not None})
@@ -99,7 +109,8 @@ async def _groups(db: Database, actor: Actor, clock: Clock, rows: Sequence[Row])
 
 
 def grouped(rows: Iterable[Row], keys: Callable[[Row], Iterable[Key]]) -> list[Group]:
-    """The rows in groups: two that share a key are in one. Groups are in the order of their first rows, rows in the order given."""
+    """The rows in groups: two that share a key are in one. Groups are in the order of their first rows, rows in the
+    order given."""
     group_of: dict[Key, Group] = {}
     for row in rows:
         own = set(keys(row))

@@ -1,4 +1,5 @@
-"""Persons whom another centre follows: what is told of them to a caller who does not see them, or not all of them (contract 3, rule 11)."""
+"""Persons whom another centre follows: what a caller is told of them who does not see them, or not all of them
+(contract 3, rule 11)."""
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -8,19 +9,19 @@ from app.db import decisions as db_decisions
 from app.db import patients as db_patients
 from app.db.transaction import Transaction
 from app.errors import Conflict
-from app.followup import cards
+from app.followup import visibility
 from app.followup.chart import Chart
 
 
 class KnownElsewhere(Conflict):
-    """This does not fit what another centre has told; the two centres have to speak to each other."""
+    """This does not fit what another centre has recorded; the two centres have to speak to each other."""
 
     code = "known_elsewhere"
 
 
 async def refused(tx: Transaction, patients: Collection[UUID], centre: str | None, seen: Conflict) -> Conflict:
-    """The refusal `seen` where the caller sees all of these patients, else one that tells nothing: no day, no event, no id. An infusion of `centre`
-    that is refused so is then the responsible centre's to decide on."""
+    """The refusal `seen` where the caller sees all of these patients, else one that tells nothing: no day, no event, no
+    id. An infusion of `centre` that is refused so is then the responsible centre's to decide on."""
     if len(await db_patients.seen_of(tx, patients)) == len(patients):
         return seen
     return _refusal(tx, patients, centre)
@@ -28,11 +29,11 @@ async def refused(tx: Transaction, patients: Collection[UUID], centre: str | Non
 
 @contextmanager
 def closed(tx: Transaction, before: Chart | None, centre: str | None = None) -> Iterator[None]:
-    """What is refused inside is told without its reason to a caller who is not responsible for the patient."""
+    """What is refused inside is answered without its reason to a caller who is not responsible for the patient."""
     try:
         yield
     except Conflict:
-        if before is None or cards.is_whole(tx.actor, before):
+        if before is None or visibility.is_whole(tx.actor, before):
             raise
         raise _refusal(tx, [before.patient.id], centre) from None
 

@@ -1,4 +1,5 @@
-"""How a centre's and the network's follow-up stands, in numbers, and which of them a caller is told. Every percentage stands beside its fraction."""
+"""How a centre's and the network's follow-up stands, in numbers, and which of them a caller is shown. Every percentage
+stands beside its fraction."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,8 +24,9 @@ ALL: Final = ""  # the column of a centre's figures of all contexts together
 
 
 async def centre(tx: Transaction, code: str, as_of: date | None) -> JSON:
-    """One centre's summary on a local day (default: today), from facts dated up to it, as known now; of a centre that is not the caller's own, with
-    the cells hidden that the network's summary hides. Raises NotFound, NotYourCentre, DateInFuture."""
+    """One centre's summary on a local day (default: today), from facts dated up to it, as known now; of a centre that
+    is not the caller's own, with the cells hidden that the network's summary hides. Raises NotFound, NotYourCentre,
+    DateInFuture."""
     tx.actor.must(Act.READ_CENTRE_FIGURES)
     if await catalogue.centre_of(tx, code) is None:
         raise NotFound("There is no such centre.")
@@ -38,8 +40,8 @@ async def centre(tx: Transaction, code: str, as_of: date | None) -> JSON:
 
 
 async def network(tx: Transaction, as_of: date | None) -> JSON:
-    """The network's summary with each centre's, on a local day: its own totals whole, small cells of centres that are not the caller's hidden.
-    Raises DateInFuture."""
+    """The network's summary with each centre's, on a local day: its own totals whole, small cells of centres that are
+    not the caller's hidden. Raises DateInFuture."""
     tx.actor.must(Act.READ_NETWORK_FIGURES)
     scope = await _scope(tx, None, as_of)
     rows = await _Rows.read(tx, scope)
@@ -55,7 +57,8 @@ async def _scope(tx: Transaction, code: str | None, as_of: date | None) -> Scope
 
 
 def _knows(actor: Actor, codes: Collection[str]) -> list[str]:
-    """The centres whose small cells the caller may see: a ward's own ones; every one for the command line on the machine itself (contract 8)."""
+    """The centres whose small cells the caller may see: a ward's own ones; every one for the command line on the
+    machine itself (contract 8)."""
     if actor.role is Role.OPERATOR:
         return list(codes)
     return [code for code in codes if actor.role in WARD and (actor.centres is None or code in actor.centres)]
@@ -63,7 +66,8 @@ def _knows(actor: Actor, codes: Collection[str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Hidden:
-    """What the caller is not told: cells (centre and context) of infused patients and of those infused again, and (centre and name) of the rest."""
+    """What the caller is not shown: cells (centre and context) of infused patients and of those infused again, and
+    (centre and name) of the rest."""
 
     infused: Collection[Cell]
     infused_again: Collection[Cell]
@@ -79,7 +83,10 @@ class _Hidden:
             "infusions": patients or again,
             "courses": patients or again,
         }
-        return {name: value if not kept.get(name) else None if name == "first_infused_on" else SMALL for name, value in figures.items()}
+        return {
+            name: value if not kept.get(name) else None if name == "first_infused_on" else SMALL
+            for name, value in figures.items()
+        }
 
     def of_rest(self, centre: str | None, name: str, value: int) -> int | str:
         """Any other figure of a centre."""
@@ -92,7 +99,9 @@ _NOTHING: Final = _Hidden((), (), ())
 class _Rows:
     """What the database counted, by centre."""
 
-    def __init__(self, contexts: Any, persons: Any, whole: Any, states: Any, complete: Any, statuses: Any, published: Any) -> None:
+    def __init__(
+        self, contexts: Any, persons: Any, whole: Any, states: Any, complete: Any, statuses: Any, published: Any
+    ) -> None:
         self.contexts = contexts
         self.persons = {row[0]: tuple(row[1:]) for row in persons}
         self.everybody = tuple(whole[0][1:]) if whole else (0, 0, 0, 0)
@@ -114,8 +123,8 @@ class _Rows:
         )
 
     def hidden(self, codes: Sequence[str], known: Collection[str]) -> _Hidden:
-        """What somebody who knows the figures of the centres `known` is not told of those of `codes`. A centre's contexts add up to its own figure,
-        its states to its visits, and the centres to the network."""
+        """What somebody who knows the figures of the centres `known` is not shown of those of `codes`. A centre's
+        contexts add up to its own figure, its states to its visits, and the centres to the network."""
         if set(codes) <= set(known):
             return _NOTHING
         contexts = (ALL, *dict.fromkeys(row[1] for row in self.contexts))
@@ -126,14 +135,16 @@ class _Rows:
         for code in codes:
             infused[code, ALL], _, _, again[code, ALL] = self.persons.get(code, (0, 0, 0, 0))
         states = {cell: number for name in STATES for cell, number in self._behind(name, codes).items()}
-        for code in codes:  # what was completed is told in five figures, of which one would tell the others
+        for code in codes:  # what was completed stands in five figures, of which one would give the others away
             told_in = [states[code, _COMPLETED], *(self._behind(name, [code])[code, name] for name in COMPLETE)]
             states[code, _COMPLETED] = min((number for number in told_in if number), default=0)
         by_state = small_cells.hidden(states, open_rows=known, rows_add_up=True)
         others = {*by_state, *((code, name) for code, state in by_state if state == _COMPLETED for name in COMPLETE)}
         for name in (*STATUSES, "children"):
             others |= small_cells.hidden(self._behind(name, codes), open_rows=known)
-        small, small_again = (small_cells.hidden(table, open_rows=known, rows_add_up=True) for table in (infused, again))
+        small, small_again = (
+            small_cells.hidden(table, open_rows=known, rows_add_up=True) for table in (infused, again)
+        )
         return _Hidden(small, small_again, frozenset(others))
 
     def _behind(self, name: str, codes: Sequence[str]) -> dict[Cell, int]:
@@ -151,14 +162,17 @@ class _Rows:
         return self._figures(code, self.persons.get(code, (0, 0, 0, 0)), hidden)
 
     def whole(self, hidden: _Hidden) -> JSON:
-        """All centres together; a person treated at two of them counts once. Nothing of it is hidden but the words about one centre."""
+        """All centres together; a person treated at two of them counts once. Nothing of it is hidden but the words
+        about one centre."""
         return self._figures(None, self.everybody, hidden)
 
     def _figures(self, code: str | None, persons: tuple[int, ...], hidden: _Hidden) -> JSON:
         contexts = sorted((row for row in self.contexts if code in (None, row[0])), key=lambda row: (row[1], row[0]))
         patients, children, courses, _ = persons
-        states, complete, statuses = (_sums(t, code, n) for t, n in ((self.states, STATES), (self.complete, COMPLETE), (self.statuses, STATUSES)))
-        told = {name: hidden.of_rest(code, name, value) for name, value in (states | complete | statuses).items()}
+        states, complete, statuses = (
+            _sums(t, code, n) for t, n in ((self.states, STATES), (self.complete, COMPLETE), (self.statuses, STATUSES))
+        )
+        shown = {name: hidden.of_rest(code, name, value) for name, value in (states | complete | statuses).items()}
         infused = {
             "infusions": sum(row[2] for row in contexts),
             "patients": patients,
@@ -169,27 +183,37 @@ class _Rows:
         return {
             **hidden.of_infusions(code, ALL, infused),
             "by_context": _by_context(code, contexts, hidden),
-            "visits": {name: told[name] for name in STATES},
-            **{name: told[name] for name in STATUSES},
-            "completeness": {"done": told["done"], "closed": told["closed"], "percent": _percent(told["done"], told["closed"])},
-            "on_time": {"on_time": told["on time"], "done": told["ever done"], "percent": _percent(told["on time"], told["ever done"])},
+            "visits": {name: shown[name] for name in STATES},
+            **{name: shown[name] for name in STATUSES},
+            "completeness": {
+                "done": shown["done"],
+                "closed": shown["closed"],
+                "percent": _percent(shown["done"], shown["closed"]),
+            },
+            "on_time": {
+                "on_time": shown["on time"],
+                "done": shown["ever done"],
+                "percent": _percent(shown["on time"], shown["ever done"]),
+            },
             "unexplained": self._unexplained(contexts, hidden),
         }
 
     def _unexplained(self, contexts: Sequence[Any], hidden: _Hidden) -> str | None:
-        """Where a centre's infusions are not its published patients and reinfusions: said, not smoothed over, but for cells that are hidden."""
-        told = []
+        """Where a centre's infusions are not its published patients and reinfusions: said, not smoothed over, but for
+        cells that are hidden."""
+        sentences = []
         for code, context, infusions, patients, *_ in contexts:
             if (code, context) not in self.published or (code, context) in {*hidden.infused, *hidden.infused_again}:
                 continue
             listed, reinfusions, counted_on = self.published[code, context]
             if patients == listed and infusions != listed + reinfusions:
                 more = infusions - listed - reinfusions
-                told.append(
-                    f"{code} {context}: {infusions} infusions of {patients} patients; the list of {counted_on} counts {reinfusions} reinfusions, "
+                sentences.append(
+                    f"{code} {context}: {infusions} infusions of {patients} patients; the list of {counted_on} counts "
+                    f"{reinfusions} reinfusions, "
                     f"which leaves {more} infusion{'' if abs(more) == 1 else 's'} unexplained"
                 )
-        return "; ".join(told) or None
+        return "; ".join(sentences) or None
 
 
 def _sums(table: Mapping[str, tuple[int, ...]], code: str | None, names: Sequence[str]) -> dict[str, int]:
@@ -198,15 +222,25 @@ def _sums(table: Mapping[str, tuple[int, ...]], code: str | None, names: Sequenc
 
 
 def _by_context(code: str | None, rows: Sequence[Any], hidden: _Hidden) -> list[JSON]:
-    """A row for each context. One without infusions is there where its zero is hidden, and where a person's day would be told there is none."""
-    without = {context for centre, context in (*hidden.infused, *hidden.infused_again) if centre == code and context != ALL}
+    """A row for each context. One without infusions is there where its zero is hidden, and where a person's day would
+    be shown there is none."""
+    without = {
+        context for centre, context in (*hidden.infused, *hidden.infused_again) if centre == code and context != ALL
+    }
     found: dict[str, JSON] = {}
-    for _, context, infusions, patients, reinfusions, first, _ in [*rows, *((code, context, 0, 0, 0, None, 0) for context in without)]:
-        was = found.setdefault(context, {"context": context, "infusions": 0, "patients": 0, "reinfusions": 0, "first_infused_on": first})
+    for _, context, infusions, patients, reinfusions, first, _ in [
+        *rows,
+        *((code, context, 0, 0, 0, None, 0) for context in without),
+    ]:
+        was = found.setdefault(
+            context, {"context": context, "infusions": 0, "patients": 0, "reinfusions": 0, "first_infused_on": first}
+        )
         was["infusions"] += infusions
         was["patients"] += patients
         was["reinfusions"] += reinfusions
-        was["first_infused_on"] = min((day for day in (was["first_infused_on"], first) if day is not None), default=None)
+        was["first_infused_on"] = min(
+            (day for day in (was["first_infused_on"], first) if day is not None), default=None
+        )
     return [hidden.of_infusions(code, context, found[context]) for context in sorted(found)]
 
 

@@ -1,4 +1,5 @@
-"""Imports: a file of infusions, each row the same act as a single infusion and a transaction of its own. Repeating one changes nothing."""
+"""Imports: a file of infusions, each row the same act as a single infusion and a transaction of its own. Repeating one
+changes nothing."""
 
 import asyncio
 from collections import Counter
@@ -38,8 +39,9 @@ class Import:
 
 
 async def read(file: BinaryIO) -> list[Row]:
-    """The rows of a file, read in a thread: a large one takes seconds, in which others are served. What the file as a whole has wrong is refused
-    (Invalid). To be called before a transaction is opened: nobody waits for the write lock meanwhile."""
+    """The rows of a file, read in a thread: a large one takes seconds, in which others are served. What the file as a
+    whole has wrong is refused (Invalid). To be called before a transaction is opened: nobody waits for the write lock
+    meanwhile."""
     return await asyncio.to_thread(spreadsheet.read, file)
 
 
@@ -50,7 +52,8 @@ async def accept(tx: Transaction, rows: Sequence[Row], dry_run: bool) -> Import:
 
 
 async def get(tx: Transaction, number: UUID) -> JSON:
-    """The report of one's own import, as far as it has come; of one whose process has died it says `interrupted`. Raises NotFound."""
+    """The report of one's own import, as far as it has come; of one whose process has died it says `interrupted`.
+    Raises NotFound."""
     tx.actor.must(Act.IMPORT)
     found = await db_imports.get(tx, number)
     if found is None:
@@ -69,8 +72,8 @@ async def get(tx: Transaction, number: UUID) -> JSON:
 
 
 async def work(db: Database, actor: Actor, clock: Clock, job: Import) -> AsyncIterator[Item]:
-    """Works the rows off and tells each verdict; the report grows with them. Stopped in the middle, the report says so, and the file is simply given
-    again: rows that stand are unchanged. Raises Unavailable."""
+    """Works the rows off and tells each verdict; the report grows with them. Stopped in the middle, the report says so,
+    and the file is simply given again: rows that stand are unchanged. Raises Unavailable."""
     try:
         async for item in _dry(db, actor, clock, job) if job.dry_run else _real(db, actor, clock, job):
             yield item
@@ -112,6 +115,8 @@ async def _dry(db: Database, actor: Actor, clock: Clock, job: Import) -> AsyncIt
     await _note(db, actor, clock, job, waiting)
 
 
-async def _note(db: Database, actor: Actor, clock: Clock, job: Import, items: Sequence[Item], state: str = "running") -> None:
+async def _note(
+    db: Database, actor: Actor, clock: Clock, job: Import, items: Sequence[Item], state: str = "running"
+) -> None:
     async with transaction.begin(db, actor, clock) as tx:
         await db_imports.note(tx, job.id, items, state)

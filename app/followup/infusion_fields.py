@@ -1,4 +1,4 @@
-"""What is told of an infusion: the commands that record and correct one."""
+"""The fields of an infusion: the commands that record and correct one."""
 
 from datetime import date
 from enum import StrEnum
@@ -8,7 +8,7 @@ from pydantic import Field
 
 from app.errors import FieldError
 from app.followup.commands import ClearText, Command, Flag, Kept, LocalDate, Response, Slug, Source, Text
-from app.followup.persons import NewPerson
+from app.followup.identity import NewPerson
 
 
 class Context(StrEnum):
@@ -31,7 +31,7 @@ class DoneBefore(Command):
 
 
 class InfusionFields(Command):
-    """What is told of an infusion, whoever the patient is. Days are local."""
+    """The fields of an infusion, whoever the patient is. Days are local."""
 
     centre: Slug
     product: Slug
@@ -72,15 +72,23 @@ class Correction(Command):
     new_course: Kept[Flag] = None
 
 
-def day_faults(told: InfusionFields, today: date) -> list[FieldError]:
+def day_faults(fields: InfusionFields, today: date) -> list[FieldError]:
     """What is wrong with the days of an infusion on a local day."""
     faults = []
     for name in ("infused_on", "discharged_on"):
-        day = getattr(told, name)
+        day = getattr(fields, name)
         if day is not None and day > today:
             faults.append(FieldError(name, "date_in_future", f"{day} lies after today, {today}."))
-    if told.discharged_on is not None and told.discharged_on < told.infused_on:
-        faults.append(FieldError("discharged_on", "before_infusion", f"The discharge lies before the infusion on {told.infused_on}."))
-    if told.batch_expires_on is not None and told.batch_expires_on < told.infused_on:
-        faults.append(FieldError("batch_expires_on", "before_infusion", f"The batch had expired at the infusion on {told.infused_on}."))
+    if fields.discharged_on is not None and fields.discharged_on < fields.infused_on:
+        faults.append(
+            FieldError(
+                "discharged_on", "before_infusion", f"The discharge lies before the infusion on {fields.infused_on}."
+            )
+        )
+    if fields.batch_expires_on is not None and fields.batch_expires_on < fields.infused_on:
+        faults.append(
+            FieldError(
+                "batch_expires_on", "before_infusion", f"The batch had expired at the infusion on {fields.infused_on}."
+            )
+        )
     return faults

@@ -14,10 +14,10 @@ from app.db.columns import new_id
 from app.db.patients import EventRow, PatientRow
 from app.db.transaction import Transaction
 from app.errors import Conflict, FieldError, Invalid, NotYourOwn
-from app.followup import cards, catalogue, chart, elsewhere, persons, unseen, versions, views
+from app.followup import catalogue, chart, elsewhere, identity, unseen, versions, views, visibility
 from app.followup.chart import Chart
 from app.followup.commands import ClearText, Command, Flag, Kept, LocalDate, Note, Reason, Slug, Source, Text
-from app.followup.persons import NewIdentifier
+from app.followup.identity import NewIdentifier
 from app.followup.settle import settle
 from app.identifiers import Identifier
 from app.planning import refusals
@@ -68,7 +68,8 @@ class Search(Command):
 
 
 class NewEvent(Command):
-    """Something that happened to a patient on a local day. `where`, `centre` and `entered_in_error` belong to their types."""
+    """Something that happened to a patient on a local day. `where`, `centre` and `entered_in_error` belong to their
+    types."""
 
     type: Literal[
         "deceased",
@@ -91,7 +92,7 @@ class NewEvent(Command):
     entered_in_error: Flag | None = None
 
 
-# Which own field an event type has, and whether it must be told.
+# Which own field an event type has, and whether it must be given.
 _OWN_FIELD: dict[str, tuple[str, bool]] = {
     EventType.ELSEWHERE.value: ("where", True),
     EventType.TRANSFERRED.value: ("centre", True),
@@ -109,7 +110,7 @@ async def get(tx: Transaction, patient: UUID) -> JSON:
     if row is None:
         raise await unseen.not_found(tx, "patient", patient)
     tx.saw("patient", [row.id])
-    return cards.full_patient(row)
+    return visibility.full_patient(row)
 
 
 async def reveal(tx: Transaction, patient: UUID, why: Reason) -> JSON:
@@ -124,13 +125,17 @@ async def reveal(tx: Transaction, patient: UUID, why: Reason) -> JSON:
 
 
 async def search(tx: Transaction, wanted: Search) -> JSON:
-    """The patients that the caller may see with this number, or with this part of a name (protected identities are found by number only).
-    By name at most 50, and `has_more` says that there are others; raises Invalid for a number that cannot be one."""
+    """The patients that the caller may see with this number, or with this part of a name (protected identities are
+    found by number only). By name at most 50, and `has_more` says that there are others; raises Invalid for a number
+    that cannot be one."""
     tx.actor.must(Act.READ_PATIENTS)
     if wanted.identifier is not None:
-        numbers, faults = persons.canonical([wanted.identifier], tx.today, "identifier")
+        numbers, faults = identity.canonical([wanted.identifier], tx.today, "identifier")
         if faults:
-            raise Invalid("The number cannot be read.", errors=[replace(f, field=f.field.replace("identifier.0", "identifier")) for f in faults])
+            raise Invalid(
+                "The number cannot be read.",
+                errors=[replace(f, field=f.field.replace("identifier.0", "identifier")) for f in faults],
+            )
         found = await db_patients.with_number(tx, [(n.system, n.value) for n in numbers])
     else:
         words = (wanted.name or "").casefold().split()
@@ -138,7 +143,9 @@ async def search(tx: Transaction, wanted: Search) -> JSON:
         found = [row for row in visible if all(word in row.person["name"].casefold() for word in words)]
     found, more = found[:SHOWN], len(found) > SHOWN
     tx.saw("patient search", [row.id for row in found])
-    items = [cards.patient(row) | {"responsible_centre": row.responsible_centre, "status": row.status} for row in found]
+    items = [
+        visibility.patient(row) | {"responsible_centre": row.responsible_centre, "status": row.status} for row in found
+    ]
     return {"items": items, "has_more": more}
 
 
@@ -147,7 +154,7 @@ async def plans(tx: Transaction, patient: UUID) -> JSON:
     tx.actor.must(Act.READ_PATIENTS)
     whole = await chart.load(tx, patient)
     tx.saw("plans", [patient])
-    return {"items": [views.plan(plan, patient) for plan in cards.own_plans(tx.actor, whole)]}
+    return {"items": [views.plan(plan, patient) for plan in visibility.own_plans(tx.actor, whole)]}
 
 
 # ---- change ----
@@ -157,23 +164,23 @@ async def change(tx: Transaction, patient: UUID, changed: PatientChange, version
     """Changes a person's data; a new birth date replans what counts from it. Numbers given replace those known.
     Raises NotFound, Invalid, NumberTaken, VersionRequired, StaleVersion."""
     tx.actor.must(Act.CHANGE_PATIENT)
-    numbers, _ = persons.canonical(changed.identifiers or [], tx.today, "identifiers")
+    numbers, _ = identity.canonical(changed.identifiers or [], tx.today, "identifiers")
     await locks.take(tx, [f"{n.system}:{n.value}" for n in numbers])
     before = await chart.load(tx, patient)
-    cards.must_be_responsible(tx.actor, before)
+    visibility.must_be_responsible(tx.actor, before)
     after = await _changed(tx, before.patient, changed)
     if after == before.patient:
         tx.saw("patient", [patient])
-        return cards.full_patient(before.patient) | {"dropped_bookings": []}
+        return visibility.full_patient(before.patient) | {"dropped_bookings": []}
     versions.must_match(version, before.patient.version)
     if before.patient.protected and not after.protected:
         _lift_protection(tx, patient, changed)
-    drawn = replace(before, patient=after)
-    settled = await settle(tx, "changed", before, chart.decide(drawn, await catalogue.protocols(tx), tx.today))
+    proposed = replace(before, patient=after)
+    settled = await settle(tx, "changed", before, chart.decide(proposed, await catalogue.protocols(tx), tx.today))
     tx.saw("patient", [patient])
-    outside = cards.own_done_outside(tx.actor, before, settled)
-    return cards.full_patient(settled.patient) | {
-        "dropped_bookings": cards.own_dropped(tx.actor, before, settled),
+    outside = visibility.own_done_outside(tx.actor, before, settled)
+    return visibility.full_patient(settled.patient) | {
+        "dropped_bookings": visibility.own_dropped(tx.actor, before, settled),
         "warnings": ["done_outside_window"] if outside else [],
         "done_outside_window": outside,
     }
@@ -188,10 +195,10 @@ def _lift_protection(tx: Transaction, patient: UUID, changed: PatientChange) -> 
 
 
 async def _changed(tx: Transaction, row: PatientRow, changed: PatientChange) -> PatientRow:
-    told = changed.model_dump(mode="json", include=changed.model_fields_set - {"identifiers", "protected", "reason"})
+    values = changed.model_dump(mode="json", include=changed.model_fields_set - {"identifiers", "protected", "reason"})
     if changed.birth_date is not None and changed.birth_date > tx.today:
         raise refusals.DateInFuture("The birth date lies in the future.", field="birth_date")
-    person = row.person | told
+    person = row.person | values
     if changed.identifiers is not None:
         person["identifiers"] = await _numbers(tx, row, changed.identifiers)
     protected = row.protected if changed.protected is None else changed.protected
@@ -201,36 +208,42 @@ async def _changed(tx: Transaction, row: PatientRow, changed: PatientChange) -> 
     return replace(row, person=person, protected=protected)
 
 
-async def _numbers(tx: Transaction, row: PatientRow, told: list[NewIdentifier]) -> list[JSON]:
-    numbers, faults = persons.canonical(told, tx.today, "identifiers")
+async def _numbers(tx: Transaction, row: PatientRow, given: list[NewIdentifier]) -> list[JSON]:
+    numbers, faults = identity.canonical(given, tx.today, "identifiers")
     if faults:
         raise Invalid("A number cannot be read; each is named in errors.", errors=faults)
     owners = await db_patients.by_number(tx, [(n.system, n.value) for n in numbers])
     if any(owner != row.id for owner in owners):
         raise await elsewhere.refused(tx, set(owners) - {row.id}, None, NumberTaken(field="identifiers"))
     since = {(i["system"], i["value"]): i["since"] for i in row.person["identifiers"]}
-    now = [{"system": n.system, "value": n.value, "since": since.get((n.system, n.value), tx.today.isoformat())} for n in numbers]
+    now = [
+        {"system": n.system, "value": n.value, "since": since.get((n.system, n.value), tx.today.isoformat())}
+        for n in numbers
+    ]
     # A number that somebody once had still finds them: the old ones stay behind the new.
-    return now + [i for i in row.person["identifiers"] if (i["system"], i["value"]) not in {(n.system, n.value) for n in numbers}]
+    return now + [
+        i for i in row.person["identifiers"] if (i["system"], i["value"]) not in {(n.system, n.value) for n in numbers}
+    ]
 
 
 # ---- what happens ----
 
 
 async def report(tx: Transaction, patient: UUID, new: NewEvent) -> tuple[JSON, bool]:
-    """Stores what happened to a patient and settles what follows; answers the event and whether it is new. The same again (by `source`, or the
-    same type and day while it holds) is not. Raises NotFound, Invalid, Conflict as contract 3, rules 6 to 8 and 16."""
+    """Stores what happened to a patient and settles what follows; answers the event and whether it is new. The same
+    again (by `source`, or the same type and day while it holds) is not. Raises NotFound, Invalid, Conflict as contract
+    3, rules 6 to 8 and 16."""
     tx.actor.must(_act(new))
     if new.source is not None:
         await locks.take(tx, [f"event:{new.source.system}:{new.source.id}"])
     before = await chart.load(tx, patient)
     _check_fields(new)
-    if not cards.is_whole(tx.actor, before):
+    if not visibility.is_whole(tx.actor, before):
         return _own_again(tx, before, new), False
     # Before anything is judged against today: a process whose day is behind does not refuse what is stored (rule 1).
-    if (told := await _told_before(tx, before, new)) is not None:
+    if (repeated := await _recorded_before(tx, before, new)) is not None:
         tx.saw("patient event", [patient])
-        return cards.closed(before.patient.protected, views.event(told)) | {"dropped_bookings": []}, False
+        return visibility.closed(before.patient.protected, views.event(repeated)) | {"dropped_bookings": []}, False
     await _check(tx, new)
     facts, kind = chart.facts(before), EventType(new.type)
     if new.entered_in_error:
@@ -250,21 +263,27 @@ async def report(tx: Transaction, patient: UUID, new: NewEvent) -> tuple[JSON, b
         recorded_by_id=tx.actor.id,
         recorded_on=tx.today,
     )
-    drawn = replace(before, events=(*before.events, event))
-    settled = await settle(tx, new.type, before, chart.decide(drawn, await catalogue.protocols(tx), tx.today))
+    proposed = replace(before, events=(*before.events, event))
+    settled = await settle(tx, new.type, before, chart.decide(proposed, await catalogue.protocols(tx), tx.today))
     tx.saw("patient event", [patient])
-    return cards.closed(before.patient.protected, views.event(event)) | {"dropped_bookings": cards.own_dropped(tx.actor, before, settled)}, True
+    return visibility.closed(before.patient.protected, views.event(event)) | {
+        "dropped_bookings": visibility.own_dropped(tx.actor, before, settled)
+    }, True
 
 
 def _own_again(tx: Transaction, before: Chart, new: NewEvent) -> JSON:
-    """The caller's own event, told again by a centre that is responsible no more, as after a transfer whose answer was lost.
-    Raises NotResponsible for any other."""
-    told = (e for e in reversed(before.events) if (e.type, e.on, e.details) == (new.type, new.on, _details(new)) and tx.actor.wrote(e.recorded_by_id))
-    own = next(told, None)
+    """The caller's own event, sent again by a centre that is responsible no more, as after a transfer whose answer was
+    lost. Raises NotResponsible for any other."""
+    matching = (
+        e
+        for e in reversed(before.events)
+        if (e.type, e.on, e.details) == (new.type, new.on, _details(new)) and tx.actor.wrote(e.recorded_by_id)
+    )
+    own = next(matching, None)
     if own is None:
-        raise cards.NotResponsible
+        raise visibility.NotResponsible
     tx.saw("patient event", [before.patient.id])
-    return cards.closed(before.patient.protected, views.event(own)) | {"dropped_bookings": []}
+    return visibility.closed(before.patient.protected, views.event(own)) | {"dropped_bookings": []}
 
 
 def _act(new: NewEvent) -> Act:
@@ -274,17 +293,26 @@ def _act(new: NewEvent) -> Act:
 
 
 def _refuse_to_nurses(tx: Transaction, before: Chart) -> None:
-    """A nurse takes back her own event only, on its own local day, and while no later act on the patient rests on it (contract 8).
-    Raises NotYourOwn, NotItsDay, NewerStands."""
+    """A nurse takes back her own event only, on its own local day, and while no later act on the patient rests on it
+    (contract 8). Raises NotYourOwn, NotItsDay, NewerStands."""
     last = life(chart.facts(before)).last
-    taken = next((e for e in before.events if last is not None and (e.type, e.recorded_at) == (last.type.value, last.recorded_at)), None)
+    taken = next(
+        (
+            e
+            for e in before.events
+            if last is not None and (e.type, e.recorded_at) == (last.type.value, last.recorded_at)
+        ),
+        None,
+    )
     if tx.actor.role is not Role.NURSE or taken is None:
         return
     if not tx.actor.wrote(taken.recorded_by_id):
         raise NotYourOwn
     if taken.recorded_on != tx.today:
         raise refusals.NotItsDay
-    acts = [(e.recorded_at, "event", e.id) for e in before.events] + [(i.registered_at, "infusion", i.id) for i in before.infusions]
+    acts = [(e.recorded_at, "event", e.id) for e in before.events] + [
+        (i.registered_at, "infusion", i.id) for i in before.infusions
+    ]
     acts += [(v.decided_at, "visit", v.id) for v in before.visits if v.decided_at is not None and v.id is not None]
     newest = max(acts)
     if newest[0] > taken.recorded_at:
@@ -316,21 +344,30 @@ async def _check(tx: Transaction, new: NewEvent) -> None:
     if new.centre is not None:
         centre = await catalogue.centre_of(tx, new.centre)
         if centre is None:
-            faults.append(FieldError("centre", "unknown_centre", "There is no such centre; GET /api/v1/centres lists them."))
+            faults.append(
+                FieldError("centre", "unknown_centre", "There is no such centre; GET /api/v1/centres lists them.")
+            )
     if faults:
         raise Invalid("Some values break a rule; each is named in errors.", errors=faults)
 
 
-async def _told_before(tx: Transaction, before: Chart, new: NewEvent) -> EventRow | None:
-    """The stored event that this one repeats. Raises Conflict when the sender has told it with other values."""
+async def _recorded_before(tx: Transaction, before: Chart, new: NewEvent) -> EventRow | None:
+    """The stored event that this one repeats. Raises Conflict when the sender has sent it with other values."""
     if new.source is not None:
         stored = await db_patients.event_by_source(tx, new.source.system, new.source.id)
         if stored is not None and stored.patient_id != before.patient.id:
-            # Of whom it was told is nobody's to know who names another.
-            raise Conflict("An event of another patient has been told under this id.", field="source", code="source_conflict")
+            # Of whom it was sent is nobody's to know who names another.
+            raise Conflict(
+                "An event of another patient has been sent under this id.", field="source", code="source_conflict"
+            )
         if stored is not None:
             if (stored.type, stored.on, stored.details) != (new.type, new.on, _details(new)):
-                raise Conflict("The sender has told this event with other values.", field="source", code="source_conflict", event_id=str(stored.id))
+                raise Conflict(
+                    "The sender has sent this event with other values.",
+                    field="source",
+                    code="source_conflict",
+                    event_id=str(stored.id),
+                )
             return stored
         if new.type == EventType.REINSTATED.value:
             return None  # a message of its own takes back one event more
@@ -341,4 +378,8 @@ async def _told_before(tx: Transaction, before: Chart, new: NewEvent) -> EventRo
 
 
 def _weighs(kind: str) -> bool:
-    return EventType(kind) in refusals.CLOSING or kind in (EventType.REINSTATED, EventType.TRANSFERRED, EventType.DECIDED)
+    return EventType(kind) in refusals.CLOSING or kind in (
+        EventType.REINSTATED,
+        EventType.TRANSFERRED,
+        EventType.DECIDED,
+    )

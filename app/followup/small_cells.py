@@ -1,4 +1,5 @@
-"""Small cells of a table of counts (contract 8): a figure of one to four persons is hidden, and so much beside it that none can be worked out."""
+"""Small cells of a table of counts (contract 8): a figure of one to four persons is hidden, and so much beside it that
+none can be worked out."""
 
 from collections.abc import Collection, Mapping
 from typing import Final, TypeAlias
@@ -9,11 +10,15 @@ LEAST: Final = 5  # persons; fewer, but not zero, are a small cell
 Cell: TypeAlias = tuple[str, str]  # row and column
 
 
-def hidden(persons: Mapping[Cell, int], *, open_rows: Collection[str] = (), rows_add_up: bool = False) -> frozenset[Cell]:
-    """The cells that are not told, of a table whose columns' totals are: `persons` tells how many stand behind each cell.
+def hidden(
+    persons: Mapping[Cell, int], *, open_rows: Collection[str] = (), rows_add_up: bool = False
+) -> frozenset[Cell]:
+    """The cells that are not shown, of a table whose columns' totals are: `persons` says how many stand behind each
+    cell.
 
-    `open_rows` are told whatever they hold: the reader knows them. `rows_add_up`: the cells of each row have a relation too (one of them is
-    the sum of the others). Zero is told, unless nothing else is left to stand beside a small cell.
+    `open_rows` are shown whatever they hold: the reader knows them. `rows_add_up`: the cells of each row have a
+    relation too (one of them is the sum of the others). Zero is shown, unless nothing else is left to stand beside a
+    small cell.
     """
     found = {cell for cell, number in persons.items() if 0 < number < LEAST and cell[0] not in open_rows}
     free = {cell for cell in persons if cell not in found and cell[0] not in open_rows}
@@ -27,17 +32,19 @@ def hidden(persons: Mapping[Cell, int], *, open_rows: Collection[str] = (), rows
 
 
 def _order(cell: Cell, number: int, found: Collection[Cell]) -> tuple[bool, int, int, Cell]:
-    """The next smallest first, zeros last; of zeros those whose row and column hold hidden cells already, so that they draw no others after them."""
+    """The next smallest first, zeros last; of zeros those whose row and column hold hidden cells already, so that they
+    draw no others after them."""
     touched = (cell[0] in {row for row, _ in found}) + (cell[1] in {column for _, column in found})
     return number == 0, 0 if number else -touched, number, cell
 
 
 def _derivable(cells: Collection[Cell], rows_add_up: bool) -> Cell | None:
-    """A cell that follows from what is told: the only way between its row and its column.
+    """A cell that follows from what is shown: the only way between its row and its column.
 
-    Each row and column is an equation, each hidden cell an unknown of one row and one column. Where a way through other hidden cells leads
-    from the row back to the column, the cell can be larger and those on the way smaller and larger by turns: nobody can tell. Where there is
-    none, what is told fixes it. Rows without a relation are one equation that holds whatever the cells are.
+    Each row and column is an equation, each hidden cell an unknown of one row and one column. Where a way through other
+    hidden cells leads from the row back to the column, the cell can be larger and those on the way smaller and larger
+    by turns: nobody can tell. Where there is none, what is shown fixes it. Rows without a relation are one equation
+    that holds whatever the cells are.
     """
     ways: dict[str, list[tuple[Cell, str]]] = {}
     for cell in sorted(cells):

@@ -1,4 +1,5 @@
-"""Files of infusions as spreadsheets write them, made into bodies of POST /infusions (contract 3, rule 15). Pure: no database, no clock."""
+"""Files of infusions as spreadsheets write them, made into bodies of POST /infusions (contract 3, rule 15). Pure: no
+database, no clock."""
 
 import csv
 import re
@@ -51,8 +52,9 @@ class RowInvalid(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of the file. `number` counts from 1 for the first row under the header, blank rows too, so that it is found again in a
-    spreadsheet (there it stands one lower, under the header). `faults` tell of values that have no column."""
+    """One row of the file. `number` counts from 1 for the first row under the header, blank rows too, so that it is
+    found again in a spreadsheet (there it stands one lower, under the header). `faults` tell of values that have no
+    column."""
 
     number: int
     values: dict[str, str]
@@ -60,9 +62,9 @@ class Row:
 
 
 def read(file: BinaryIO) -> list[Row]:
-    """The rows of a file, decoded as it is read: UTF-8 with or without a mark, separated by comma, semicolon or tab, the columns in any order; blank
-    rows are left out. Raises FileUnreadable: `not_utf8`, `empty_file`, `no_header`, `unknown_column`, `missing_column`, `duplicate_column`,
-    `malformed`, `row_too_long` or `too_many_rows`."""
+    """The rows of a file, decoded as it is read: UTF-8 with or without a mark, separated by comma, semicolon or tab,
+    the columns in any order; blank rows are left out. Raises FileUnreadable: `not_utf8`, `empty_file`, `no_header`,
+    `unknown_column`, `missing_column`, `duplicate_column`, `malformed`, `row_too_long` or `too_many_rows`."""
     if file.read(4) == b"PK\x03\x04":
         raise FileUnreadable("This is a workbook; save the sheet as CSV UTF-8.", code="not_utf8")
     file.seek(0)
@@ -71,27 +73,37 @@ def read(file: BinaryIO) -> list[Row]:
     try:
         return list(_rows(lines))
     except csv.Error as fault:
-        message = f"The quotes of row {lines.number} do not close, or close too early; from there on rows cannot be told apart."
+        message = (
+            f"The quotes of row {lines.number} do not close, or close too early; "
+            "from there on nobody knows where a row ends."
+        )
         raise FileUnreadable(message, code="malformed", row=lines.number) from fault
     except UnicodeDecodeError as fault:
-        raise FileUnreadable(f"The file is not UTF-8 (first seen in line {_undecodable(file)}); save it as CSV UTF-8.", code="not_utf8") from fault
+        raise FileUnreadable(
+            f"The file is not UTF-8 (first seen in line {_undecodable(file)}); save it as CSV UTF-8.", code="not_utf8"
+        ) from fault
     finally:
         text.detach()
 
 
 def command(row: Row) -> dict[str, Any]:
-    """The body of a POST /infusions (contract 2) that a row stands for; `continues` is left out, since it names a row, not yet an infusion
-    (see `continued`). Days stay text, ISO and real. Raises RowInvalid with every fault: `required`, `bad_date`, `spreadsheet_day`,
-    `wrong_number_of_values`."""
+    """The body of a POST /infusions (contract 2) that a row stands for; `continues` is left out, since it names a row,
+    not yet an infusion (see `continued`). Days stay text, ISO and real. Raises RowInvalid with every fault: `required`,
+    `bad_date`, `spreadsheet_day`, `wrong_number_of_values`."""
     values = row.values
     faults = list(row.faults)
     if not faults:
-        faults += [FieldError(name, "required", "This column must not be empty.") for name in REQUIRED if not values[name]]
+        faults += [
+            FieldError(name, "required", "This column must not be empty.") for name in REQUIRED if not values[name]
+        ]
         days = [name for name in ("infused_on", "discharged_on", "birth_date") if values.get(name)]
         faults += [fault for name in days if (fault := _fault_of_day(name, values[name])) is not None]
     if faults:
         raise RowInvalid(faults[0].message, field=faults[0].field, code=faults[0].code, errors=faults)
-    patient: dict[str, Any] = {"identifiers": [{"system": PERSONNUMMER, "value": values["personnummer"]}], "name": values["name"]}
+    patient: dict[str, Any] = {
+        "identifiers": [{"system": PERSONNUMMER, "value": values["personnummer"]}],
+        "name": values["name"],
+    }
     patient |= {name: values[name] for name in ("birth_date", "phone") if values.get(name)}
     body: dict[str, Any] = {
         "patient": patient,
@@ -110,13 +122,15 @@ def command(row: Row) -> dict[str, Any]:
 
 
 def continued(row: Row) -> tuple[str, str] | None:
-    """The source, system and id, of the earlier infusion whose course this one continues; None when the row names none."""
+    """The source, system and id, of the earlier infusion whose course this one continues; None when the row names
+    none."""
     earlier = row.values.get("continues")
     return (row.values["source_system"], earlier) if earlier else None
 
 
 def column(field: str) -> str:
-    """The column of a command's field, for faults that are found later: `patient.identifiers.0.value` stands in `personnummer`."""
+    """The column of a command's field, for faults that are found later: `patient.identifiers.0.value` stands in
+    `personnummer`."""
     for path, name in _COLUMN_OF.items():
         if field == path or field.startswith(f"{path}."):
             return name
@@ -127,7 +141,8 @@ def column(field: str) -> str:
 
 
 class _Lines:
-    """The lines of a file as they are asked for. A row that goes on for too long is refused before it has ended: it would be held in memory whole."""
+    """The lines of a file as they are asked for. A row that goes on for too long is refused before it has ended: it
+    would be held in memory whole."""
 
     def __init__(self, text: TextIOWrapper) -> None:
         self._text = text
@@ -163,7 +178,9 @@ def _rows(lines: _Lines) -> Iterator[Row]:
     lines.row_ends()
     for cells in reader:
         if lines.number > MOST_ROWS:
-            raise FileUnreadable(f"A file may have {MOST_ROWS:,} rows, blank ones too; divide it.", code="too_many_rows")
+            raise FileUnreadable(
+                f"A file may have {MOST_ROWS:,} rows, blank ones too; divide it.", code="too_many_rows"
+            )
         values = [cell.strip() for cell in cells]
         if any(values):
             yield _row(lines.number, header, values)
@@ -184,7 +201,9 @@ def _undecodable(file: BinaryIO) -> int:
 def _separator(header: str) -> str:
     """The separator under which the header has the most known columns."""
     line = header.replace('"', "")
-    return max(SEPARATORS, key=lambda separator: len({*COLUMNS, *OPTIONAL} & {name.strip() for name in line.split(separator)}))
+    return max(
+        SEPARATORS, key=lambda separator: len({*COLUMNS, *OPTIONAL} & {name.strip() for name in line.split(separator)})
+    )
 
 
 def _check(header: Sequence[str]) -> None:
@@ -195,12 +214,26 @@ def _check(header: Sequence[str]) -> None:
         # What stands there instead may be a person, so it is not repeated.
         raise FileUnreadable("The first row names none of the columns; the file needs its header.", code="no_header")
     faults = [
-        *(FieldError(name, "unknown_column", f"There is no column {name[:40]!r}.") for name in header if name not in known),
-        *(FieldError(name, "missing_column", f"The column {name!r} is missing.") for name in COLUMNS if name not in header),
-        *(FieldError(name, "duplicate_column", f"The column {name!r} stands twice.") for name in known if header.count(name) > 1),
+        *(
+            FieldError(name, "unknown_column", f"There is no column {name[:40]!r}.")
+            for name in header
+            if name not in known
+        ),
+        *(
+            FieldError(name, "missing_column", f"The column {name!r} is missing.")
+            for name in COLUMNS
+            if name not in header
+        ),
+        *(
+            FieldError(name, "duplicate_column", f"The column {name!r} stands twice.")
+            for name in known
+            if header.count(name) > 1
+        ),
     ]
     if faults:
-        raise FileUnreadable(" ".join(fault.message for fault in faults), field=faults[0].field, code=faults[0].code, errors=faults)
+        raise FileUnreadable(
+            " ".join(fault.message for fault in faults), field=faults[0].field, code=faults[0].code, errors=faults
+        )
 
 
 def _row(number: int, header: Sequence[str], values: list[str]) -> Row:
@@ -217,7 +250,8 @@ def _row(number: int, header: Sequence[str], values: list[str]) -> Row:
 
 
 def _fault_of_day(name: str, value: str) -> FieldError | None:
-    """Only ISO days are taken: 03/04/2014 is March to one reader and April to another, and a day number may have been counted from 1904."""
+    """Only ISO days are taken: 03/04/2014 is March to one reader and April to another, and a day number may have been
+    counted from 1904."""
     if found := _DAY_NUMBER.fullmatch(value):
         meant = f" It would mean {DAY_ZERO + timedelta(int(found['days']))}." if name != "birth_date" else ""
         return FieldError(name, "spreadsheet_day", f"A spreadsheet's day number, not a day; write YYYY-MM-DD.{meant}")

@@ -3,9 +3,9 @@
 from app.errors import StaleVersion, VersionRequired
 
 
-def must_match(told: int | None, current: int) -> None:
-    """Raises VersionRequired when the caller told none, StaleVersion (with the current one) when it is another."""
-    if told is None:
+def must_match(read: int | None, current: int) -> None:
+    """Raises VersionRequired when the caller gave none, StaleVersion (with the current one) when it is another."""
+    if read is None:
         raise VersionRequired(current_version=current)
-    if told != current:
+    if read != current:
         raise StaleVersion(current_version=current)

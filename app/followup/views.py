@@ -1,4 +1,5 @@
-"""How each thing is told: plain dicts with the contract's field names (contract 2). Whose eyes they are for is decided in cards."""
+"""How each thing is serialized: plain dicts with the contract's field names (contract 2). Whose eyes they are for is
+decided in cards."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -15,9 +16,11 @@ from app.planning.visits import Outcome, Plan, Visit
 JSON = dict[str, Any]
 
 
-def visit(protocol: Protocol, visit: Visit, patient: UUID, plan_id: UUID | None, infusion_id: UUID, today: date) -> JSON:
-    """One visit on a local day; `protocol` is the version that its plan follows. A visit that the plan keeps from a protocol followed before has
-    its code as label."""
+def visit(
+    protocol: Protocol, visit: Visit, patient: UUID, plan_id: UUID | None, infusion_id: UUID, today: date
+) -> JSON:
+    """One visit on a local day; `protocol` is the version that its plan follows. A visit that the plan keeps from a
+    protocol followed before has its code as label."""
     rule = protocol.rule(visit.code)
     window = visit.window
     return {
@@ -58,7 +61,9 @@ def visit(protocol: Protocol, visit: Visit, patient: UUID, plan_id: UUID | None,
 def visits(protocols: Mapping[str, Protocol], plans: Iterable[Plan], patient: UUID, today: date) -> list[JSON]:
     """The visits of plans on a local day; `protocols` holds every version under `code@version`."""
     return [
-        visit(protocols[f"{plan.protocol_code}@{plan.protocol_version}"], one, patient, plan.id, plan.infusion_id, today)
+        visit(
+            protocols[f"{plan.protocol_code}@{plan.protocol_version}"], one, patient, plan.id, plan.infusion_id, today
+        )
         for plan in plans
         for one in plan.visits
     ]

@@ -1,4 +1,5 @@
-"""Visits: book, complete, miss, cancel, reopen. Each act sets a person's decision on one visit and settles the chart."""
+"""Visits: book, complete, miss, cancel, reopen. Each act sets a person's decision on one visit and settles the
+chart."""
 
 from dataclasses import replace
 from datetime import date
@@ -11,7 +12,7 @@ from pydantic import Field
 from app.actor import Act
 from app.db import visits as db_visits
 from app.db.transaction import Transaction
-from app.followup import cards, catalogue, chart, unseen, versions, views
+from app.followup import catalogue, chart, unseen, versions, views, visibility
 from app.followup.chart import Chart
 from app.followup.commands import ClearText, Command, LocalDate, Reason, Response
 from app.followup.settle import settle
@@ -34,7 +35,7 @@ class PerformedBy(StrEnum):
 
 
 class Confirmation(StrEnum):
-    """What a person has been told and wants all the same."""
+    """What a person has been warned of and wants all the same."""
 
     WINDOW_NOT_OPEN = "window_not_open"
     NEARER_TO_NEXT = "nearer_to_next"
@@ -81,20 +82,20 @@ async def _decided(tx: Transaction, act: str, before: Chart, visit: Visit) -> JS
     protocols = await catalogue.protocols(tx)
     settled = await settle(tx, act, before, chart.decide(before.with_visit(visit), protocols, tx.today))
     assert visit.id is not None, "a stored visit has an id"
-    dropped = [one for one in cards.own_dropped(tx.actor, before, settled) if one["visit_id"] != visit.id]
-    return await _told(tx, settled, visit.id) | {"dropped_bookings": dropped}
+    dropped = [one for one in visibility.own_dropped(tx.actor, before, settled) if one["visit_id"] != visit.id]
+    return await _serialized(tx, settled, visit.id) | {"dropped_bookings": dropped}
 
 
 async def _as_it_is(tx: Transaction, whole: Chart, visit: UUID) -> JSON:
     """The answer to a repeated act: nothing has changed."""
-    return await _told(tx, whole, visit) | {"dropped_bookings": []}
+    return await _serialized(tx, whole, visit) | {"dropped_bookings": []}
 
 
-async def _told(tx: Transaction, whole: Chart, visit: UUID) -> JSON:
+async def _serialized(tx: Transaction, whole: Chart, visit: UUID) -> JSON:
     protocols = await catalogue.protocols(tx)
     tx.saw("visit", [whole.patient.id])
     plan, found = whole.visit(visit)
-    own = {p.id for p in cards.own_plans(tx.actor, whole)}
+    own = {p.id for p in visibility.own_plans(tx.actor, whole)}
     protocol = protocols[f"{plan.protocol_code}@{plan.protocol_version}"]
     others = [
         {"id": v.id, "code": v.code, "protocol": p.protocol_code}
@@ -103,29 +104,31 @@ async def _told(tx: Transaction, whole: Chart, visit: UUID) -> JSON:
         for v in p.visits
         if v.is_open and v.id != visit and v.holds(tx.today)
     ]
-    told = views.visit(protocol, found, whole.patient.id, plan.id, plan.infusion_id, tx.today)
-    return cards.closed(whole.patient.protected, told) | {
+    serialized = views.visit(protocol, found, whole.patient.id, plan.id, plan.infusion_id, tx.today)
+    return visibility.closed(whole.patient.protected, serialized) | {
         "as_of_date": tx.today,
         "also_open": others,
-        "patient": cards.patient(whole.patient),
+        "patient": visibility.patient(whole.patient),
     }
 
 
 def _by(tx: Transaction, visit: Visit, outcome: Outcome, reason: str | None) -> Visit:
-    return replace(visit, outcome=outcome, reason=reason, decided_by=tx.actor.name, decided_at=tx.now, decided_on=tx.today)
+    return replace(
+        visit, outcome=outcome, reason=reason, decided_by=tx.actor.name, decided_at=tx.now, decided_on=tx.today
+    )
 
 
 async def get(tx: Transaction, visit: UUID) -> JSON:
     """One visit, with the patient's other open visits whose window holds today. Raises NotFound."""
     tx.actor.must(Act.READ_VISITS)
     whole, _, _ = await _loaded(tx, visit)
-    return await _told(tx, whole, visit)
+    return await _serialized(tx, whole, visit)
 
 
 async def _to_work_on(tx: Transaction, visit: UUID) -> tuple[Chart, Plan, Visit]:
     """The visit for an act: only the responsible centre works on the visits of a patient."""
     whole, plan, found = await _loaded(tx, visit)
-    cards.must_be_responsible(tx.actor, whole)
+    visibility.must_be_responsible(tx.actor, whole)
     return whole, plan, found
 
 
@@ -144,41 +147,47 @@ async def book(tx: Transaction, visit: UUID, booking: Booking, *, version: int |
 
 
 async def complete(tx: Transaction, visit: UUID, done: Completion, *, version: int | None) -> JSON:
-    """Marks a visit as done on a local day; one that planning closed too, when it was really done in time.
-    Raises NotFound, DateInFuture, BeforeInfusion, AfterDeath, and what a person must confirm first; VersionRequired, StaleVersion."""
+    """Marks a visit as done on a local day; one that planning closed too, when it was really done in time. Raises
+    NotFound, DateInFuture, BeforeInfusion, AfterDeath, and what a person must confirm first; VersionRequired,
+    StaleVersion."""
     tx.actor.must(Act.COMPLETE_VISIT)
     before, plan, found = await _to_work_on(tx, visit)
-    told: dict[str, Any] = {
+    given: dict[str, Any] = {
         "completed_on": done.completed_on,
         "response": done.response and done.response.value,
         "response_text": done.response_text,
         "completed_mode": done.mode and done.mode.value,
         "performed_by": done.performed_by and done.performed_by.value,
     }
-    if found.outcome is Outcome.COMPLETED and all(getattr(found, name) == value for name, value in told.items()):
+    if found.outcome is Outcome.COMPLETED and all(getattr(found, name) == value for name, value in given.items()):
         return await _as_it_is(tx, before, visit)
     refusals.refuse_future(done.completed_on, tx.today, "completed_on")
     infusion = before.infusion(plan.infusion_id)
     known = life(chart.facts(before))
     confirmed = frozenset(c.value for c in done.confirm)
     if done.completed_on < infusion.infused_on:
-        raise refusals.BeforeInfusion(f"{done.completed_on} lies before the infusion on {infusion.infused_on}.", field="completed_on")
+        raise refusals.BeforeInfusion(
+            f"{done.completed_on} lies before the infusion on {infusion.infused_on}.", field="completed_on"
+        )
     versions.must_match(version, found.version)
     refusals.refuse_completion(found, plan.visits, infusion.infused_on, known, done.completed_on, confirmed)
     await _refuse_after_closing(tx, before, plan, found, done.completed_on)
-    closed = replace(_by(tx, found, Outcome.COMPLETED, None), **told)
+    closed = replace(_by(tx, found, Outcome.COMPLETED, None), **given)
     # A confirmation holds for the window that it was given for: when that moves, it is asked anew.
     return await _decided(tx, "completed", before, replace(closed, confirmed_for=closed.closed_before))
 
 
 async def _refuse_after_closing(tx: Transaction, before: Chart, plan: Plan, visit: Visit, on: date) -> None:
-    """A visit that an event closed may be completed only with a day before that; on the day of death itself it may have been done."""
+    """A visit that an event closed may be completed only with a day before that; on the day of death itself it may have
+    been done."""
     if visit.is_open or visit.is_decided:
         return
     assert visit.window_end is not None, "what planning closed has a window"
     closing = changes.closed_by(chart.facts(before), await catalogue.protocols(tx), plan, visit.window_end)
     if closing is not None and closing.event != "death" and on >= closing.since:
-        raise refusals.ClosedByEvent(f"An event closed this visit on {closing.since}.", field="completed_on", closed_on=closing.since.isoformat())
+        raise refusals.ClosedByEvent(
+            f"An event closed this visit on {closing.since}.", field="completed_on", closed_on=closing.since.isoformat()
+        )
 
 
 async def miss(tx: Transaction, visit: UUID, reason: Reason, *, version: int | None) -> JSON:
@@ -207,8 +216,9 @@ async def cancel(tx: Transaction, visit: UUID, reason: NotRequired, *, version: 
 
 
 async def reopen(tx: Transaction, visit: UUID, reason: Reason, *, version: int | None) -> JSON:
-    """Takes a person's decision back; planning then says what the visit is. What an event closed is not reopened by hand (rule 9).
-    One that is open already is answered as it is. Raises NotFound, ClosedByEvent, VersionRequired, StaleVersion."""
+    """Takes a person's decision back; planning then says what the visit is. What an event closed is not reopened by
+    hand (rule 9). One that is open already is answered as it is. Raises NotFound, ClosedByEvent, VersionRequired,
+    StaleVersion."""
     tx.actor.must(Act.WORK_VISIT)
     before, _, found = await _to_work_on(tx, visit)
     if found.is_open:
@@ -234,8 +244,8 @@ async def reopen(tx: Transaction, visit: UUID, reason: Reason, *, version: int |
 
 
 async def confirm(tx: Transaction, visit: UUID, confirmed: Confirmed, *, version: int | None) -> JSON:
-    """Says that a visit which was closed before its window holds all the same; a window that moves later asks anew (rule 4).
-    Raises NotFound, NothingToConfirm, VersionRequired, StaleVersion."""
+    """Says that a visit which was closed before its window holds all the same; a window that moves later asks anew
+    (rule 4). Raises NotFound, NothingToConfirm, VersionRequired, StaleVersion."""
     tx.actor.must(Act.WORK_VISIT)
     before, _, found = await _loaded(tx, visit)
     if found.is_decided and found.closed_before is not None and found.confirmed_for == found.closed_before:

@@ -1,4 +1,4 @@
-"""Browsers at the pages: who calls is told by a cookie, and forms are taken from our own pages only."""
+"""Browsers at the pages: a cookie says who calls, and forms are taken from our own pages only."""
 
 from urllib.parse import quote
 from uuid import UUID
@@ -26,11 +26,14 @@ _KEPT = ("/visits/", "/patients/", "/infusions/", "/alerts/")  # forms of work; 
 class WhoBrowses:
     """Settles whose session a page is asked for with, and sends whoever has none to the login.
 
-    Open addresses need none, and an unknown one is 404 for everybody. `by_themselves`: what open pages ask for without anybody at the
-    screen; it keeps no session alive. Calls are counted by session, without one by address; those of `watched` apart from the others.
+    Open addresses need none, and an unknown one is 404 for everybody. `by_themselves`: what open pages ask for without
+    anybody at the screen; it keeps no session alive. Calls are counted by session, without one by address; those of
+    `watched` apart from the others.
     """
 
-    def __init__(self, app: ASGIApp, *, sessions: Sessions, by_themselves: frozenset[str], rate: Rate, watched: frozenset[str]) -> None:
+    def __init__(
+        self, app: ASGIApp, *, sessions: Sessions, by_themselves: frozenset[str], rate: Rate, watched: frozenset[str]
+    ) -> None:
         self.app = app
         self.rate = rate
         self.watched = watched
@@ -58,7 +61,11 @@ class WhoBrowses:
     async def _to_login(self, scope: Scope, receive: Receive, secret: str | None) -> Response:
         safe, by_script = scope["method"] in _SAFE, header(scope, b"hx-request") is not None
         where = _asked(scope) if safe and not by_script else _page(scope)
-        kept = await self._kept(scope, receive, secret) if secret and not safe and scope["path"].startswith(_KEPT) else None
+        kept = (
+            await self._kept(scope, receive, secret)
+            if secret and not safe and scope["path"].startswith(_KEPT)
+            else None
+        )
         if kept is not None:
             where = f"/kept/{kept}"
         address = f"/login?next={quote(where if len(where) <= LONGEST else '/', safe='')}"
@@ -74,7 +81,8 @@ class Smaller:
     """Answers above 1 kB are sent compressed where the client takes it."""
 
     def __init__(self, app: ASGIApp) -> None:
-        self.pages = GZipMiddleware(app, minimum_size=LEAST_BYTES, compresslevel=6)  # a long list in half the time of level 9, and hardly larger
+        # A long list in half the time of level 9, and hardly larger.
+        self.pages = GZipMiddleware(app, minimum_size=LEAST_BYTES, compresslevel=6)
         self.api = GZipMiddleware(app, minimum_size=LEAST_BYTES, compresslevel=1)  # systems are near, and ask often
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -87,8 +95,8 @@ def _needs_session(scope: Scope) -> bool:
 
 
 def _refuse_foreign(scope: Scope, call: Call) -> None:
-    """Raises Forbidden for a form that another site sent. A browser too old to say where from sends Origin; what says neither is no browser, and
-    is taken without a cookie only."""
+    """Raises Forbidden for a form that another site sent. A browser too old to say where from sends Origin; what says
+    neither is no browser, and is taken without a cookie only."""
     site, origin = header(scope, b"sec-fetch-site"), header(scope, b"origin")
     if site is not None:
         ours = site in ("same-origin", "none")
@@ -101,8 +109,8 @@ def _refuse_foreign(scope: Scope, call: Call) -> None:
 
 
 def _is_ours(address: str, call: Call) -> bool:
-    """Whether a page's origin, or an address that begins with it, is the service's own. One that it knows by http only may be seen by https,
-    behind a proxy that it has not been told of."""
+    """Whether a page's origin, or an address that begins with it, is the service's own. One that it knows by http only
+    may be seen by https, behind a proxy that it has not been told of."""
     scheme, _, rest = address.partition("://")
     host, own = rest.partition("/")[0], call.origin.partition("://")[2]
     return host != "" and host == own and scheme in (("https",) if call.secure else ("http", "https"))
@@ -122,11 +130,11 @@ def _page(scope: Scope) -> str:
 async def _fields(scope: Scope, receive: Receive) -> dict[str, list[str]] | None:
     """The fields of a form, but for passwords; None for what is no form, or too long."""
     try:
-        told = await forms.read(Request(scope, receive), KEPT_BYTES)
+        pairs = await forms.read(Request(scope, receive), KEPT_BYTES)
     except (TooLarge, UnsupportedMediaType):
         return None
     fields: dict[str, list[str]] = {}
-    for name, value in told:
+    for name, value in pairs:
         if "password" not in name:
             fields.setdefault(name, []).append(value)
     return fields

@@ -1,4 +1,5 @@
-"""What the middleware knows of a call, kept in `scope["call"]`: its id, who calls, and headers that the answer will carry."""
+"""What the middleware knows of a call, kept in `scope["call"]`: its id, who calls, and headers that the answer will
+carry."""
 
 import re
 from dataclasses import dataclass, field
@@ -18,9 +19,9 @@ _TRACE = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", re.A
 
 @dataclass(slots=True)
 class Call:
-    """One request. `origin` is where browsers see the service, `secret` what the session's cookie holds. `actor` is set by the authentication,
-    before a body is read; `session` where a browser has logged in; `is_kept` where a form comes again that was kept for its sender: it is shown,
-    not obeyed."""
+    """One request. `origin` is where browsers see the service, `secret` what the session's cookie holds. `actor` is set
+    by the authentication, before a body is read; `session` where a browser has logged in; `is_kept` where a form comes
+    again that was kept for its sender: it is shown, not obeyed."""
 
     request_id: str
     origin: str
@@ -52,8 +53,9 @@ def actor_of(scope: Scope) -> Actor:
 
 
 def request_id(scope: Scope) -> str:
-    """The caller's own id, so that its log and ours can be laid side by side: X-Request-Id where it is a UUID or its 32 hexadecimal digits (no
-    other text gets into the log), else the trace-id of a W3C `traceparent`, else a new UUID of version 7."""
+    """The caller's own id, so that its log and ours can be laid side by side: X-Request-Id where it is a UUID or its 32
+    hexadecimal digits (no other text gets into the log), else the trace-id of a W3C `traceparent`, else a new UUID of
+    version 7."""
     given = header(scope, b"x-request-id")
     if given and len(given) in (32, 36) and _is_uuid(given):
         return given.lower()

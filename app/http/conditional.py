@@ -1,4 +1,5 @@
-"""ETag, If-Match, If-None-Match (contract 1): what has not changed is not sent again, and what has changed is not overwritten."""
+"""ETag, If-Match, If-None-Match (contract 1): what has not changed is not sent again, and what has changed is not
+overwritten."""
 
 import re
 from base64 import urlsafe_b64encode
@@ -22,10 +23,10 @@ NO_VERSION = -1  # a tag that can be none of ours: it is stale whatever the vers
 
 def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None, etag: str | None = None) -> Response:
     """A dict as JSON: dates ISO, instants in UTC with Z."""
-    told = Response(orjson.dumps(body, option=orjson.OPT_UTC_Z), status, headers, "application/json")
+    response = Response(orjson.dumps(body, option=orjson.OPT_UTC_Z), status, headers, "application/json")
     if etag is not None:
-        told.headers["etag"] = etag
-    return told
+        response.headers["etag"] = etag
+    return response
 
 
 def changed(body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -44,10 +45,11 @@ def version_tag(version: int, stamp: str = "") -> str:
 
 
 def stamp(actor: Actor, address: str, *facts: object) -> str:
-    """A hash of all that an answer depends on: our release, role and centres, which answer it is, and the facts (last writing commit, day)."""
+    """A hash of all that an answer depends on: our release, role and centres, which answer it is, and the facts (last
+    writing commit, day)."""
     centres = "*" if actor.centres is None else ",".join(sorted(actor.centres))
-    told = "|".join((_RELEASE, actor.role, centres, address, *map(str, facts)))
-    return urlsafe_b64encode(blake2b(told.encode(), digest_size=12).digest()).decode()
+    text = "|".join((_RELEASE, actor.role, centres, address, *map(str, facts)))
+    return urlsafe_b64encode(blake2b(text.encode(), digest_size=12).digest()).decode()
 
 
 def held(if_none_match: str | None, own: str) -> bool:
@@ -61,14 +63,17 @@ def tags(if_none_match: str | None) -> list[str]:
 
 
 def held_version(if_none_match: str | None, own: str) -> str | None:
-    """The caller's tag `"<version>.<own stamp>"`, if one is there: then nothing at all has changed, the version neither."""
+    """The caller's tag `"<version>.<own stamp>"`, if one is there: then nothing at all has changed, the version
+    neither."""
     return next((f'"{tag}"' for tag in tags(if_none_match) if tag.partition(".")[2] == own), None)
 
 
 def if_match(header: str | None) -> int | None:
-    """The version that the caller read: the part of the tag before the dot. None without the header or for `*`, which names no version.
+    """The version that the caller read: the part of the tag before the dot. None without the header or for `*`, which
+    names no version.
 
-    Raises Malformed for what is not one entity tag. A weak tag or another's is NO_VERSION: stale (RFC 9110, strong comparison).
+    Raises Malformed for what is not one entity tag. A weak tag or another's is NO_VERSION: stale (RFC 9110, strong
+    comparison).
     """
     if header is None or header.strip() == "*":
         return None
@@ -80,7 +85,9 @@ def if_match(header: str | None) -> int | None:
 
 
 async def _version(
-    if_match_: Annotated[str | None, Header(alias="If-Match", description='The version that was read: `"3"`; 428 without it.')] = None,
+    if_match_: Annotated[
+        str | None, Header(alias="If-Match", description='The version that was read: `"3"`; 428 without it.')
+    ] = None,
 ) -> int | None:
     return if_match(if_match_)
 

@@ -1,7 +1,9 @@
-"""One connection: what a client may send before anybody knows who it is, how long it may take, and how many there may be at once.
+"""One connection: what a client may send before anybody knows who it is, how long it may take, and how many there may
+be at once.
 
-uvicorn reads requests by httptools without any such limit; its own `limit_concurrency` counts connections and answers 503 to everybody once they
-are too many, whoever holds them. So its protocol is bounded here, by what it is called with and by what it calls.
+uvicorn reads requests by httptools without any such limit; its own `limit_concurrency` counts connections and answers
+503 to everybody once they are too many, whoever holds them. So its protocol is bounded here, by what it is called with
+and by what it calls.
 """
 
 import asyncio
@@ -23,19 +25,22 @@ MOST: Final = 500  # open connections; a process has 1,024 files at least, and t
 
 
 class Connection(HttpToolsProtocol):
-    """uvicorn's protocol with limits. It may be waiting for a request's head, for its body, or for an answer; only the first two are bounded here.
+    """uvicorn's protocol with limits. It may be waiting for a request's head, for its body, or for an answer; only the
+    first two are bounded here.
 
-    `_idle_bytes` counts what has come in since anything came of it: an unfinished head, or what surrounds the parts of a body. So nothing that
-    never ends is stored, whatever it is.
+    `_idle_bytes` counts what has come in since anything came of it: an unfinished head, or what surrounds the parts of
+    a body. So nothing that never ends is stored, whatever it is.
     """
 
     HEAD_SECONDS = 10.0  # from a request's first byte to its last header, and for the first byte of a connection
-    LINGER_SECONDS = 2.0  # how long an answer that came before the whole request waits for the rest of it, so that the client can read the answer
+    # How long an answer that came before the whole request waits for the rest of it, so that the client can read the
+    # answer.
+    LINGER_SECONDS = 2.0
     STALLED_SECONDS = 30.0  # how long a client may leave an answer unread
     MOST = MOST
 
-    def __init__(self, *given: Any, **told: Any) -> None:
-        super().__init__(*given, **told)
+    def __init__(self, *given: Any, **options: Any) -> None:
+        super().__init__(*given, **options)
         self.since = self.loop.time()  # it has been waiting for its client
         self.in_head = True
         self._headers = self._head_bytes = self._idle_bytes = 0
@@ -47,7 +52,8 @@ class Connection(HttpToolsProtocol):
     # ---- The transport's calls ----
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Bounded in number: the new one takes the place of the one that has been waiting for its client the longest."""
+        """Bounded in number: the new one takes the place of the one that has been waiting for its client the
+        longest."""
         super().connection_made(transport)
         transport.set_write_buffer_limits(high=0)  # whatever a client leaves unread is noticed
         self._within(self.HEAD_SECONDS, self._head_is_late)
@@ -80,7 +86,8 @@ class Connection(HttpToolsProtocol):
         self._watch_reading()
 
     def _watch_reading(self, unread: float = float("inf")) -> None:
-        """Ends the connection when nothing has been read of what lay there, so many bytes, the last time that we looked."""
+        """Ends the connection when nothing has been read of what lay there, so many bytes, the last time that we
+        looked."""
         size = self.transport.get_write_buffer_size()
         if size < unread:
             self._stalled = self.loop.call_later(self.STALLED_SECONDS, self._watch_reading, size)
@@ -110,7 +117,8 @@ class Connection(HttpToolsProtocol):
             raise self._fault
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header; or, after the body, a trailer: nobody here asks for any, and the request under way must not change."""
+        """A header; or, after the body, a trailer: nobody here asks for any, and the request under way must not
+        change."""
         self._headers += 1
         self._head_bytes += len(name) + len(value) + len(b": \r\n")
         if self._headers > HEADERS or self._head_bytes > HEAD_BYTES:
@@ -167,10 +175,16 @@ class Connection(HttpToolsProtocol):
         if last is not None and not last.response_complete:
             self.transport.abort()
             return
-        told = problems.answer({"method": "", "path": ""}, error)
-        status = told.status_code
+        response = problems.answer({"method": "", "path": ""}, error)
+        status = response.status_code
         log.info("connection.refused", status=status, problem=error.code)
-        lines = [b"HTTP/1.1 %d Refused" % status, *(b": ".join(pair) for pair in told.raw_headers), b"connection: close", b"", bytes(told.body)]
+        lines = [
+            b"HTTP/1.1 %d Refused" % status,
+            *(b": ".join(pair) for pair in response.raw_headers),
+            b"connection: close",
+            b"",
+            bytes(response.body),
+        ]
         self.transport.write(b"\r\n".join(lines))
         self._discards = 4 * HEAD_BYTES
         self._unset_keepalive_if_required()
@@ -185,9 +199,11 @@ class Connection(HttpToolsProtocol):
         self._timer = self.loop.call_later(seconds, act) if act is not None else None
 
     def _make_room(self) -> None:
-        """Ends the connection that has been waiting for its client the longest: for a head first, for the rest of a body only where none else is.
-        Where all are being answered, the new one is refused."""
-        waiting = [one for one in self.connections if isinstance(one, Connection) and one is not self and one.waits_for_client]
+        """Ends the connection that has been waiting for its client the longest: for a head first, for the rest of a
+        body only where none else is. Where all are being answered, the new one is refused."""
+        waiting = [
+            one for one in self.connections if isinstance(one, Connection) and one is not self and one.waits_for_client
+        ]
         if waiting:
             min(waiting, key=lambda one: (not one.in_head, one.since)).transport.abort()
         else:

@@ -1,4 +1,5 @@
-"""The session's cookie: taken out of a request by its exact form, before anything else can read the header, and sent with an answer."""
+"""The session's cookie: taken out of a request by its exact form, before anything else can read the header, and sent
+with an answer."""
 
 import re
 from typing import Final
@@ -8,8 +9,8 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 NAME: Final = "follow-up-session"
-# Over https a browser takes a cookie of this name only when it is Secure, for every path, and from this very host: no other application of the
-# host's domain can set it (RFC 6265bis, 4.1.3.2).
+# Over https a browser takes a cookie of this name only when it is Secure, for every path, and from this very host: no
+# other application of the host's domain can set it (RFC 6265bis, 4.1.3.2).
 NAME_OVER_HTTPS: Final = f"__Host-{NAME}"
 _SECRET = re.compile(rb"[A-Za-z0-9_-]{43}")  # 256 bits, as access.sessions makes them
 
@@ -22,8 +23,9 @@ def name(*, secure: bool) -> str:
 def take(scope: Scope, *, secure: bool) -> str | None:
     """The session's secret, and the request without its Cookie headers.
 
-    They are removed because FastAPI parses them for every route, with a function of the standard library whose time grows with the square of
-    their length; and because what other applications of the same host have stored in the browser is none of ours, and must end no login.
+    They are removed because FastAPI parses them for every route, with a function of the standard library whose time
+    grows with the square of their length; and because what other applications of the same host have stored in the
+    browser is none of ours, and must end no login.
     """
     lines = [value for key, value in scope["headers"] if key == b"cookie"]
     if not lines:
@@ -39,7 +41,8 @@ def take(scope: Scope, *, secure: bool) -> str | None:
 
 
 def give(answer: Response, secret: str | None, *, secure: bool) -> Response:
-    """The answer with the session's cookie, or, for None, with the word to forget it. `secure`: browsers reach the service by https."""
+    """The answer with the session's cookie, or, for None, with the word to forget it. `secure`: browsers reach the
+    service by https."""
     parts = [f"{name(secure=secure)}={secret or ''}", "Path=/", "HttpOnly", "SameSite=Lax"]
     parts += ["Max-Age=0"] * (secret is None) + ["Secure"] * secure
     MutableHeaders(raw=answer.raw_headers).append("set-cookie", "; ".join(parts))

@@ -1,4 +1,5 @@
-"""What a route asks for: a transaction of the actor that the middleware found, a reading with conditional answers, the mark of its act."""
+"""What a route asks for: a transaction of the actor that the middleware found, a reading with conditional answers, the
+mark of its act."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -29,18 +30,19 @@ JSON = Mapping[str, Any]
 MOST_FAULTS = 50  # of one query; whoever sends more has not mistyped
 
 
-# ---- Transactions -------------------------------------------------------------------------------------------------------
+# ---- Transactions ----------------------------------------------------------------------------------------------------
 
 
 def refuse_kept(request: Request) -> None:
-    """Raises SessionWasOver for a form that was kept: nothing that it asks for is done before its sender sends it again."""
+    """Raises SessionWasOver for a form that was kept: nothing that it asks for is done before its sender sends it
+    again."""
     if of(request.scope).is_kept:
         raise SessionWasOver
 
 
 async def open_transaction(request: Request) -> AsyncIterator[Transaction]:
-    """A writing transaction. It ends (commits, or rolls back) before the answer leaves, by `scope="function"`. Raises SessionWasOver for a form that
-    was kept."""
+    """A writing transaction. It ends (commits, or rolls back) before the answer leaves, by `scope="function"`. Raises
+    SessionWasOver for a form that was kept."""
     house, scope = request.app.state, request.scope
     refuse_kept(request)
     async with begin(house.db, actor_of(scope), house.clock, of(scope).request_id) as tx:
@@ -51,7 +53,8 @@ writing = asynccontextmanager(open_transaction)  # the same where no dependency 
 
 
 class Reading:
-    """A reading transaction and the request's conditions: each answer has its ETag, and what the caller holds already is 304."""
+    """A reading transaction and the request's conditions: each answer has its ETag, and what the caller holds already
+    is 304."""
 
     __slots__ = ("request", "tx")
 
@@ -60,7 +63,8 @@ class Reading:
         self.request = request
 
     async def one(self, question: Callable[[Transaction], Awaitable[JSON]]) -> Response:
-        """One object that depends on the day or on other rows: `"<version>.<stamp>"`, or `W/"<stamp>"` where it has no version."""
+        """One object that depends on the day or on other rows: `"<version>.<stamp>"`, or `W/"<stamp>"` where it has no
+        version."""
         stamp, given = await self._stamp(), self._given()
         weak = f'W/"{stamp}"'
         mine = conditional.held_version(given, stamp) or (weak if conditional.held(given, weak) else None)
@@ -78,7 +82,8 @@ class Reading:
         *,
         tagged: bool = True,
     ) -> Response:
-        """A page of a list, as of the day on which its walk began; not `tagged`: for what changes without a writing commit."""
+        """A page of a list, as of the day on which its walk began; not `tagged`: for what changes without a writing
+        commit."""
         query, path, sign = self.request.query_params, self.request.scope["path"], self.tx.keys.blind
         asked = paging.ask(path, query, self.tx.today, sign, limit=limit, cursor=cursor, count=count)
         self.tx.today = asked.as_of_date
@@ -89,22 +94,29 @@ class Reading:
         return answer(body, 200, headers, etag)
 
     async def fixed(self, version: int, question: Callable[[Transaction], Awaitable[JSON]]) -> Response:
-        """One object that never changes: its version is its tag. It is looked up all the same, so that what does not exist is 404."""
+        """One object that never changes: its version is its tag. It is looked up all the same, so that what does not
+        exist is 404."""
         found, etag = await question(self.tx), conditional.version_tag(version)
         return conditional.not_modified(etag) if conditional.held(self._given(), etag) else answer(found, etag=etag)
 
     async def feed(self, question: Callable[[Transaction], Awaitable[Polled]]) -> Response:
-        """A page of the feed; 304 after one look at the head row when the caller holds it already. Its tag holds how far it reached and whether
-        it was full: a full page never changes, another one only when the head has moved on."""
+        """A page of the feed; 304 after one look at the head row when the caller holds it already. Its tag holds how
+        far it reached and whether it was full: a full page never changes, another one only when the head has moved
+        on."""
         own = conditional.stamp(self.tx.actor, self._address())
         if (held := await self._feed_held(own)) is not None:
             return held
         page = await question(self.tx)
         etag = f'"{page.next_cursor}:{"full" if page.has_more else "open"}:{own}"'
-        told = {"items": page.items, "next_cursor": page.next_cursor, "has_more": page.has_more}
+        body = {"items": page.items, "next_cursor": page.next_cursor, "has_more": page.has_more}
         # Where nothing more is there no link is given: whoever follows links would poll without a pause.
         query = self.request.query_params
-        return answer(told, 200, paging.link(self.request.scope["path"], query, "after", page.next_cursor) if page.has_more else None, etag)
+        return answer(
+            body,
+            200,
+            paging.link(self.request.scope["path"], query, "after", page.next_cursor) if page.has_more else None,
+            etag,
+        )
 
     async def _feed_held(self, own: str) -> Response | None:
         mine = [tag for tag in conditional.tags(self._given()) if tag.endswith(f":{own}")]
@@ -116,7 +128,8 @@ class Reading:
         return None
 
     async def _stamp(self) -> str:
-        # The head is read first: a commit in between makes the tag older than the answer, and the next question is simply answered again.
+        # The head is read first: a commit in between makes the tag older than the answer, and the next question is
+        # simply answered again.
         head = await feed.head(self.tx)
         return conditional.stamp(self.tx.actor, self._address(), head.last_at.timestamp(), self.tx.today)
 
@@ -169,7 +182,7 @@ ReadDep = Annotated[Reading, Depends(open_reading, scope="function")]
 OpenDep = Annotated[Transaction, Depends(open_unasked, scope="function")]
 
 
-# ---- The mark of a route ------------------------------------------------------------------------------------------------
+# ---- The mark of a route ---------------------------------------------------------------------------------------------
 
 
 _KINDS = ("patient", "infusion", "visit", "alert", "contact")
@@ -183,7 +196,8 @@ def _uuid(given: object) -> UUID | None:
 
 
 class _Mark:
-    """Refuses callers that may not, before a transaction is opened, and query parameters that the route does not know."""
+    """Refuses callers that may not, before a transaction is opened, and query parameters that the route does not
+    know."""
 
     def __init__(self, act: Act) -> None:
         self.act = act
@@ -207,10 +221,20 @@ class _Mark:
 
     def _refuse_unknown(self, request: Request) -> None:
         given = Counter(name for name, _ in request.query_params.multi_items())
-        faults = [FieldError(name, "unknown_parameter", "There is no such parameter here.") for name in given if name not in self.parameters]
-        faults += [FieldError(name, "given_twice", "A parameter is given once.") for name, times in given.items() if times > 1]
+        faults = [
+            FieldError(name, "unknown_parameter", "There is no such parameter here.")
+            for name in given
+            if name not in self.parameters
+        ]
+        faults += [
+            FieldError(name, "given_twice", "A parameter is given once.") for name, times in given.items() if times > 1
+        ]
         if faults:
-            raise Invalid("The query has parameters that this address does not take.", errors=faults[:MOST_FAULTS], code=faults[0].code)
+            raise Invalid(
+                "The query has parameters that this address does not take.",
+                errors=faults[:MOST_FAULTS],
+                code=faults[0].code,
+            )
 
 
 def Needs(act: Act) -> params.Depends:  # noqa: N802 - reads as a word in the list of a route's dependencies
@@ -228,7 +252,8 @@ class Address:
 
 
 def refuse_undeclared(app: FastAPI, *, open_paths: frozenset[str], number: int) -> dict[tuple[str, str], Act]:
-    """Stops the start when a route lacks its mark, or when there are not `number` of them; answers who may what, by path and method.
+    """Stops the start when a route lacks its mark, or when there are not `number` of them; answers who may what, by
+    path and method.
 
     `app.routes` is a tree: walking it finds nothing and is content for ever. So the number is asked for.
     """

@@ -1,6 +1,7 @@
 """The forms of pages, read as browsers send them.
 
-Not by Starlette: its parser takes a body of ampersands, and a Content-Type of semicolons, in a time that grows with the square of their length.
+Not by Starlette: its parser takes a body of ampersands, and a Content-Type of semicolons, in a time that grows with the
+square of their length.
 """
 
 from urllib.parse import parse_qsl
@@ -16,7 +17,8 @@ FIELDS = 100  # of one form
 
 
 async def read(request: Request, most_bytes: int | None = None) -> list[tuple[str, str]]:
-    """The fields in their order, empty ones too; a request without a body has none. Raises UnsupportedMediaType, TooLarge."""
+    """The fields in their order, empty ones too; a request without a body has none. Raises UnsupportedMediaType,
+    TooLarge."""
     media = (header(request.scope, b"content-type") or "").partition(";")[0].strip().lower()
     if media != MEDIA:
         if media == "":

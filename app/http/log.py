@@ -1,4 +1,5 @@
-"""Log lines: one JSON object an event, fields from an allow-list, exceptions as types and places. No message, no value of a person."""
+"""Log lines: one JSON object an event, fields from an allow-list, exceptions as types and places. No message, no value
+of a person."""
 
 import asyncio
 import logging
@@ -17,7 +18,21 @@ FIELDS = frozenset(
         # a request
         *("request_id", "method", "route", "status", "took_ms", "actor", "actor_id", "role", "unit", "problem"),
         # the worker, the feed, imports, commands
-        *("today", "raised", "swept", "batch", "rows", "accepted", "unchanged", "rejected", "seconds", "job", "minutes", "attempt", "seq"),
+        *(
+            "today",
+            "raised",
+            "swept",
+            "batch",
+            "rows",
+            "accepted",
+            "unchanged",
+            "rejected",
+            "seconds",
+            "job",
+            "minutes",
+            "attempt",
+            "seq",
+        ),
         *(
             "act",
             "object_id",
@@ -59,7 +74,12 @@ def configure(level: str = "info") -> None:
     """Makes this process's only way to log. `level`: debug, info, warning or error; libraries speak from warning on."""
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
-        processors=[structlog.processors.add_log_level, structlog.processors.TimeStamper("iso", key="at"), _only_allowed, _as_json],
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper("iso", key="at"),
+            _only_allowed,
+            _as_json,
+        ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=_Out,
         cache_logger_on_first_use=False,
@@ -89,7 +109,8 @@ def _on_loop_fault(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> 
 
 
 def places(error: BaseException) -> list[str]:
-    """An exception and its causes, outermost first: `Type at file:line` of the two innermost frames. Never a message."""
+    """An exception and its causes, outermost first: `Type at file:line` of the two innermost frames. Never a
+    message."""
     return list(_places(error))
 
 
@@ -151,7 +172,8 @@ def _as_json(logger: Any, method: str, event: EventDict) -> str:
 
 
 class _Formatter(logging.Formatter):
-    """For libraries: where a line comes from and the exception's types; the text itself only of the server's own start and stop."""
+    """For libraries: where a line comes from and the exception's types; the text itself only of the server's own start
+    and stop."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {

@@ -1,6 +1,8 @@
-"""What every call passes, outermost first: last resort, id and log line and headers; HEAD; limits; who calls and how often; strict JSON.
+"""What every call passes, outermost first: last resort, id and log line and headers; HEAD; limits; who calls and how
+often; strict JSON.
 
-Pure ASGI, one object a layer. A layer refuses by raising an error of the field; the outermost turns it into problem+json.
+Pure ASGI, one object a layer. A layer refuses by raising an error of the field; the outermost turns it into
+problem+json.
 """
 
 import asyncio
@@ -54,14 +56,19 @@ def guarded(path: str) -> bool:
 
 
 class Outermost:
-    """Last resort (no exception leaves it), request id, one log line by route template without query, headers, the figures of requests."""
+    """Last resort (no exception leaves it), request id, one log line by route template without query, headers, the
+    figures of requests."""
 
-    def __init__(self, app: ASGIApp, *, registry: CollectorRegistry, open_headers: Headers, public_origin: str | None) -> None:
+    def __init__(
+        self, app: ASGIApp, *, registry: CollectorRegistry, open_headers: Headers, public_origin: str | None
+    ) -> None:
         """`public_origin`: where browsers see the service; None: where each request says."""
         self.app = app
         self.public_origin = public_origin
         self.open_headers = [*_ALWAYS, *open_headers]
-        self.seconds = Histogram("follow_up_request_seconds", "Requests", ("method", "route", "status"), registry=registry)
+        self.seconds = Histogram(
+            "follow_up_request_seconds", "Requests", ("method", "route", "status"), registry=registry
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -69,32 +76,42 @@ class Outermost:
             return
         began = perf_counter()
         call = scope["call"] = self._call(scope)
-        headers = _GUARDED if guarded(scope["path"]) else self.open_headers if not scope["path"].startswith("/static/") else _ALWAYS
+        headers = (
+            _GUARDED
+            if guarded(scope["path"])
+            else self.open_headers
+            if not scope["path"].startswith("/static/")
+            else _ALWAYS
+        )
         status = 0
 
-        async def told(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 own = message["headers"]
                 # What an open address says of its own keeping stands.
-                ours = [(name, value) for name, value in headers if name != b"cache-control" or all(name != theirs for theirs, _ in own)]
+                ours = [
+                    (name, value)
+                    for name, value in headers
+                    if name != b"cache-control" or all(name != theirs for theirs, _ in own)
+                ]
                 message["headers"] = [*own, *ours, (b"x-request-id", call.request_id.encode()), *call.extra]
             await send(message)
 
         try:
             try:
-                await self.app(scope, receive, told)
+                await self.app(scope, receive, send_with_headers)
             except FollowUpError as refusal:
                 if status:
                     raise
-                await _answer(scope, refusal)(scope, receive, told)
+                await _answer(scope, refusal)(scope, receive, send_with_headers)
         except ClientDisconnect:
             pass  # the caller has gone in the middle of its body
         except Exception as fault:  # the last resort: an exception that leaves here would be printed with its message
             log.error("request.failed", exc_info=fault, request_id=call.request_id, route=_template(scope))
             if not status:
-                await _answer(scope, problems.InternalError())(scope, receive, told)
+                await _answer(scope, problems.InternalError())(scope, receive, send_with_headers)
         finally:
             self._line(scope, call, status, perf_counter() - began)
 
@@ -120,12 +137,15 @@ class Outermost:
 
 
 def _answer(scope: Scope, refusal: FollowUpError) -> Response:
-    """The refusal as a problem; where the page's script asked, its words for the page's line of status, since what script is sent becomes a row."""
-    told = problems.answer(scope, refusal)
+    """The refusal as a problem; where the page's script asked, its words for the page's line of status, since what
+    script is sent becomes a row."""
+    problem = problems.answer(scope, refusal)
     if guarded(scope["path"]) or header(scope, b"hx-request") is None:
-        return told
-    kept = {name: told.headers[name] for name in ("retry-after",) if name in told.headers}
-    return PlainTextResponse(escape(refusal.detail), told.status_code, {"hx-retarget": "#status", "hx-reswap": "textContent", **kept})
+        return problem
+    kept = {name: problem.headers[name] for name in ("retry-after",) if name in problem.headers}
+    return PlainTextResponse(
+        escape(refusal.detail), problem.status_code, {"hx-retarget": "#status", "hx-reswap": "textContent", **kept}
+    )
 
 
 class Head:
@@ -150,14 +170,15 @@ class Head:
 
 
 def _template(scope: Scope) -> str:
-    """`/api/v1/visits/{visit_id}`, never the address itself: a person's number in a mistyped address stays out of the log."""
+    """`/api/v1/visits/{visit_id}`, never the address itself: a person's number in a mistyped address stays out of the
+    log."""
     route = scope.get("route")
     return str(route.path) if route is not None else "-"
 
 
 class Limits:
-    """One deadline for the whole call, and one for its body; the body's size is counted while it is read, and a declared one is refused at the
-    first read."""
+    """One deadline for the whole call, and one for its body; the body's size is counted while it is read, and a
+    declared one is refused at the first read."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -202,8 +223,8 @@ def _declared(scope: Scope) -> int:
 
 
 class Rate:
-    """How often somebody calls, counted in windows of one second. The library's fixed window by its storage: one counter; its strategy class would
-    ask the storage twice more for the same."""
+    """How often somebody calls, counted in windows of one second. The library's fixed window by its storage: one
+    counter; its strategy class would ask the storage twice more for the same."""
 
     def __init__(self, per_second: int, name: str) -> None:
         """`name`: what the calls are counted by, as RateLimit-Policy tells it."""
@@ -250,14 +271,16 @@ def _token(scope: Scope) -> str:
 
 
 class OnceMore:
-    """Calls the route a second time when its transaction was ended by a deadlock: nothing of the first call is stored, and no part of its answer has
-    left, since answers leave after COMMIT. What was read of the body is read again. Raises Unavailable the second time."""
+    """Calls the route a second time when its transaction was ended by a deadlock: nothing of the first call is stored,
+    and no part of its answer has left, since answers leave after COMMIT. What was read of the body is read again.
+    Raises Unavailable the second time."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] == IMPORTS:  # a file is not kept for this: opening its report locks nothing
+        # A file is not kept for this: opening its report locks nothing.
+        if scope["type"] != "http" or scope["path"] == IMPORTS:
             await self.app(scope, receive, send)
             return
         heard: list[Message] = []
@@ -277,13 +300,19 @@ class OnceMore:
 
 
 class StrictJson:
-    """Reads the body of what writes JSON, checks media type and form, and hands the same bytes on. Imports are read by their own route."""
+    """Reads the body of what writes JSON, checks media type and form, and hands the same bytes on. Imports are read by
+    their own route."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD") or scope["path"] == IMPORTS or not guarded(scope["path"]):
+        if (
+            scope["type"] != "http"
+            or scope["method"] in ("GET", "HEAD")
+            or scope["path"] == IMPORTS
+            or not guarded(scope["path"])
+        ):
             await self.app(scope, receive, send)
             return
         body = await _whole(receive)
@@ -295,7 +324,8 @@ class StrictJson:
                 _check_media_type(scope)
                 strict.loads(body)
             except FollowUpError:
-                if problems.takes(scope):  # else the router says what is wrong with the address or the method, before the body
+                # Else the router says what is wrong with the address or the method, before the body.
+                if problems.takes(scope):
                     raise
         replayed = False
 
@@ -328,7 +358,9 @@ def check_encoding(scope: Scope) -> None:
 
 def _check_media_type(scope: Scope) -> None:
     media, _, rest = (header(scope, b"content-type") or "").partition(";")
-    taken = ("application/json", "application/merge-patch+json") if scope["method"] == "PATCH" else ("application/json",)
+    taken = (
+        ("application/json", "application/merge-patch+json") if scope["method"] == "PATCH" else ("application/json",)
+    )
     if media.strip().lower() not in taken:
         raise problems.UnsupportedMediaType(f"Send {' or '.join(taken)}.")
     charset = rest.strip().lower().replace('"', "").replace(" ", "")

@@ -1,4 +1,5 @@
-"""Opaque cursors and `Link: rel=next` (contract 1). A cursor carries the place and the day and fits one filter: one walk shows one day."""
+"""Opaque cursors and `Link: rel=next` (contract 1). A cursor carries the place and the day and fits one filter: one
+walk shows one day."""
 
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -16,7 +17,9 @@ from app.errors import BadCursor
 from app.followup.commands import Ask, Page, Place
 
 Limit = Annotated[int, Query(ge=1, le=500, description="rows of one page")]
-Cursor = Annotated[str | None, Query(max_length=1000, description="`next_cursor` of the page before; with the same filter only")]
+Cursor = Annotated[
+    str | None, Query(max_length=1000, description="`next_cursor` of the page before; with the same filter only")
+]
 Count = Annotated[Literal["exact"] | None, Query(description="`exact` gives the whole number as `total`")]
 Sign = Callable[[str, str], bytes]
 
@@ -24,8 +27,11 @@ _OF_PAGE = frozenset({"limit", "cursor", "count"})
 _MAC_BYTES = 12
 
 
-def ask(path: str, params: QueryParams, today: date, sign: Sign, *, limit: int, cursor: str | None, count: str | None) -> Ask:
-    """What part of the list is asked for. `sign` is the keyed hash (`keys.blind`): a cursor that we did not give out is BadCursor."""
+def ask(
+    path: str, params: QueryParams, today: date, sign: Sign, *, limit: int, cursor: str | None, count: str | None
+) -> Ask:
+    """What part of the list is asked for. `sign` is the keyed hash (`keys.blind`): a cursor that we did not give out is
+    BadCursor."""
     if cursor is None:
         return Ask(limit, today, None, count == "exact")
     as_of_date, place = _decode(cursor, question(path, params), sign)
@@ -35,7 +41,7 @@ def ask(path: str, params: QueryParams, today: date, sign: Sign, *, limit: int, 
 def body(path: str, params: QueryParams, asked: Ask, page: Page, sign: Sign) -> tuple[dict[str, Any], dict[str, str]]:
     """The answer's body and headers."""
     following = None if page.next is None else _encode(page.next, asked.as_of_date, question(path, params), sign)
-    told: dict[str, Any] = {
+    content: dict[str, Any] = {
         "items": page.items,
         "next_cursor": following,
         "has_more": following is not None,
@@ -43,10 +49,10 @@ def body(path: str, params: QueryParams, asked: Ask, page: Page, sign: Sign) -> 
         **page.facts,
     }
     if page.total is not None:
-        told["total"] = page.total
+        content["total"] = page.total
     if following is None:
-        return told, {}
-    return told, link(path, params, "cursor", following)
+        return content, {}
+    return content, link(path, params, "cursor", following)
 
 
 def link(path: str, params: QueryParams, name: str, following: str) -> dict[str, str]:
@@ -61,8 +67,8 @@ def question(path: str, params: QueryParams) -> str:
 
 
 def _encode(place: Place, as_of_date: date, filter_: str, sign: Sign) -> str:
-    told = orjson.dumps([as_of_date, [_tagged(part) for part in place]])
-    return urlsafe_b64encode(_mac(told, filter_, sign) + told).decode().rstrip("=")
+    payload = orjson.dumps([as_of_date, [_tagged(part) for part in place]])
+    return urlsafe_b64encode(_mac(payload, filter_, sign) + payload).decode().rstrip("=")
 
 
 def _decode(cursor: str, filter_: str, sign: Sign) -> tuple[date, Place]:
@@ -70,15 +76,15 @@ def _decode(cursor: str, filter_: str, sign: Sign) -> tuple[date, Place]:
         raw = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
     except ValueError:
         raise BadCursor(field="cursor") from None
-    mac, told = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
-    if not hmac.compare_digest(mac, _mac(told, filter_, sign)):
+    mac, payload = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
+    if not hmac.compare_digest(mac, _mac(payload, filter_, sign)):
         raise BadCursor("The cursor was not given out for this question; begin again without it.", field="cursor")
-    as_of_date, place = orjson.loads(told)
+    as_of_date, place = orjson.loads(payload)
     return date.fromisoformat(as_of_date), tuple(_untagged(part) for part in place)
 
 
-def _mac(told: bytes, filter_: str, sign: Sign) -> bytes:
-    return sign("cursor", f"{filter_}\0{told.decode('utf-8', 'replace')}")[:_MAC_BYTES]
+def _mac(payload: bytes, filter_: str, sign: Sign) -> bytes:
+    return sign("cursor", f"{filter_}\0{payload.decode('utf-8', 'replace')}")[:_MAC_BYTES]
 
 
 def _tagged(part: date | UUID | int | str) -> Any:
@@ -90,5 +96,5 @@ def _tagged(part: date | UUID | int | str) -> Any:
 def _untagged(part: Any) -> date | UUID | int | str:
     if isinstance(part, dict):
         return date.fromisoformat(part["d"]) if "d" in part else UUID(part["u"])
-    told: int | str = part
-    return told
+    plain: int | str = part
+    return plain

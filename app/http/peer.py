@@ -14,8 +14,9 @@ _NETWORK = 64  # of IPv6 a subscriber has so many bits' worth of addresses behin
 
 
 def address(scope: Scope) -> str:
-    """The client's address as limits count it: of IPv6 its network of 64 bits, since one client may have all of it. Empty where none is known.
-    Behind a trusted proxy it is what the proxy tells (`ProxyHeadersMiddleware` has put it there)."""
+    """The client's address as limits count it: of IPv6 its network of 64 bits, since one client may have all of it.
+    Empty where none is known. Behind a trusted proxy it is what the proxy tells (`ProxyHeadersMiddleware` has put it
+    there)."""
     client = scope.get("client")
     return _counted(client[0]) if client else ""
 
@@ -29,12 +30,19 @@ def _counted(host: str) -> str:
 
 
 def from_loopback(scope: Scope) -> bool:
-    """Whether the peer is this machine itself, at an address that names it so. What a proxy forwards is not, wherever the proxy stands; nor is a
-    page of another site whose name was made to point to this machine, for its browser sends that name as Host."""
+    """Whether the peer is this machine itself, at an address that names it so. What a proxy forwards is not, wherever
+    the proxy stands; nor is a page of another site whose name was made to point to this machine, for its browser sends
+    that name as Host."""
     client = scope.get("client")
     names = [value for key, value in scope["headers"] if key == b"host"]
     forwarded = any(key in _FORWARDED or key.startswith(b"x-forwarded-") for key, _ in scope["headers"])
-    return client is not None and not forwarded and len(names) == 1 and _is_loopback(client[0]) and is_local_name(header(scope, b"host") or "")
+    return (
+        client is not None
+        and not forwarded
+        and len(names) == 1
+        and _is_loopback(client[0])
+        and is_local_name(header(scope, b"host") or "")
+    )
 
 
 def is_local_name(host: str) -> bool:

@@ -1,4 +1,5 @@
-"""Errors become answers of RFC 9457: the field's, pydantic's and the framework's own. Nothing that was sent is repeated in them."""
+"""Errors become answers of RFC 9457: the field's, pydantic's and the framework's own. Nothing that was sent is repeated
+in them."""
 
 import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -77,7 +78,8 @@ _OWN: Mapping[type[FollowUpError], Kind] = {
     InternalError: REFUSED,
 }
 
-# pydantic's word for a fault -> our code and sentence. pydantic's own sentence may repeat what was sent, so it is never used.
+# pydantic's word for a fault -> our code and sentence. pydantic's own sentence may repeat what was sent, so it is never
+# used.
 CODES: Mapping[str, tuple[str, str]] = {
     "missing": ("required", "This field is required."),
     "extra_forbidden": ("unknown_field", "There is no such field here."),
@@ -87,7 +89,7 @@ CODES: Mapping[str, tuple[str, str]] = {
     "union_tag_invalid": ("unknown_value", "This is not one of the values allowed here."),
     "union_tag_not_found": ("required", "This field is required."),
     "string_type": ("not_a_text", "A text is expected."),
-    "string_pattern_mismatch": ("bad_format", "The text has signs or a form that are not allowed here."),
+    "string_pattern_mismatch": ("bad_format", "The text has characters or a form that are not allowed here."),
     "string_too_long": ("too_long", "The text is longer than allowed."),
     "string_too_short": ("empty", "The text is empty or shorter than allowed."),
     "bool_type": ("not_a_flag", "true or false is expected."),
@@ -139,8 +141,8 @@ class Code:
 
 
 def every_code() -> list[Code]:
-    """Each error that a caller may meet, by status, type and code: the classes that have been loaded, but for those of commands, and the words
-    for a field that pydantic refuses."""
+    """Each error that a caller may meet, by status, type and code: the classes that have been loaded, but for those of
+    commands, and the words for a field that pydantic refuses."""
     found: dict[Code, None] = {}
     waiting = [FollowUpError]
     while waiting:
@@ -160,7 +162,8 @@ def pointer(field: str) -> str:
 
 
 def answer(scope: Scope, error: FollowUpError, headers: Mapping[str, str] | None = None) -> Response:
-    """The error as problem+json for this request. Facts of the error become members; `errors` has a pointer for each fault."""
+    """The error as problem+json for this request. Facts of the error become members; `errors` has a pointer for each
+    fault."""
     kind = kind_of(error)
     body: dict[str, Any] = {
         **error.facts,
@@ -175,7 +178,9 @@ def answer(scope: Scope, error: FollowUpError, headers: Mapping[str, str] | None
     faults = error.errors or ((FieldError("", error.code, error.detail),) if kind.status in (409, 422) else ())
     if faults:
         body["errors"] = [_fault(scope, fault) for fault in faults]
-    return Response(orjson.dumps(body, default=str), kind.status, {**_headers(error, kind), **(headers or {})}, MEDIA_TYPE)
+    return Response(
+        orjson.dumps(body, default=str), kind.status, {**_headers(error, kind), **(headers or {})}, MEDIA_TYPE
+    )
 
 
 def _headers(error: FollowUpError, kind: Kind) -> dict[str, str]:
@@ -194,9 +199,9 @@ def _request_id(scope: Scope) -> str:
 
 
 def _fault(scope: Scope, fault: FieldError) -> dict[str, str]:
-    told = {"pointer": pointer(fault.field), "code": fault.code, "message": fault.message}
+    entry = {"pointer": pointer(fault.field), "code": fault.code, "message": fault.message}
     place = _place(scope, fault.field)
-    return {**told, "in": place} if place else told
+    return {**entry, "in": place} if place else entry
 
 
 def _place(scope: Scope, field: str) -> str:
@@ -211,15 +216,20 @@ def _place(scope: Scope, field: str) -> str:
     return "query" if scope["method"] == "GET" or scope["path"].endswith("/imports") else ""
 
 
-# ---- pydantic's errors --------------------------------------------------------------------------------------------------
+# ---- pydantic's errors -----------------------------------------------------------------------------------------------
 
 
 def of_pydantic(found: Sequence[Mapping[str, Any]], body: Any = None) -> FollowUpError:
-    """Faults as pydantic lists them -> Invalid (or NotFound, where an id in the address is no id: such an object does not exist)."""
+    """Faults as pydantic lists them -> Invalid (or NotFound, where an id in the address is no id: such an object does
+    not exist)."""
     if any(fault["loc"][:1] == ("path",) for fault in found):
         return errors.NotFound()
     faults = [_of_one(fault, body) for fault in found]
-    return errors.Invalid("The request breaks the rules named in errors.", errors=faults, code=faults[0].code if len(faults) == 1 else "invalid")
+    return errors.Invalid(
+        "The request breaks the rules named in errors.",
+        errors=faults,
+        code=faults[0].code if len(faults) == 1 else "invalid",
+    )
 
 
 def _of_one(fault: Mapping[str, Any], body: Any) -> FieldError:
@@ -234,7 +244,8 @@ def _of_one(fault: Mapping[str, Any], body: Any) -> FieldError:
 
 
 def _field(loc: Sequence[str | int], kind: str, body: Any) -> str:
-    """The field as the sender wrote it: without pydantic's names of union members, and cut where the sender's own key is no plain name."""
+    """The field as the sender wrote it: without pydantic's names of union members, and cut where the sender's own key
+    is no plain name."""
     parts = list(loc[1:] if loc and loc[0] in _LOCATIONS else loc)
     path: list[str] = []
     for index, part in enumerate(parts):
@@ -251,7 +262,7 @@ def _field(loc: Sequence[str | int], kind: str, body: Any) -> str:
     return ".".join(path)
 
 
-# ---- Handlers for the application ---------------------------------------------------------------------------------------
+# ---- Handlers for the application ------------------------------------------------------------------------------------
 
 
 async def on_refusal(request: Request, error: Exception) -> Response:
@@ -285,8 +296,14 @@ async def on_http(request: Request, error: Exception) -> Response:
 
 
 def allowed(scope: Scope) -> set[str]:
-    """Every method that some route of this path takes; the framework itself would name those of the first route only."""
-    found = {method for address in scope["app"].state.addresses if address.pattern.match(scope["path"]) for method in address.methods}
+    """Every method that some route of this path takes; the framework itself would name those of the first route
+    only."""
+    found = {
+        method
+        for address in scope["app"].state.addresses
+        if address.pattern.match(scope["path"])
+        for method in address.methods
+    }
     return found | {"HEAD"} if "GET" in found else found
 
 

@@ -1,4 +1,5 @@
-"""The server under the application: a socket bound before anything is loaded, and a stop that leaves time to close what was opened."""
+"""The server under the application: a socket bound before anything is loaded, and a stop that leaves time to close what
+was opened."""
 
 import asyncio
 import gc
@@ -23,9 +24,12 @@ class CannotListen(FollowUpError):
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A socket bound to the address; nobody is answered before `serve`. Port 0 takes a free one. Raises CannotListen."""
+    """A socket bound to the address; nobody is answered before `serve`. Port 0 takes a free one. Raises
+    CannotListen."""
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
         bound = socket.socket(family, kind, protocol)
         try:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -34,7 +38,9 @@ def bind(host: str, port: int) -> socket.socket:
             bound.close()
             raise
     except OSError as error:
-        raise CannotListen(f"{host}:{port} cannot be listened on ({error.strerror}); choose another with --host and --port.") from None
+        raise CannotListen(
+            f"{host}:{port} cannot be listened on ({error.strerror}); choose another with --host and --port."
+        ) from None
     return bound
 
 
@@ -52,8 +58,11 @@ def run(work: Coroutine[Any, Any, int]) -> int:
         return runner.run(work)
 
 
-async def serve(app: Any, bound: socket.socket, *, ready: Callable[[], None], ended: asyncio.Event | None = None) -> None:
-    """Serves until SIGTERM or SIGINT, or until `ended` is set. `ready` is called once, when the first request would be answered."""
+async def serve(
+    app: Any, bound: socket.socket, *, ready: Callable[[], None], ended: asyncio.Event | None = None
+) -> None:
+    """Serves until SIGTERM or SIGINT, or until `ended` is set. `ready` is called once, when the first request would be
+    answered."""
     config = uvicorn.Config(
         app,
         http=Connection,
@@ -80,7 +89,8 @@ async def _stop_at(ended: asyncio.Event, server: uvicorn.Server) -> None:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn raises the signal again after its shutdown, and the process dies with its databases open: here it only stops serving."""
+    """uvicorn raises the signal again after its shutdown, and the process dies with its databases open: here it only
+    stops serving."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)

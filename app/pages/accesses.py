@@ -26,7 +26,8 @@ async def form(request: Request) -> Response:
 
 @router.post("/accesses", dependencies=[Needs(Act.READ_ACCESS_LOG)])
 async def find(request: Request) -> Response:
-    """With a patient's id, or the address of the patient's page, the way to that patient's reads. What was typed may be a name: no address has it."""
+    """With a patient's id, or the address of the patient's page, the way to that patient's reads. What was typed may be
+    a name: no address has it."""
     asked = (await forms.fields(request)).get("patient", "")
     try:
         return back_to(f"/patients/{UUID(asked.rstrip('/').rpartition('/')[2])}/accesses")
@@ -36,14 +37,23 @@ async def find(request: Request) -> Response:
 
 async def _form(request: Request, asked: str, *faults: FieldError) -> Response:
     async with reading(request) as read:
-        return render(request, "accesses.html", 422 if faults else 200, **await frame(request, read.tx), asked=asked, faults=faults)
+        return render(
+            request,
+            "accesses.html",
+            422 if faults else 200,
+            **await frame(request, read.tx),
+            asked=asked,
+            faults=faults,
+        )
 
 
 @router.get("/patients/{patient_id}/accesses", dependencies=[Needs(Act.READ_ACCESS_LOG)])
 async def accesses(request: Request, patient_id: UUID, before: UUID | None = None) -> Response:
     """Every read of a patient, newest first; with `before` those older than that one."""
     async with reading(request) as read:
-        found = await audit.accesses(read.tx, patient_id, Ask(ROWS, read.tx.today, None if before is None else (before,)))
+        found = await audit.accesses(
+            read.tx, patient_id, Ask(ROWS, read.tx.today, None if before is None else (before,))
+        )
         return render(
             request,
             "accesses_of.html",

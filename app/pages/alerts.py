@@ -1,4 +1,5 @@
-"""Alerts of overdue visits: open and acknowledged ones, the form that takes one up, and how the worker stands that raises them."""
+"""Alerts of overdue visits: open and acknowledged ones, the form that takes one up, and how the worker stands that
+raises them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +34,9 @@ class Filters:
 
     def address(self, **other: str | None) -> str:
         """The list's address with these filters, some of them changed."""
-        return address("/alerts", {"centre": self.centre, "state": None if self.state == "open" else self.state} | other)
+        return address(
+            "/alerts", {"centre": self.centre, "state": None if self.state == "open" else self.state} | other
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,9 @@ class Refused:
 
 
 @router.get("/alerts", dependencies=[Needs(Act.READ_ALERTS)])
-async def page(request: Request, centre: Annotated[str | None, Query(max_length=64)] = None, state: State = "open") -> Response:
+async def page(
+    request: Request, centre: Annotated[str | None, Query(max_length=64)] = None, state: State = "open"
+) -> Response:
     """The alerts of one's centres in one state, oldest first."""
     async with reading(request) as read:
         return await _page(request, read.tx, Filters(centre or None, state))
@@ -62,10 +67,10 @@ async def acknowledge(request: Request, alert_id: UUID) -> Response:
     """Takes an alert up with a reason; with script the row alone comes back."""
     given = await forms.fields(request)
     chosen = Filters(given.get("centre"), "acknowledged" if given.get("state") == "acknowledged" else "open")
-    told = {"reason": given["reason"]} if "reason" in given else {}
+    fields = {"reason": given["reason"]} if "reason" in given else {}
     try:
         async with writing(request) as tx:
-            await alerts.acknowledge(tx, alert_id, forms.command(Reason, told))
+            await alerts.acknowledge(tx, alert_id, forms.command(Reason, fields))
     except NotFound:
         raise
     except FollowUpError as refusal:
@@ -81,10 +86,17 @@ async def acknowledge(request: Request, alert_id: UUID) -> Response:
     return back_to(f"{chosen.address()}#alerts")
 
 
-async def _row(request: Request, tx: Transaction, chosen: Filters, refused: Refused | None = None, alert: UUID | None = None) -> Response:
+async def _row(
+    request: Request, tx: Transaction, chosen: Filters, refused: Refused | None = None, alert: UUID | None = None
+) -> Response:
     asked = refused.alert if refused else alert
     assert asked is not None, "a row is that of an alert"
-    facts = await frame(request, tx) | {"item": await alerts.get(tx, asked), "filters": chosen, "refused": refused, "day_of": days.local_day}
+    facts = await frame(request, tx) | {
+        "item": await alerts.get(tx, asked),
+        "filters": chosen,
+        "refused": refused,
+        "day_of": days.local_day,
+    }
     return render(request, "alert_row.html", problems.kind_of(refused.refusal).status if refused else 200, **facts)
 
 
@@ -100,7 +112,9 @@ async def _page(request: Request, tx: Transaction, chosen: Filters, refused: Ref
         **facts,
         filters=chosen,
         refused=refused,
-        centres=[c for c in await catalogue.all_centres(tx) if tx.actor.centres is None or c["code"] in tx.actor.centres],
+        centres=[
+            c for c in await catalogue.all_centres(tx) if tx.actor.centres is None or c["code"] in tx.actor.centres
+        ],
         worker=worker,
         next_sweep=worker.last_sweep_at + interval if worker.last_sweep_at else None,
         late_after=2 * request.app.state.sweep_minutes,

@@ -1,4 +1,5 @@
-"""What pages load: the stylesheet, the script and vendored files, each under a name with its content's hash, so that it may be kept for ever."""
+"""What pages load: the stylesheet, the script and vendored files, each under a name with its content's hash, so that it
+may be kept for ever."""
 
 from functools import cache
 from hashlib import sha256

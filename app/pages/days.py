@@ -1,4 +1,5 @@
-"""Days as nurses say them: `2026-11-23` in tables, "måndag 23 november 2026" in headings, ISO weeks `v. 48`, and how long ago in words."""
+"""Days as nurses say them: `2026-11-23` in tables, "måndag 23 november 2026" in headings, ISO weeks `v. 48`, and how
+long ago in words."""
 
 from datetime import date, datetime
 
@@ -6,7 +7,7 @@ from babel.dates import format_date
 
 from app.clock import ZONE
 
-MONTHS_FROM_DAYS = 90  # up to so many days are told in days, more in months
+MONTHS_FROM_DAYS = 90  # up to so many days are written in days, more in months
 
 
 def long_day(day: date, locale: str) -> str:
@@ -20,7 +21,8 @@ def weekday(day: date, locale: str) -> str:
 
 
 def weeks(start: date, end: date, today: date) -> str:
-    """The ISO weeks of local days, both ends included, as numbers: `48`, `49–2`, and with the year of the end where it is not today's: `2 2028`."""
+    """The ISO weeks of local days, both ends included, as numbers: `48`, `49–2`, and with the year of the end where it
+    is not today's: `2 2028`."""
     first, last, now = start.isocalendar(), end.isocalendar(), today.isocalendar()
     span = f"{last.week}" if first[:2] == last[:2] else f"{first.week}–{last.week}"
     is_near = first.year <= now.year <= last.year <= now.year + 1

@@ -1,4 +1,5 @@
-"""A patient who needs a decision beside any visit: what was decided, and contacts without a visit; plain forms, without script too."""
+"""A patient who needs a decision beside any visit: what was decided, and contacts without a visit; plain forms, without
+script too."""
 
 from collections.abc import Mapping
 from uuid import UUID
@@ -27,7 +28,12 @@ async def decide_form(request: Request, patient_id: UUID) -> Response:
 
 
 async def _page(
-    request: Request, tx: Transaction, patient_id: UUID, given: Mapping[str, str], refusal: FollowUpError | None = None, code: int = 200
+    request: Request,
+    tx: Transaction,
+    patient_id: UUID,
+    given: Mapping[str, str],
+    refusal: FollowUpError | None = None,
+    code: int = 200,
 ) -> Response:
     protocols = await decisions.extensions(tx, patient_id)
     found = await status.follow_up(tx, patient_id)
@@ -51,10 +57,10 @@ async def _page(
 async def decide(request: Request, patient_id: UUID) -> Response:
     """Stores the decision, and goes back to the list; refused, the form stands with what was filled in."""
     given = await forms.fields(request)
-    told: dict[str, object] = {name: given[name] for name in ("decision", "reason", "protocol") if name in given}
+    fields: dict[str, object] = {name: given[name] for name in ("decision", "reason", "protocol") if name in given}
     try:
         async with writing(request) as tx:
-            await decisions.decide(tx, patient_id, forms.command(NewDecision, told))
+            await decisions.decide(tx, patient_id, forms.command(NewDecision, fields))
     except FollowUpError as refusal:
         async with reading(request) as read:
             return await _page(request, read.tx, patient_id, given, refusal, code=422)
@@ -65,10 +71,10 @@ async def decide(request: Request, patient_id: UUID) -> Response:
 async def log_contact(request: Request, patient_id: UUID) -> Response:
     """Logs a contact without a visit."""
     given = await forms.fields(request)
-    told: dict[str, object] = {name: given[name] for name in ("channel", "outcome", "note") if name in given}
+    fields: dict[str, object] = {name: given[name] for name in ("channel", "outcome", "note") if name in given}
     try:
         async with writing(request) as tx:
-            await contacts.log(tx, patient_id, forms.command(NewContact, told))
+            await contacts.log(tx, patient_id, forms.command(NewContact, fields))
     except FollowUpError as refusal:
         async with reading(request) as read:
             return await _page(request, read.tx, patient_id, given, refusal, code=422)

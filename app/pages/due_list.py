@@ -1,4 +1,5 @@
-"""The due list: what a nurse opens every morning and works off. A row and its forms are the same page, or with script a part of it."""
+"""The due list: what a nurse opens every morning and works off. A row and its forms are the same page, or with script a
+part of it."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,15 +17,26 @@ from starlette.responses import Response
 from app.actor import Act
 from app.clock import ZONE, midnight_after
 from app.errors import FollowUpError, NotFound, StaleVersion
-from app.followup import audit, catalogue, contacts, decisions, lists, visits
+from app.followup import audit, catalogue, contacts, decisions, due_list, visits
 from app.followup.commands import Ask, Reason
 from app.followup.contacts import NewContact
 from app.followup.decisions import UndecidedFilter
-from app.followup.lists import DueFilter
+from app.followup.due_list import DueFilter
 from app.followup.visits import Booking, Completion, Confirmed, NotRequired
 from app.http.deps import Needs, Transaction, reading, writing
 from app.pages import forms
-from app.pages.page import PageRoute, address, back_to, frame, in_weeks, is_fragment, language_of, macro, render, session_of
+from app.pages.page import (
+    PageRoute,
+    address,
+    back_to,
+    frame,
+    in_weeks,
+    is_fragment,
+    language_of,
+    macro,
+    render,
+    session_of,
+)
 from app.planning.needs_decision import DECIDED_BEFORE_WINDOW
 from app.planning.reminders import proposed, sleeps
 from app.planning.visits import VisitState
@@ -42,7 +54,8 @@ Word = Annotated[str | None, Query(max_length=64)]
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What the list is narrowed to, as it stands in the address. Empty means everything. A name is none: it would stay in the browser's history."""
+    """What the list is narrowed to, as it stands in the address. Empty means everything. A name is none: it would stay
+    in the browser's history."""
 
     centre: Word = None
     group: Word = None
@@ -70,8 +83,8 @@ Chosen = Annotated[Filters, Depends()]
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What of one centre's list is chosen: all rows that fit, those that are shown by group, how many of each there are, whether the list was cut,
-    and the patients that need a decision beside their visits."""
+    """What of one centre's list is chosen: all rows that fit, those that are shown by group, how many of each there
+    are, whether the list was cut, and the patients that need a decision beside their visits."""
 
     centre: Mapping[str, Any]
     items: list[Item]
@@ -92,7 +105,7 @@ class Form:
 
 
 @router.get("/", dependencies=[Needs(Act.READ_VISITS)])
-async def due_list(request: Request, chosen: Chosen, form: Word = None, row: UUID | None = None) -> Response:
+async def show_due_list(request: Request, chosen: Chosen, form: Word = None, row: UUID | None = None) -> Response:
     """The list of one centre; with `row` and `form` one row stands open, and with script only that row is sent."""
     async with reading(request) as read:
         opened = Form(row, form) if row and form else None
@@ -101,7 +114,9 @@ async def due_list(request: Request, chosen: Chosen, form: Word = None, row: UUI
         return await _page(request, read.tx, chosen, opened)
 
 
-async def _page(request: Request, tx: Transaction, chosen: Filters, form: Form | None = None, status: int = 200) -> Response:
+async def _page(
+    request: Request, tx: Transaction, chosen: Filters, form: Form | None = None, status: int = 200
+) -> Response:
     selected = await select(tx, chosen)
     language, session = language_of(request), session_of(request)
     shown = {item["id"] for rows in selected.groups.values() for item in rows}
@@ -112,7 +127,9 @@ async def _page(request: Request, tx: Transaction, chosen: Filters, form: Form |
         status,
         **await frame(request, tx),
         centre=selected.centre,
-        centres=[c for c in await catalogue.all_centres(tx) if tx.actor.centres is None or c["code"] in tx.actor.centres],
+        centres=[
+            c for c in await catalogue.all_centres(tx) if tx.actor.centres is None or c["code"] in tx.actor.centres
+        ],
         products=(await catalogue.products(tx))["items"],
         filters=chosen,
         groups=selected.groups,
@@ -140,7 +157,7 @@ async def select(tx: Transaction, chosen: Filters) -> Selection:
         product=chosen.product,
         booked=None if chosen.booked is None else chosen.booked == "yes",
     )
-    page = await lists.due(tx, wanted, Ask(MOST_ROWS, tx.today))
+    page = await due_list.due(tx, wanted, Ask(MOST_ROWS, tx.today))
     items = [item for item in page.items if _is_wanted(item, chosen)]
     grouped: dict[str, list[Item]] = {group: [] for group in GROUPS}
     for item in items:
@@ -148,14 +165,16 @@ async def select(tx: Transaction, chosen: Filters) -> Selection:
     shown = {group: rows for group, rows in grouped.items() if rows and chosen.group in (None, group, "unbooked")}
     undecided = [] if set(chosen.chosen()) - {"group"} else await _undecided(tx, centre["code"], grouped["decision"])
     counts = _counts(items, len(grouped["decision"]) + len(undecided))
-    return Selection(centre, items, shown, counts, page.next is not None, undecided if chosen.group in (None, "decision") else [])
+    return Selection(
+        centre, items, shown, counts, page.next is not None, undecided if chosen.group in (None, "decision") else []
+    )
 
 
 async def _undecided(tx: Transaction, centre: str, rows: Sequence[Item]) -> list[Item]:
     """The patients that need a decision, but for a reported death that a row of theirs tells already."""
     page = await decisions.undecided(tx, UndecidedFilter(centre=centre), Ask(MOST_ROWS, tx.today))
-    told = {row["patient"]["id"] for row in rows if row["needs_decision"] == "deceased-reported"}
-    return [item for item in page.items if item["needs_decision"] != "deceased-reported" or item["id"] not in told]
+    reported = {row["patient"]["id"] for row in rows if row["needs_decision"] == "deceased-reported"}
+    return [item for item in page.items if item["needs_decision"] != "deceased-reported" or item["id"] not in reported]
 
 
 def _is_wanted(item: Item, chosen: Filters) -> bool:
@@ -204,12 +223,13 @@ async def _centre(tx: Transaction, wanted: str | None) -> Mapping[str, Any]:
 async def _next_opening(tx: Transaction, centre: str) -> Item | None:
     """The visit whose window opens next, for a list with nothing to do."""
     ahead = DueFilter(state=(VisitState.PLANNED,), centre=centre, opens_to=tx.today + timedelta(days=730))
-    page = await lists.due(tx, ahead, Ask(MOST_ROWS, tx.today))
+    page = await due_list.due(tx, ahead, Ask(MOST_ROWS, tx.today))
     return min(page.items, key=lambda item: item["window_start"], default=None)
 
 
 async def _moved(tx: Transaction, chosen: Filters, centre: str) -> Sequence[Item]:
-    """The visits that were closed before their window, as a date that came later has moved it, and that nobody has confirmed."""
+    """The visits that were closed before their window, as a date that came later has moved it, and that nobody has
+    confirmed."""
     if chosen.group not in (None, "decision"):
         return []
     wanted = DueFilter(
@@ -219,7 +239,7 @@ async def _moved(tx: Transaction, chosen: Filters, centre: str) -> Sequence[Item
         centre=centre,
         product=chosen.product,
     )
-    return (await lists.due(tx, wanted, Ask(MOST_ROWS, tx.today))).items
+    return (await due_list.due(tx, wanted, Ask(MOST_ROWS, tx.today))).items
 
 
 async def _done_today(tx: Transaction) -> list[dict[str, Any]]:
@@ -230,10 +250,10 @@ async def _done_today(tx: Transaction) -> list[dict[str, Any]]:
         if change.visit in done or change.act not in ("booked", "completed", "missed", "cancelled") or len(done) == 5:
             continue
         try:
-            told = await visits.get(tx, change.visit)
+            visit = await visits.get(tx, change.visit)
         except NotFound:
             continue
-        done[change.visit] = {"at": change.at, "act": change.act, "visit": told, "before": change.before}
+        done[change.visit] = {"at": change.at, "act": change.act, "visit": visit, "before": change.before}
     return list(done.values())
 
 
@@ -242,7 +262,8 @@ async def _done_today(tx: Transaction) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class _Closed:
-    """All that a row without a form is made of, its facts as text too: a row that was made of the same is the same, and is not made again."""
+    """All that a row without a form is made of, its facts as text too: a row that was made of the same is the same, and
+    is not made again."""
 
     text: bytes
     language: str
@@ -256,15 +277,23 @@ class _Closed:
 def _closed(row: _Closed) -> Markup:
     weeks = in_weeks(row.today)
     made = macro("rows.html", "row", row.language)
-    return made(row.item, row.filters, None, row, None, row.language, row.today, weeks["week"], weeks["weeks"], proposed, None)
+    return made(
+        row.item, row.filters, None, row, None, row.language, row.today, weeks["week"], weeks["weeks"], proposed, None
+    )
 
 
 async def _row(
-    request: Request, tx: Transaction, chosen: Filters, visit: UUID, form: Form | None = None, said: str | None = None, status: int = 200
+    request: Request,
+    tx: Transaction,
+    chosen: Filters,
+    visit: UUID,
+    form: Form | None = None,
+    said: str | None = None,
+    status: int = 200,
 ) -> Response:
-    told = await visits.get(tx, visit)
-    every = DueFilter(state=tuple(VisitState), status=EVERY_STATUS, patient=told["patient"]["id"])
-    page = await lists.due(tx, every, Ask(MOST_ROWS, tx.today))
+    shown = await visits.get(tx, visit)
+    every = DueFilter(state=tuple(VisitState), status=EVERY_STATUS, patient=shown["patient"]["id"])
+    page = await due_list.due(tx, every, Ask(MOST_ROWS, tx.today))
     item = next((item for item in page.items if item["id"] == visit), None)
     if item is None:
         raise NotFound("The visit belongs to another centre's list.")
@@ -291,8 +320,11 @@ async def _changed(tx: Transaction, visit: UUID, form: Form | None) -> audit.Cha
     return found[0] if found else None
 
 
-async def _act(request: Request, visit: UUID, name: str, given: Mapping[str, str], act: Callable[[Transaction], Awaitable[None]]) -> Response:
-    """Does what a form asks for and shows the row as it is now; refused, the form stands open with what was filled in."""
+async def _act(
+    request: Request, visit: UUID, name: str, given: Mapping[str, str], act: Callable[[Transaction], Awaitable[None]]
+) -> Response:
+    """Does what a form asks for and shows the row as it is now; refused, the form stands open with what was filled
+    in."""
     chosen = _filters(given)
     try:
         async with writing(request) as tx:
@@ -311,8 +343,8 @@ async def _act(request: Request, visit: UUID, name: str, given: Mapping[str, str
 
 def _filters(given: Mapping[str, str]) -> Filters:
     """The filters of the list that a form was sent from."""
-    told = dict(parse_qsl(given.get("back", "")))
-    return Filters(**{name: told.get(name) for name in Filters.__slots__})
+    values = dict(parse_qsl(given.get("back", "")))
+    return Filters(**{name: values.get(name) for name in Filters.__slots__})
 
 
 @router.post("/visits/{visit_id}/book", dependencies=[Needs(Act.WORK_VISIT)])
@@ -333,9 +365,11 @@ async def complete(request: Request, visit_id: UUID) -> Response:
     given = await forms.fields(request)
 
     async def act(tx: Transaction) -> None:
-        told = {name: given[name] for name in ("completed_on", "response", "mode") if name in given}
+        fields = {name: given[name] for name in ("completed_on", "response", "mode") if name in given}
         confirmed = [code for code in ("window_not_open", "nearer_to_next") if code in given]
-        await visits.complete(tx, visit_id, forms.command(Completion, told | {"confirm": confirmed}), version=forms.version(given))
+        await visits.complete(
+            tx, visit_id, forms.command(Completion, fields | {"confirm": confirmed}), version=forms.version(given)
+        )
 
     return await _act(request, visit_id, "complete", given, act)
 
@@ -346,9 +380,13 @@ async def log_contact(request: Request, visit_id: UUID) -> Response:
     given = await forms.fields(request)
 
     async def act(tx: Transaction) -> None:
-        names = ("remind_on", "note") if given.get("outcome") == "postponed" else ("channel", "outcome", "remind_on", "note")
-        told: dict[str, object] = {name: given[name] for name in names if name in given}
-        await contacts.log_about_visit(tx, visit_id, forms.command(NewContact, told))
+        names = (
+            ("remind_on", "note")
+            if given.get("outcome") == "postponed"
+            else ("channel", "outcome", "remind_on", "note")
+        )
+        fields: dict[str, object] = {name: given[name] for name in names if name in given}
+        await contacts.log_about_visit(tx, visit_id, forms.command(NewContact, fields))
 
     return await _act(request, visit_id, "contact", given, act)
 
@@ -360,10 +398,12 @@ async def miss(request: Request, visit_id: UUID) -> Response:
 
     async def act(tx: Transaction) -> None:
         if "not_required" in given:
-            await visits.cancel(tx, visit_id, forms.command(NotRequired, {"reason": "not-required"}), version=forms.version(given))
+            await visits.cancel(
+                tx, visit_id, forms.command(NotRequired, {"reason": "not-required"}), version=forms.version(given)
+            )
         else:
-            told = {"reason": given["reason"]} if "reason" in given else {}
-            await visits.miss(tx, visit_id, forms.command(Reason, told), version=forms.version(given))
+            fields = {"reason": given["reason"]} if "reason" in given else {}
+            await visits.miss(tx, visit_id, forms.command(Reason, fields), version=forms.version(given))
 
     return await _act(request, visit_id, "miss", given, act)
 
@@ -374,7 +414,9 @@ async def confirm(request: Request, visit_id: UUID) -> Response:
     given = await forms.fields(request)
 
     async def act(tx: Transaction) -> None:
-        await visits.confirm(tx, visit_id, forms.command(Confirmed, {"codes": ["window_not_open"]}), version=forms.version(given))
+        await visits.confirm(
+            tx, visit_id, forms.command(Confirmed, {"codes": ["window_not_open"]}), version=forms.version(given)
+        )
 
     return await _act(request, visit_id, "confirm", given, act)
 
@@ -390,14 +432,18 @@ async def reopen(request: Request, visit_id: UUID) -> Response:
     return await _act(request, visit_id, "reopen", given, act)
 
 
-# ---- The list as others need it -----------------------------------------------------------------------------------------
+# ---- The list as others need it --------------------------------------------------------------------------------------
 
 
 @router.get("/due/changes", dependencies=[Needs(Act.READ_VISITS)])
-async def changes(request: Request, since: Annotated[float, Query(ge=0, le=10_000_000_000)], day: date | None = None) -> Response:
-    """How many visits others have changed since the list was made (seconds of the epoch), and whether the day has changed; no more, so that no row
-    moves under a hand."""
+async def changes(
+    request: Request, since: Annotated[float, Query(ge=0, le=10_000_000_000)], day: date | None = None
+) -> Response:
+    """How many visits others have changed since the list was made (seconds of the epoch), and whether the day has
+    changed; no more, so that no row moves under a hand."""
     async with reading(request) as read:
         found = await audit.visit_changes(read.tx, datetime.fromtimestamp(since, UTC), 200)
         by_others = {change.visit for change in found if change.actor_id != read.tx.actor.id}
-        return render(request, "changes.html", count=len(by_others), since=since, day=day or read.tx.today, today=read.tx.today)
+        return render(
+            request, "changes.html", count=len(by_others), since=since, day=day or read.tx.today, today=read.tx.today
+        )

@@ -1,4 +1,5 @@
-"""The due list on paper and as a table for other programs: the same rows as on the screen, but for protected identities."""
+"""The due list on paper and as a table for other programs: the same rows as on the screen, but for protected
+identities."""
 
 import csv
 from collections.abc import Iterable, Iterator
@@ -15,7 +16,19 @@ from app.pages.page import PageRoute, frame, language_of, render, translations
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
-COLUMNS = ("name", "number", "phone", "visit", "window_start", "window_end", "state", "days_overdue", "booked_on", "outcome", "contacted_on")
+COLUMNS = (
+    "name",
+    "number",
+    "phone",
+    "visit",
+    "window_start",
+    "window_end",
+    "state",
+    "days_overdue",
+    "booked_on",
+    "outcome",
+    "contacted_on",
+)
 _RUNS = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for the beginning of a formula
 
 
@@ -30,19 +43,29 @@ async def due(request: Request, chosen: Chosen) -> Response:
 
 
 async def _paper(request: Request, tx: Transaction, chosen: Filters, selected: Selection) -> Response:
-    groups = {group: told for group, rows in selected.groups.items() if (told := _open(rows))}
-    rows = [item for told in groups.values() for item in told]
+    groups = {group: items for group, rows in selected.groups.items() if (items := _open(rows))}
+    rows = [item for items in groups.values() for item in items]
     tx.saw("due list printed", [item["patient"]["id"] for item in rows])
     facts = await frame(request, tx)
-    return render(request, "due_print.html", **facts, centre=selected.centre, filters=chosen, groups=groups, kept_back=_kept_back(selected))
+    return render(
+        request,
+        "due_print.html",
+        **facts,
+        centre=selected.centre,
+        filters=chosen,
+        groups=groups,
+        kept_back=_kept_back(selected),
+    )
 
 
 async def _file(request: Request, tx: Transaction, chosen: Filters, selected: Selection) -> Response:
-    rows = [item for told in selected.groups.values() for item in _open(told)]
+    rows = [item for items in selected.groups.values() for item in _open(items)]
     tx.saw("due list exported", [item["patient"]["id"] for item in rows])
     name = f"follow-up-{selected.centre['code']}-{tx.today}.csv"
     headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return Response(table(rows, language_of(request)).encode("utf-8-sig"), media_type="text/csv; charset=utf-8", headers=headers)
+    return Response(
+        table(rows, language_of(request)).encode("utf-8-sig"), media_type="text/csv; charset=utf-8", headers=headers
+    )
 
 
 def _open(rows: Iterable[Item]) -> list[Item]:
@@ -51,7 +74,9 @@ def _open(rows: Iterable[Item]) -> list[Item]:
 
 def _kept_back(selected: Selection) -> int:
     """How many patients with a protected identity the screen shows."""
-    return len({item["patient"]["id"] for rows in selected.groups.values() for item in rows if item["patient"]["protected"]})
+    return len(
+        {item["patient"]["id"] for rows in selected.groups.values() for item in rows if item["patient"]["protected"]}
+    )
 
 
 def table(rows: Iterable[Item], language: str) -> str:
@@ -68,7 +93,13 @@ def table(rows: Iterable[Item], language: str) -> str:
 def _cells(item: Item, language: str) -> Iterator[object]:
     say, patient, contact = translations(language).gettext, item["patient"], item["last_contact"] or {}
     yield from (patient["name"], patient["masked_number"], patient["phone"], item["label"][language])
-    yield from (item["window_start"], item["window_end"], say(words.word("state", item["state"])), item["days_overdue"], item["booked_on"])
+    yield from (
+        item["window_start"],
+        item["window_end"],
+        say(words.word("state", item["state"])),
+        item["days_overdue"],
+        item["booked_on"],
+    )
     yield say(words.word("outcome", contact["outcome"])) if contact.get("outcome") else ""
     yield contact.get("contacted_on")
 

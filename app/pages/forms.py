@@ -22,12 +22,16 @@ def command(model: type[Model], given: Mapping[str, object]) -> Model:
     try:
         return model.model_validate(given)
     except ValidationError as fault:
-        errors = [FieldError(".".join(map(str, e["loc"])), _code(e["type"]), e["msg"]) for e in fault.errors(include_input=False, include_url=False)]
+        errors = [
+            FieldError(".".join(map(str, e["loc"])), _code(e["type"]), e["msg"])
+            for e in fault.errors(include_input=False, include_url=False)
+        ]
         raise Invalid("Some fields cannot be read; each is named.", errors=errors) from None
 
 
 def faults(refusal: FollowUpError) -> Sequence[FieldError]:
-    """What a refusal finds fault with, each with its code, for the words of the page; one of no field has an empty name."""
+    """What a refusal finds fault with, each with its code, for the words of the page; one of no field has an empty
+    name."""
     return refusal.errors or (FieldError("", refusal.code, refusal.detail),)
 
 

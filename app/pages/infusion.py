@@ -11,8 +11,8 @@ from starlette.responses import Response
 from app import identifiers
 from app.actor import Act
 from app.errors import FieldError, FollowUpError
-from app.followup import catalogue, infusions, patients
-from app.followup.infusions import Context, NewInfusion
+from app.followup import catalogue, patients, previews, recording
+from app.followup.infusion_fields import Context, NewInfusion
 from app.followup.patients import Search
 from app.http import problems
 from app.http.deps import Needs, Transaction, reading, writing
@@ -40,7 +40,7 @@ Given = Mapping[str, str]
 class Plan:
     """What saving would make: the preview, and who of one's own patients has the number; or why there is none."""
 
-    told: Mapping[str, Any] | None = None
+    preview: Mapping[str, Any] | None = None
     known: Mapping[str, Any] | None = None
     refusal: FollowUpError | None = None
 
@@ -69,7 +69,7 @@ async def record(request: Request) -> Response:
     given = _read(await forms.fields(request))
     try:
         async with writing(request) as tx:
-            recorded = await infusions.record(tx, _command(given))
+            recorded = await recording.record(tx, _command(given))
     except FollowUpError as refusal:
         async with reading(request) as read:
             plan = await _plan(read.tx, given)
@@ -77,12 +77,16 @@ async def record(request: Request) -> Response:
     return back_to(f"/patients/{recorded.infusion['patient_id']}")
 
 
-async def _page(request: Request, tx: Transaction, given: Given, plan: Plan, refusal: FollowUpError | None = None) -> Response:
+async def _page(
+    request: Request, tx: Transaction, given: Given, plan: Plan, refusal: FollowUpError | None = None
+) -> Response:
     status = 200 if refusal is None else problems.kind_of(refusal).status
     return render(request, "infusion.html", status, **await _facts(request, tx, given, plan, refusal))
 
 
-async def _facts(request: Request, tx: Transaction, given: Given, plan: Plan, refusal: FollowUpError | None = None) -> dict[str, Any]:
+async def _facts(
+    request: Request, tx: Transaction, given: Given, plan: Plan, refusal: FollowUpError | None = None
+) -> dict[str, Any]:
     """What form and plan are rendered from."""
     own = [c for c in await catalogue.all_centres(tx) if tx.actor.centres is None or c["code"] in tx.actor.centres]
     reserve = identifiers.system_of(given.get("number", "")) == identifiers.RESERVNUMMER
@@ -90,7 +94,8 @@ async def _facts(request: Request, tx: Transaction, given: Given, plan: Plan, re
         "given": {"centre": own[0]["code"] if len(own) == 1 else ""} | dict(given),
         "centres": [(c["code"], c["city"]) for c in own if c["status"] == "active"],
         "products": sorted(
-            [(p["code"], _named(p, language_of(request))) for p in (await catalogue.products(tx))["items"]], key=lambda pair: pair[1].casefold()
+            [(p["code"], _named(p, language_of(request))) for p in (await catalogue.products(tx))["items"]],
+            key=lambda pair: pair[1].casefold(),
         ),
         "contexts": [(context.value, context.value) for context in Context],
         "plan": plan,
@@ -108,12 +113,12 @@ def _named(product: Mapping[str, Any], language: str) -> str:
     return f"{name} ({inn})" if inn and inn != name else str(name)
 
 
-# ---- The form as a command ----------------------------------------------------------------------------------------------
+# ---- The form as a command -------------------------------------------------------------------------------------------
 
 
 def _read(given: dict[str, str]) -> dict[str, str]:
-    """The fields with the form's own id (one that is lost, or is none, is made anew), and without an answer about the course that was given for
-    another person, day or product."""
+    """The fields with the form's own id (one that is lost, or is none, is made anew), and without an answer about the
+    course that was given for another person, day or product."""
     try:
         once = UUID(given.get("once", ""))
     except ValueError:
@@ -134,38 +139,42 @@ def _command(given: Given) -> NewInfusion:
     person: dict[str, Any] = {name: given[name] for name in ("name", "phone") if name in given}
     if system == identifiers.RESERVNUMMER and "birth_date" in given:
         person["birth_date"] = given["birth_date"]
-    told: dict[str, Any] = {name: given[name] for name in _ASKED if name in given}
+    fields: dict[str, Any] = {name: given[name] for name in _ASKED if name in given}
     course = {"new_course": True} if given.get("course") == "new" else {"continues": given.get("course")}
     person["identifiers"] = [{"system": system, "value": number}]
-    return forms.command(NewInfusion, told | course | {"patient": person, "source": {"system": SYSTEM, "id": given["once"]}})
+    return forms.command(
+        NewInfusion, fields | course | {"patient": person, "source": {"system": SYSTEM, "id": given["once"]}}
+    )
 
 
 async def _plan(tx: Transaction, given: Given) -> Plan:
     try:
         asked = _command(given)
-        told = await infusions.preview(tx, asked)
+        preview = await previews.preview(tx, asked)
     except FollowUpError as refusal:
         tx.refused(refusal)
         return Plan(refusal=refusal)
     assert asked.patient is not None, "the form always tells a person"
     found = (await patients.search(tx, Search(identifier=asked.patient.identifiers[0])))["items"]
-    return Plan(told, found[0] if found else None)
+    return Plan(preview, found[0] if found else None)
 
 
 def _question(given: Given, plan: Plan) -> Mapping[str, str] | None:
-    """The infusion that this one may continue, as planning asked for it now or before; without one, whether a person known elsewhere begins anew."""
+    """The infusion that this one may continue, as planning asked for it now or before; without one, whether a person
+    known elsewhere begins anew."""
     about = {"near": "", "on": "", "of": _about(given)}
     if plan.refusal is not None and plan.refusal.code == "needs_continues":
         return about | {"near": str(plan.refusal.facts["infusion_id"]), "on": str(plan.refusal.facts["infused_on"])}
     if "near" in given and "near_on" in given:
         return about | {"near": given["near"], "on": given["near_on"]}
     elsewhere = plan.refusal is not None and plan.refusal.code == "known_elsewhere"
-    return about if elsewhere or (plan.told is not None and plan.told["known_elsewhere"]) else None
+    return about if elsewhere or (plan.preview is not None and plan.preview["known_elsewhere"]) else None
 
 
 def _faults(refusal: FollowUpError | None) -> list[FieldError]:
     """What was refused, each fault at the form's own field."""
-    if refusal is not None and refusal.code == "known_elsewhere":  # what the form can do about it is to say that a new course begins
+    # What the form can do about it is to say that a new course begins.
+    if refusal is not None and refusal.code == "known_elsewhere":
         return [FieldError("course", refusal.code, refusal.detail)]
     found = () if refusal is None else forms.faults(refusal)
     return [FieldError(_field(fault.field), fault.code, fault.message) for fault in found]

@@ -1,4 +1,5 @@
-"""A form that was sent when its session had run out: after the login it stands on its page again, filled in, and nothing is saved yet."""
+"""A form that was sent when its session had run out: after the login it stands on its page again, filled in, and
+nothing is saved yet."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -18,7 +19,8 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 @router.get("/kept/{form_id}", dependencies=[Needs(Act.READ_CATALOGUE)])
 async def kept(request: Request, form_id: UUID) -> Response:
-    """The form's page, as if saving had been refused; once, and for its sender only. Whoever else comes is led to the list."""
+    """The form's page, as if saving had been refused; once, and for its sender only. Whoever else comes is led to the
+    list."""
     found = await request.app.state.sessions.kept_form(actor_of(request.scope).id, form_id)
     if found is None:
         return back_to("/")
@@ -35,8 +37,17 @@ class _Again(Response):
         self.sent = urlencode(fields, doseq=True).encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        form: dict[str, Any] = {"method": "POST", "path": self.path, "raw_path": self.path.encode(), "query_string": b"", "path_params": {}}
-        headers = [(b"content-type", b"application/x-www-form-urlencoded"), (b"content-length", str(len(self.sent)).encode())]
+        form: dict[str, Any] = {
+            "method": "POST",
+            "path": self.path,
+            "raw_path": self.path.encode(),
+            "query_string": b"",
+            "path_params": {},
+        }
+        headers = [
+            (b"content-type", b"application/x-www-form-urlencoded"),
+            (b"content-length", str(len(self.sent)).encode()),
+        ]
 
         async def sent() -> Message:
             return {"type": "http.request", "body": self.sent, "more_body": False}

@@ -1,4 +1,5 @@
-"""Login, log-out, and what a reader sets for the session: language, single-letter keys, hidden names; and the demo's day."""
+"""Login, log-out, and what a reader sets for the session: language, single-letter keys, hidden names; and the demo's
+day."""
 
 from typing import Annotated
 
@@ -44,8 +45,12 @@ async def login_form(
     return _login(request, {"next": where, "username": ""})
 
 
-def _login(request: Request, given: dict[str, str], refusal: FollowUpError | None = None, status: int = 200) -> Response:
-    return render(request, "login.html", status, given=given, refusal=refusal, demo=DEMO if request.app.state.one_click else ())
+def _login(
+    request: Request, given: dict[str, str], refusal: FollowUpError | None = None, status: int = 200
+) -> Response:
+    return render(
+        request, "login.html", status, given=given, refusal=refusal, demo=DEMO if request.app.state.one_click else ()
+    )
 
 
 @router.post("/login")
@@ -54,7 +59,9 @@ async def log_in(request: Request) -> Response:
     given = await forms.fields(request)
     address, before = peer.address(request.scope), of(request.scope).secret
     try:
-        secret = await _sessions(request).log_in(given.get("username", ""), given.get("password", ""), address, before=before)
+        secret = await _sessions(request).log_in(
+            given.get("username", ""), given.get("password", ""), address, before=before
+        )
     except (Unauthenticated, RateLimited) as refusal:
         return _login(
             request,
@@ -73,12 +80,16 @@ async def log_in_to_demo(request: Request) -> Response:
 
 
 async def _demo(request: Request, token: str) -> str:
-    return await _sessions(request).log_in_demo(token, peer.from_loopback(request.scope), before=of(request.scope).secret)
+    return await _sessions(request).log_in_demo(
+        token, peer.from_loopback(request.scope), before=of(request.scope).secret
+    )
 
 
 @router.get("/login/demo")
 async def follow_demo_link(
-    request: Request, token: Annotated[str, Query(max_length=80)], where: Annotated[str, Query(alias="next", max_length=LONGEST)] = "/"
+    request: Request,
+    token: Annotated[str, Query(max_length=80)],
+    where: Annotated[str, Query(alias="next", max_length=LONGEST)] = "/",
 ) -> Response:
     """The link that the demo prints."""
     return _come_in(request, await _demo(request, token), where)
@@ -109,7 +120,9 @@ async def change_password(request: Request) -> Response:
     """Another password for the reader's own account; wherever else it is logged in, that ends."""
     given = await forms.fields(request)
     try:
-        secret = await _sessions(request).change_password(session_of(request).actor, given.get("old_password", ""), given.get("new_password", ""))
+        secret = await _sessions(request).change_password(
+            session_of(request).actor, given.get("old_password", ""), given.get("new_password", "")
+        )
     except (Invalid, RateLimited) as refusal:
         return _profile(request, refusal, status=problems.kind_of(refusal).status)
     return _come_in(request, secret, "/profile")
@@ -133,5 +146,7 @@ async def change_profile(request: Request) -> Response:
 async def hide_names(request: Request) -> Response:
     """Hides or shows names for this session, on screens that others see."""
     given, session = await forms.fields(request), session_of(request)
-    await _sessions(request).choose(session, language=session.language, hide_names=not session.hide_names, single_keys=session.single_keys)
+    await _sessions(request).choose(
+        session, language=session.language, hide_names=not session.hide_names, single_keys=session.single_keys
+    )
     return back_to(_inside(given.get("back")))

@@ -1,4 +1,5 @@
-"""What every page stands on: templates in the reader's language, the frame around each page, and refusals told as pages."""
+"""What every page stands on: templates in the reader's language, the frame around each page, and errors shown as
+pages."""
 
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import date, datetime, timedelta
@@ -90,7 +91,11 @@ def is_fragment(request: Request) -> bool:
 def render(request: Request, template: str, /, status: int = 200, **facts: Any) -> Response:
     """A page, or a part of one, in the reader's language."""
     session = of(request.scope).session
-    shown = _environment(language_of(request)).get_template(template).render(session=session, language=language_of(request), request=request, **facts)
+    shown = (
+        _environment(language_of(request))
+        .get_template(template)
+        .render(session=session, language=language_of(request), request=request, **facts)
+    )
     headers = {"vary": "Cookie, HX-Request, HX-History-Restore-Request"}
     return HTMLResponse(shown, status, headers)
 
@@ -123,8 +128,8 @@ def macro(template: str, name: str, language: str) -> Callable[..., Markup]:
 
 def address(path: str, query: Mapping[str, str | None]) -> str:
     """An address with the parameters that have a value."""
-    told = {name: value for name, value in query.items() if value}
-    return f"{path}?{urlencode(told)}" if told else path
+    values = {name: value for name, value in query.items() if value}
+    return f"{path}?{urlencode(values)}" if values else path
 
 
 def back_to(where: str) -> Response:
@@ -133,13 +138,13 @@ def back_to(where: str) -> Response:
 
 
 class PageRoute(APIRoute):
-    """A route whose refusals are told as a page, in words."""
+    """A route whose errors are shown as a page, in words."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's own handler, with refusals caught."""
         whole = super().get_route_handler()
 
-        async def told(request: Request) -> Response:
+        async def handler(request: Request) -> Response:
             try:
                 return await whole(request)
             except RequestValidationError:
@@ -147,18 +152,23 @@ class PageRoute(APIRoute):
             except FollowUpError as refusal:
                 return refused(request, refusal)
 
-        return told
+        return handler
 
 
 async def missing(request: Request, error: Exception) -> Response:
     """What is not there, or not to be read like this: a page for browsers, else a problem."""
     browses = of(request.scope).session is not None or "text/html" in request.headers.get("accept", "")
-    return refused(request, NotFound()) if browses and not guarded(request.url.path) else await problems.on_http(request, error)
+    return (
+        refused(request, NotFound())
+        if browses and not guarded(request.url.path)
+        else await problems.on_http(request, error)
+    )
 
 
 def refused(request: Request, refusal: FollowUpError) -> Response:
-    """A refusal as a page of its own: what it is, and where to go on. Script puts its words in the place of what the page shows."""
-    told = render(request, "refused.html", problems.kind_of(refusal).status, refusal=refusal)
+    """A refusal as a page of its own: what it is, and where to go on. Script puts its words in the place of what the
+    page shows."""
+    page = render(request, "refused.html", problems.kind_of(refusal).status, refusal=refusal)
     if is_fragment(request):
-        told.headers.update({"hx-retarget": "#main", "hx-reselect": "#main", "hx-reswap": "outerHTML"})
-    return told
+        page.headers.update({"hx-retarget": "#main", "hx-reselect": "#main", "hx-reswap": "outerHTML"})
+    return page

@@ -1,4 +1,5 @@
-"""Patients: found by a number in any form or by a part of the name. What is looked for stands in a body, so that no number is in an address."""
+"""Patients: found by a number in any form or by a part of the name. What is looked for stands in a body, so that no
+number is in an address."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,7 +19,7 @@ from app.pages.page import PageRoute, back_to, frame, render
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 Item = Mapping[str, Any]
-_SWEDISH = str.maketrans({"å": "{", "ä": "|", "æ": "|", "ö": "}", "ø": "}"})  # the signs behind z
+_SWEDISH = str.maketrans({"å": "{", "ä": "|", "æ": "|", "ö": "}", "ø": "}"})  # the characters behind z
 
 
 @router.get("/patients", dependencies=[Needs(Act.READ_PATIENTS)])
@@ -34,17 +35,17 @@ async def find(request: Request) -> Response:
     asked = (await forms.fields(request)).get("q", "")
     async with reading(request) as read:
         try:
-            told = await patients.search(read.tx, search_of(asked))
+            found = await patients.search(read.tx, search_of(asked))
         except Invalid as refusal:
             return await _page(request, read.tx, asked, faults=refusal.errors)
-        if is_number(asked) and told["items"]:
-            return back_to(f"/patients/{told['items'][0]['id']}")
-        return await _page(request, read.tx, asked, told)
+        if is_number(asked) and found["items"]:
+            return back_to(f"/patients/{found['items'][0]['id']}")
+        return await _page(request, read.tx, asked, found)
 
 
 def is_number(asked: str) -> bool:
     """Whether a number is meant: names have no figures."""
-    return any(sign.isdigit() for sign in asked)
+    return any(character.isdigit() for character in asked)
 
 
 def search_of(asked: str) -> Search:
@@ -58,15 +59,17 @@ def by_name(item: Item) -> str:
     return str(item["name"] or "").casefold().translate(_SWEDISH)
 
 
-async def _page(request: Request, tx: Transaction, asked: str, told: Item | None = None, faults: Sequence[FieldError] = ()) -> Response:
+async def _page(
+    request: Request, tx: Transaction, asked: str, found: Item | None = None, faults: Sequence[FieldError] = ()
+) -> Response:
     return render(
         request,
         "patients.html",
         422 if faults else 200,
         **await frame(request, tx),
         asked=asked,
-        found=None if told is None else sorted(told["items"], key=by_name),
-        has_more=told is not None and told["has_more"],
+        found=None if found is None else sorted(found["items"], key=by_name),
+        has_more=found is not None and found["has_more"],
         faults=[FieldError("number" if is_number(asked) else "q", fault.code, fault.message) for fault in faults],
         cities={centre["code"]: centre["city"] for centre in await catalogue.all_centres(tx)},
     )

@@ -1,4 +1,5 @@
-"""What codes are called on a page. The English word is the message that the catalogues translate; one thing has one name, in both languages."""
+"""What codes are called on a page. The English word is the message that the catalogues translate; one thing has one
+name, in both languages."""
 
 from collections.abc import Mapping
 
@@ -97,7 +98,9 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     },
     # Why a patient needs a decision beside any visit.
     "undecided": {
-        "infusion-refused": N_("an infusion of another centre was refused, since it does not fit what is recorded here"),
+        "infusion-refused": N_(
+            "an infusion of another centre was refused, since it does not fit what is recorded here"
+        ),
         "deceased-reported": N_("death reported"),
         "plan-ended": N_("the plan has ended"),
         "no-plan": N_("no visit was ever ahead"),
@@ -110,10 +113,14 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "not-deceased": N_("the patient is not dead"),
     },
     "warning": {
-        "late_entry": N_("The infusion is entered more than a year late. Compare its day with the referral before you save."),
+        "late_entry": N_(
+            "The infusion is entered more than a year late. Compare its day with the referral before you save."
+        ),
         "follow_up_over": N_("The follow-up of this infusion is over already: no visit lies ahead."),
         "name_differs": N_("The person with this number has another name here. Compare both before you save."),
-        "birth_date_differs": N_("The person with this number has another birth date here. Compare both before you save."),
+        "birth_date_differs": N_(
+            "The person with this number has another birth date here. Compare both before you save."
+        ),
         "done_outside_window": N_("A visit that is done now lies outside its window."),
     },
     "column": {
@@ -132,7 +139,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     # What is wrong with a personal number, where the error's own words would speak of a day.
     "number": {
         "bad_format": N_("The number cannot be read: write for example 811228-9874 or 198112289874."),
-        "bad_date": N_("The number's first figures are no day of birth."),
+        "bad_date": N_("The number's first digits are no day of birth."),
         "bad_check_digit": N_("The number's check digit is wrong; compare it with the referral."),
     },
     # What tells a patient's plans apart; another protocol is called by its code.
@@ -248,7 +255,10 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "error": {
         "required": N_("This must be filled in."),
         "bad_date": N_("Write the day as year-month-day, for example 2026-11-23."),
-        "looks_like_a_number": N_("A personal number stands here, and others can read it. Take it out; numbers go into the number's own field."),
+        "looks_like_a_number": N_(
+            "A personal number stands here, and others can read it. Take it out; numbers go into the number's own "
+            "field."
+        ),
         "date_in_future": N_("The day lies in the future; choose today or an earlier day."),
         "date_in_past": N_("The day lies in the past; choose today or a later day."),
         "before_infusion": N_("The day lies before the infusion."),
@@ -274,8 +284,10 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "not_its_day": N_("This was recorded on an earlier day, so it stays. Record what holds now."),
         "newer_stands": N_("Something recorded later rests on this. Take that back first."),
         "wrong_password": N_("This is not your password."),
-        "too_short": N_("A password has twelve signs or more."),
-        "stale_version": N_("Somebody has changed this in the meantime. Your change was not saved; the row shows what holds now."),
+        "too_short": N_("A password has twelve characters or more."),
+        "stale_version": N_(
+            "Somebody has changed this in the meantime. Your change was not saved; the row shows what holds now."
+        ),
         "visit_closed": N_("The visit is closed already."),
         "nothing_to_confirm": N_("The visit was not closed before its window: there is nothing to confirm."),
         "after_event": N_("A withdrawal, a loss or a transfer is recorded before this day."),
@@ -286,30 +298,48 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "not_responsible": N_("Another centre is responsible for this patient; only it changes this."),
         "too_slow": N_("What was sent came too slowly. Try again."),
         "unavailable": N_("The service cannot store just now. Nothing was saved; try again."),
-        "too_few_attempts": N_("Three attempts through two channels without an answer are needed first, later than the patient was last heard of."),
-        "death_before_done": N_("A visit, an infusion or a discharge is recorded after this day. Compare the day of death, or correct that first."),
+        "too_few_attempts": N_(
+            "Three attempts through two channels without an answer are needed first, later than the patient was last "
+            "heard of."
+        ),
+        "death_before_done": N_(
+            "A visit, an infusion or a discharge is recorded after this day. Compare the day of death, or correct that "
+            "first."
+        ),
         "already_so": N_("This is recorded already."),
         "nothing_to_take_back": N_("There is nothing to take up again or to take back."),
         "not_of_this_type": N_("This belongs to another kind of event: leave it empty."),
-        "bad_format": N_("The number cannot be read: write twelve figures, for example 19811228-9874."),
+        "bad_format": N_("The number cannot be read: write twelve digits, for example 19811228-9874."),
         "bad_check_digit": N_("The number's check digit is wrong; compare it with the referral."),
         "same_day": N_("There is an infusion of this class on that day already."),
-        "needs_continues": N_("There is another infusion within 30 days: say whether this one continues its course or begins a new one."),
+        "needs_continues": N_(
+            "There is another infusion within 30 days: say whether this one continues its course or begins a new one."
+        ),
         "before_birth": N_("The infusion lies before the birth date."),
         "unknown_centre": N_("There is no such centre."),
         "unknown_product": N_("There is no such product."),
         "unknown_infusion": N_("This is no infusion of this patient and class."),
         "centre_upcoming": N_("This centre gives no infusions yet."),
         "identifiers_disagree": N_("The numbers belong to different patients."),
-        "identity_unclear": N_("Name and birth date do not agree with the person who has this number. Compare them with the referral."),
-        "known_elsewhere": N_("What another centre has recorded of this person does not allow this. Say that a new course begins, or speak to them."),
-        "source_conflict": N_("This form was saved already, and now tells something else. To correct the infusion, open the patient."),
+        "identity_unclear": N_(
+            "Name and birth date do not agree with the person who has this number. Compare them with the referral."
+        ),
+        "known_elsewhere": N_(
+            "What another centre has recorded of this person does not allow this. Say that a new course begins, or "
+            "speak to them."
+        ),
+        "source_conflict": N_(
+            "This form was saved already, and now tells something else. To correct the infusion, open the patient."
+        ),
         "literal_error": N_("This is not one of the values allowed here."),
         "enum": N_("This is not one of the values allowed here."),
         "uuid_parsing": N_("This is not one of the values allowed here."),
         "string_too_long": N_("The text is longer than allowed."),
-        "string_pattern_mismatch": N_("The text has signs that are not allowed here."),
-        "alert_resolved": N_("The alert is resolved already: the visit was closed or moved, or the patient belongs to another centre now."),
+        "string_pattern_mismatch": N_("The text has characters that are not allowed here."),
+        "alert_resolved": N_(
+            "The alert is resolved already: the visit was closed or moved, or the patient belongs to another centre "
+            "now."
+        ),
         "rate_limited": N_("Too many attempts. Wait a minute and try again."),
         "unauthenticated": N_("User name or password is wrong."),
     },
@@ -318,7 +348,9 @@ WORDS: Mapping[str, Mapping[str, str]] = {
 
 PICTURE: Mapping[str, str] = {
     "title": N_("Fifteen years in one picture"),
-    "description": N_("A line for each infusion; a bar for each visit's window; the table below holds the same days and states."),
+    "description": N_(
+        "A line for each infusion; a bar for each visit's window; the table below holds the same days and states."
+    ),
     "today": N_("today w."),
 }
 

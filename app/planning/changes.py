@@ -1,5 +1,6 @@
-"""Every decision: what stands and what is known in, what must change out. Open visits are what planning gives for the facts as they stand now;
-what people decided stays (contract 3). So there is one decision, `replan`, and any order of the same facts gives the same visits."""
+"""Every decision: what stands and what is known in, what must change out. Open visits are what planning gives for the
+facts as they stand now; what people decided stays (contract 3). So there is one decision, `replan`, and any order of
+the same facts gives the same visits."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -38,13 +39,15 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """What a person had a patient follow after the plan: from a local day on; `codes` are the visits that the plan had without it."""
+    """What a person had a patient follow after the plan: from a local day on; `codes` are the visits that the plan had
+    without it."""
 
     on: date
     codes: frozenset[str]
 
     def plans(self, visit: Planned) -> bool:
-        """Whether a visit is planned: nothing further of what lay before the decision (as rule 19 has it for an entry)."""
+        """Whether a visit is planned: nothing further of what lay before the decision (as rule 19 has it for an
+        entry)."""
         return visit.code in self.codes or visit.window_end >= self.on
 
 
@@ -57,7 +60,8 @@ def is_child(birth_date: date | None, infused_on: date) -> bool:
 
 
 def comes_of_age(birth_date: date) -> tuple[date, date]:
-    """The local days from which a child's hand-over is to be prepared (six calendar months before), and of the 18th birthday (domain.md 4)."""
+    """The local days from which a child's hand-over is to be prepared (six calendar months before), and of the 18th
+    birthday (domain.md 4)."""
     birthday = months_later(birth_date, 12 * AGE_OF_MAJORITY)
     return months_later(birthday, -6), birthday
 
@@ -68,8 +72,8 @@ def _applies(protocol: Protocol, facts: Facts, infusion: Infusion) -> bool:
 
 
 def wanted(facts: Facts, protocols: Mapping[str, Protocol]) -> list[Wanted]:
-    """The plans that the infusions call for: one care plan an infusion (or a course), named registry and study plans, and one for each protocol
-    that never restarts (rules 2, 3, 5, 16). `protocols` are the newest versions by code."""
+    """The plans that the infusions call for: one care plan an infusion (or a course), named registry and study plans,
+    and one for each protocol that never restarts (rules 2, 3, 5, 16). `protocols` are the newest versions by code."""
     plans: list[Wanted] = []
     extended = {e.infusion: e for e in life(facts).decisions if e.decision is Decision.EXTEND}
     for plan_class, groups in courses.of_class(facts).items():
@@ -79,7 +83,11 @@ def wanted(facts: Facts, protocols: Mapping[str, Protocol]) -> list[Wanted]:
         for code in sorted({c for i in infusions for c in i.named or () if protocols[c].purpose is not Purpose.CARE}):
             since = next(n for n, i in enumerate(infusions) if code in (i.named or ()))
             if protocols[code].restart is not Restart.NEVER:
-                begins = since if protocols[code].restart is Restart.LAST_INFUSION else _course_start(infusions, groups, since)
+                begins = (
+                    since
+                    if protocols[code].restart is Restart.LAST_INFUSION
+                    else _course_start(infusions, groups, since)
+                )
                 plans += _chain(plan_class, [(i, protocols[code], None) for i in infusions[begins:]], first)
     for code, protocol in protocols.items():
         if protocol.restart is Restart.NEVER and code == protocol.code:
@@ -91,17 +99,25 @@ def wanted(facts: Facts, protocols: Mapping[str, Protocol]) -> list[Wanted]:
 Step = tuple[Infusion, Protocol, Extension | None]
 
 
-def _care(infusions: Sequence[Infusion], protocols: Mapping[str, Protocol], extended: Mapping[UUID | None, Event]) -> list[Step]:
-    """Which care protocol each infusion of a class follows: what a person extended it by, else the one it names, else that of the infusion before
-    it, else the product's."""
+def _care(
+    infusions: Sequence[Infusion], protocols: Mapping[str, Protocol], extended: Mapping[UUID | None, Event]
+) -> list[Step]:
+    """Which care protocol each infusion of a class follows: what a person extended it by, else the one it names, else
+    that of the infusion before it, else the product's."""
     chosen: list[Step] = []
     code: str | None = None
     for infusion in infusions:
-        named = [c for c in infusion.named or () if protocols[c].purpose is Purpose.CARE and protocols[c].restart is not Restart.NEVER]
+        named = [
+            c
+            for c in infusion.named or ()
+            if protocols[c].purpose is Purpose.CARE and protocols[c].restart is not Restart.NEVER
+        ]
         code = named[0] if named else code or infusion.default_protocol
         extension = None
         if (decided := extended.get(infusion.id)) is not None and decided.protocol is not None:
-            extension = Extension(decided.on, frozenset(rule.code for rule in protocols[code].rules) if code else frozenset())
+            extension = Extension(
+                decided.on, frozenset(rule.code for rule in protocols[code].rules) if code else frozenset()
+            )
             code = decided.protocol
         if code is not None:
             chosen.append((infusion, protocols[code], extension))
@@ -114,10 +130,18 @@ def _course_start(infusions: Sequence[Infusion], groups: Sequence[Sequence[Infus
 
 
 def _chain(plan_class: str, steps: Sequence[Step], first_of_course: set[UUID]) -> list[Wanted]:
-    """Plans of which each replaces the one before it; a protocol that restarts with a new course skips further infusions of the course."""
-    anchors = [step for n, step in enumerate(steps) if step[1].restart is Restart.LAST_INFUSION or step[0].id in first_of_course or n == 0]
+    """Plans of which each replaces the one before it; a protocol that restarts with a new course skips further
+    infusions of the course."""
+    anchors = [
+        step
+        for n, step in enumerate(steps)
+        if step[1].restart is Restart.LAST_INFUSION or step[0].id in first_of_course or n == 0
+    ]
     following = [infusion for infusion, _, _ in anchors[1:]]
-    return [Wanted(infusion, protocol, plan_class, after, extension) for (infusion, protocol, extension), after in zip_longest(anchors, following)]
+    return [
+        Wanted(infusion, protocol, plan_class, after, extension)
+        for (infusion, protocol, extension), after in zip_longest(anchors, following)
+    ]
 
 
 def _consent(facts: Facts, protocol: Protocol) -> tuple[str, list[Closing]]:
@@ -153,13 +177,20 @@ def hitting(window_end: date, closings: Sequence[Closing]) -> Closing | None:
 
 def closed_by(facts: Facts, protocols: Mapping[str, Protocol], plan: Plan, window_end: date) -> Closing | None:
     """The event that closed, or would close, a window of a plan that stands."""
-    same = (w for w in wanted(facts, protocols) if (w.protocol.code, w.infusion.id) == (plan.protocol_code, plan.infusion_id))
+    same = (
+        w
+        for w in wanted(facts, protocols)
+        if (w.protocol.code, w.infusion.id) == (plan.protocol_code, plan.infusion_id)
+    )
     return next((hitting(window_end, closings(facts, life(facts), w)) for w in same), None)
 
 
-def mark(window_end: date, registered_on: date, closings: Sequence[Closing]) -> tuple[Outcome | None, str | None, date | None]:
-    """What planning makes of a window that no person decided: outcome, reason, and the day of the closing event (rule 2). An event never erases a
-    visit already missed: a window that ended before its day is missed, the others are cancelled."""
+def mark(
+    window_end: date, registered_on: date, closings: Sequence[Closing]
+) -> tuple[Outcome | None, str | None, date | None]:
+    """What planning makes of a window that no person decided: outcome, reason, and the day of the closing event (rule
+    2). An event never erases a visit already missed: a window that ended before its day is missed, the others are
+    cancelled."""
     closing = hitting(window_end, closings)
     if closing is not None and window_end >= closing.since:
         return Outcome.CANCELLED, closing.reason, closing.since
@@ -169,26 +200,30 @@ def mark(window_end: date, registered_on: date, closings: Sequence[Closing]) -> 
 
 
 def replan(facts: Facts, standing: Sequence[Plan], protocols: Mapping[str, Protocol], today: date) -> list[Plan]:
-    """The plans of one patient as the facts call for them, with all their visits: the wanted ones first, then those that are wanted no more. Plans
-    and visits keep their ids (new ones have None); what people decided stays. `today` (local) bounds only plans without end. `protocols` holds
-    the newest version of each code under the code, and every version under `code@version`, since a plan keeps its own."""
+    """The plans of one patient as the facts call for them, with all their visits: the wanted ones first, then those
+    that are wanted no more. Plans and visits keep their ids (new ones have None); what people decided stays. `today`
+    (local) bounds only plans without end. `protocols` holds the newest version of each code under the code, and every
+    version under `code@version`, since a plan keeps its own."""
     known = life(facts)
     plans = wanted(facts, protocols)
     matches = _match(plans, standing, {i.id for i in facts.infusions if i.voided})
     kept = {id(plan) for plan in matches}
-    return [_replanned(facts, known, plan, stands, protocols, today) for plan, stands in zip(plans, matches, strict=True)] + [
-        _dropped_plan(facts, plan, protocols, today) for plan in standing if id(plan) not in kept
-    ]
+    return [
+        _replanned(facts, known, plan, stands, protocols, today) for plan, stands in zip(plans, matches, strict=True)
+    ] + [_dropped_plan(facts, plan, protocols, today) for plan in standing if id(plan) not in kept]
 
 
 def _match(plans: Sequence[Wanted], standing: Sequence[Plan], voided: set[UUID]) -> list[Plan | None]:
-    """Which standing plan each wanted one is: the same protocol and anchor; else the same anchor and purpose; else the same protocol, moved to
-    another anchor by a corrected or late fact."""
+    """Which standing plan each wanted one is: the same protocol and anchor; else the same anchor and purpose; else the
+    same protocol, moved to another anchor by a corrected or late fact."""
     free = [plan for plan in standing if plan.infusion_id not in voided]
     matched: list[Plan | None] = [None] * len(plans)
     tests = (
         lambda w, p: (p.protocol_code, p.infusion_id) == (w.protocol.code, w.infusion.id),
-        lambda w, p: (p.infusion_id, p.plan_class, p.purpose) == (w.infusion.id, w.plan_class, w.protocol.purpose.value) and w.plan_class != "none",
+        lambda w, p: (
+            (p.infusion_id, p.plan_class, p.purpose) == (w.infusion.id, w.plan_class, w.protocol.purpose.value)
+            and w.plan_class != "none"
+        ),
         lambda w, p: (p.protocol_code, p.plan_class) == (w.protocol.code, w.plan_class),
     )
     for same in tests:
@@ -200,7 +235,9 @@ def _match(plans: Sequence[Wanted], standing: Sequence[Plan], voided: set[UUID])
     return matched
 
 
-def _replanned(facts: Facts, known: Life, plan: Wanted, stands: Plan | None, protocols: Mapping[str, Protocol], today: date) -> Plan:
+def _replanned(
+    facts: Facts, known: Life, plan: Wanted, stands: Plan | None, protocols: Mapping[str, Protocol], today: date
+) -> Plan:
     protocol = plan.protocol
     if stands is not None and stands.protocol_code == protocol.code:
         protocol = protocols.get(f"{protocol.code}@{stands.protocol_version}", protocol)
@@ -214,7 +251,9 @@ def _replanned(facts: Facts, known: Life, plan: Wanted, stands: Plan | None, pro
     before = {visit.code: visit for visit in stands.visits} if stands else {}
     visits = [_visit(facts, infusion, visit, before.get(code), closed) for code, visit in visible.items()]
     gone = [_dropped(facts, visit, planned.get(code)) for code, visit in before.items() if code not in visible]
-    now_closed = known.died_on is not None or any(c.until is None and c.event != "reinfusion" for c in closed) or consent == "no"
+    now_closed = (
+        known.died_on is not None or any(c.until is None and c.event != "reinfusion" for c in closed) or consent == "no"
+    )
     return Plan(
         id=stands.id if stands else None,
         version=stands.version if stands else 1,
@@ -232,15 +271,22 @@ def _replanned(facts: Facts, known: Life, plan: Wanted, stands: Plan | None, pro
     )
 
 
-def _planned(protocol: Protocol, infusion: Infusion, facts: Facts, stands: Plan | None, today: date) -> dict[str, Planned]:
-    """What a protocol gives for its anchor infusion, by code. What a plan without end has planned ahead stays planned, whatever day a clock
-    shows."""
+def _planned(
+    protocol: Protocol, infusion: Infusion, facts: Facts, stands: Plan | None, today: date
+) -> dict[str, Planned]:
+    """What a protocol gives for its anchor infusion, by code. What a plan without end has planned ahead stays planned,
+    whatever day a clock shows."""
     ahead = [visit.target_on for visit in stands.visits if visit.target_on] if protocol.endless and stands else []
     bound = max([today, *(months_later(day, -12 * PLANNED_AHEAD) for day in ahead)])
-    return {visit.code: visit for visit in schedule(protocol, infusion.infused_on, infusion.discharged_on, facts.birth_date, bound)}
+    return {
+        visit.code: visit
+        for visit in schedule(protocol, infusion.infused_on, infusion.discharged_on, facts.birth_date, bound)
+    }
 
 
-def _visit(facts: Facts, infusion: Infusion, planned: Planned, stands: Visit | None, closed: Sequence[Closing]) -> Visit:
+def _visit(
+    facts: Facts, infusion: Infusion, planned: Planned, stands: Visit | None, closed: Sequence[Closing]
+) -> Visit:
     if stands is not None and stands.is_decided:
         return _judged(facts, stands, planned)
     outcome, reason, closed_on = mark(planned.window_end, infusion.registered_on, closed)
@@ -255,30 +301,44 @@ def _visit(facts: Facts, infusion: Infusion, planned: Planned, stands: Visit | N
 
 
 def _moved(visit: Visit, planned: Planned) -> Visit:
-    """The visit with its dates as planned now. A booking goes that lies outside a window which has moved, of a closed visit too: reopened, it
-    stands as if it had been open all the time (rule 4)."""
+    """The visit with its dates as planned now. A booking goes that lies outside a window which has moved, of a closed
+    visit too: reopened, it stands as if it had been open all the time (rule 4)."""
     moved = (visit.window_start, visit.window_end) != (planned.window_start, planned.window_end)
     stays = visit.booked_on is None or not moved or planned.window_start <= visit.booked_on <= planned.window_end
     return replace(visit, **planned._asdict(), booked_on=visit.booked_on if stays else None)
 
 
 def _judged(facts: Facts, visit: Visit, planned: Planned | None) -> Visit:
-    """A visit that people decided, with the target and window that its plan gives now, as if its dates had been so from the start; without any
-    when the plan has no such code (rule 4). Day, code and words stay."""
+    """A visit that people decided, with the target and window that its plan gives now, as if its dates had been so from
+    the start; without any when the plan has no such code (rule 4). Day, code and words stay."""
     if planned is not None:
         return replace(_moved(visit, planned), end_centre=responsible_centre(facts, planned.window_end))
-    return replace(visit, provisional=False, target_on=None, window_start=None, window_end=None, suggested_on=None, report_due_on=None)
+    return replace(
+        visit,
+        provisional=False,
+        target_on=None,
+        window_start=None,
+        window_end=None,
+        suggested_on=None,
+        report_due_on=None,
+    )
 
 
 def _dropped_plan(facts: Facts, plan: Plan, protocols: Mapping[str, Protocol], today: date) -> Plan:
     """A plan that the facts call for no more: its infusion was voided, or a correction put it on another footing."""
     anchor = next(infusion for infusion in facts.infusions if infusion.id == plan.infusion_id)
     planned = _planned(protocols[f"{plan.protocol_code}@{plan.protocol_version}"], anchor, facts, plan, today)
-    return replace(plan, state="ended", ends_on=None, visits=tuple(_dropped(facts, visit, planned.get(visit.code)) for visit in plan.visits))
+    return replace(
+        plan,
+        state="ended",
+        ends_on=None,
+        visits=tuple(_dropped(facts, visit, planned.get(visit.code)) for visit in plan.visits),
+    )
 
 
 def _dropped(facts: Facts, visit: Visit, planned: Planned | None) -> Visit:
-    """A visit that its plan gives no more, or whose plan is called for no more; what people decided is judged all the same."""
+    """A visit that its plan gives no more, or whose plan is called for no more; what people decided is judged all the
+    same."""
     if visit.is_decided:
         return _judged(facts, visit, planned)
     moved = visit if planned is None else replace(visit, **planned._asdict())

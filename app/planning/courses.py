@@ -1,4 +1,5 @@
-"""Courses: infusions given as one treatment by plan, or as a top-up; any other of the same class is a reinfusion (domain.md 2)."""
+"""Courses: infusions given as one treatment by plan, or as a top-up; any other of the same class is a reinfusion
+(domain.md 2)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ NEIGHBOURS = timedelta(days=30)
 
 
 class NeedsContinues(Conflict):
-    """Another infusion of the same class lies within 30 days; say whether this one continues its course or begins a new one."""
+    """Another infusion of the same class lies within 30 days; say whether this one continues its course or begins a new
+    one."""
 
     code = "needs_continues"
 
@@ -41,7 +43,8 @@ class Numbering:
 
 
 def of_class(facts: Facts) -> dict[str, list[list[Infusion]]]:
-    """For each class its courses in order of their first infusion, each a list of infusions by date; voided ones count nowhere."""
+    """For each class its courses in order of their first infusion, each a list of infusions by date; voided ones count
+    nowhere."""
     classes: dict[str, list[Infusion]] = {}
     for infusion in facts.counted:
         classes.setdefault(infusion.plan_class, []).append(infusion)
@@ -62,7 +65,11 @@ def _courses(infusions: Sequence[Infusion]) -> list[list[Infusion]]:
         if infusion.continues in course_of and course_of[infusion.continues] is not course_of[infusion.id]:
             join(infusion, next(i for i in infusions if i.id == infusion.continues))
     for before, infusion in pairwise(infusions):
-        if infusion.continues is None and not infusion.new_course and _continue_by_themselves(course_of[before.id], course_of[infusion.id]):
+        if (
+            infusion.continues is None
+            and not infusion.new_course
+            and _continue_by_themselves(course_of[before.id], course_of[infusion.id])
+        ):
             join(before, infusion)
     courses: list[list[Infusion]] = []
     for infusion in infusions:
@@ -72,8 +79,8 @@ def _courses(infusions: Sequence[Infusion]) -> list[list[Infusion]]:
 
 
 def _continue_by_themselves(course: Sequence[Infusion], other: Sequence[Infusion]) -> bool:
-    """Whether two neighbouring courses are one by plan (a split dose, the second eye): of one product, within the days that the product gives a
-    course, and together not more infusions than its course holds (rules 3, 16)."""
+    """Whether two neighbouring courses are one by plan (a split dose, the second eye): of one product, within the days
+    that the product gives a course, and together not more infusions than its course holds (rules 3, 16)."""
     both = sorted({*course, *other}, key=lambda i: i.infused_on)
     return (
         len(both) > max(len(course), len(other))
@@ -95,15 +102,16 @@ def numbers(facts: Facts) -> dict[UUID, Numbering]:
 
 
 def refuse_unknown(facts: Facts, infusion: Infusion) -> None:
-    """Raises ContinuesUnknown when the infusion is said to continue one that the patient has not had, of another class, or voided (rule 3)."""
+    """Raises ContinuesUnknown when the infusion is said to continue one that the patient has not had, of another class,
+    or voided (rule 3)."""
     known = {i.id for i in facts.counted if i.plan_class == infusion.plan_class and i.id != infusion.id}
     if infusion.continues is not None and infusion.continues not in known:
         raise ContinuesUnknown(field="continues")
 
 
 def refuse_unclear(facts: Facts, infusion: Infusion) -> None:
-    """Raises SameDay or NeedsContinues when the infusion, entered or moved, leaves its course open to doubt (rule 3: a typing error must not
-    supersede fifteen years). The 30 plain days hold between neighbours by date."""
+    """Raises SameDay or NeedsContinues when the infusion, entered or moved, leaves its course open to doubt (rule 3: a
+    typing error must not supersede fifteen years). The 30 plain days hold between neighbours by date."""
     others = [i for i in facts.counted if i.plan_class == infusion.plan_class and i.id != infusion.id]
     for other in others:
         if other.infused_on == infusion.infused_on:

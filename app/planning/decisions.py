@@ -1,5 +1,6 @@
-"""Nothing ends in silence (contract 3, rule 17): why a patient, beside single visits, needs a person's decision. What hangs on facts alone is told by
-`standing` and may be stored; what hangs on the day follows from it by two comparisons that dates and columns share."""
+"""Nothing ends in silence (contract 3, rule 17): why a patient, beside single visits, needs a person's decision. What
+hangs on facts alone is found by `standing` and may be stored; what hangs on the day follows from it by two comparisons
+that dates and columns share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +26,8 @@ class NothingToDecide(Conflict):
 
 
 class Undecided(StrEnum):
-    """Why a patient needs a decision; the value is the word in JSON and database. A patient has one, the first that holds."""
+    """Why a patient needs a decision; the value is the word in JSON and database. A patient has one, the first that
+    holds."""
 
     INFUSION_REFUSED = "infusion-refused"
     DECEASED_REPORTED = "deceased-reported"
@@ -36,9 +38,9 @@ class Undecided(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a patient's facts say of silence, whatever day it is (local days): when the patient was last heard of; why a decision is needed, and
-    since when; and the day on which a visit next asks for the patient (None: one is booked, it comes before the silence is long, or none of this
-    concerns the patient)."""
+    """What a patient's facts say of silence, whatever day it is (local days): when the patient was last heard of; why a
+    decision is needed, and since when; and the day on which a visit next asks for the patient (None: one is booked, it
+    comes before the silence is long, or none of this concerns the patient)."""
 
     last_heard_on: date
     undecided: Undecided | None = None
@@ -47,8 +49,8 @@ class Standing:
 
 
 def standing(facts: Facts, plans: Sequence[Plan]) -> Standing:
-    """The standing of a patient with at least one infusion, voided or not. Without one that counts, the day of the first entry is the last that the
-    patient was heard of."""
+    """The standing of a patient with at least one infusion, voided or not. Without one that counts, the day of the
+    first entry is the last that the patient was heard of."""
     known = life(facts)
     heard_on = last_heard_of(facts) or min(i.registered_on for i in facts.infusions)
     if not facts.counted:
@@ -59,15 +61,14 @@ def standing(facts: Facts, plans: Sequence[Plan]) -> Standing:
         return Standing(heard_on)
     care = _care(plans)
     if is_over(plans):
-        return Standing(heard_on) if _is_decided(facts, known) else Standing(heard_on, _why_over(care), _over_since(facts, care))
+        if _is_decided(facts, known):
+            return Standing(heard_on)
+        return Standing(heard_on, _why_over(care), _over_since(facts, care))
     ahead = [visit for plan in plans for visit in plan.visits if visit.is_open]
-    quiet_until = (
-        None
-        if any(visit.booked_on for visit in ahead)
-        else min(visit.window_start for visit in ahead if visit.window_start is not None) - OPENS_WITHIN
-    )
-    is_asked = quiet_until is not None and quiet_until > silent_since(heard_on)
-    return Standing(heard_on, quiet_until=quiet_until if is_asked else None)
+    if any(visit.booked_on for visit in ahead):
+        return Standing(heard_on)
+    quiet_until = min(visit.window_start for visit in ahead if visit.window_start is not None) - OPENS_WITHIN
+    return Standing(heard_on, quiet_until=quiet_until if quiet_until > silent_since(heard_on) else None)
 
 
 def is_over(plans: Sequence[Plan]) -> bool:
@@ -80,7 +81,8 @@ def _care(plans: Sequence[Plan]) -> list[Visit]:
 
 
 def refuse_decision(facts: Facts, plans: Sequence[Plan], decision: Decision) -> None:
-    """Raises NothingToDecide: `not-deceased` needs a reported death that stands, the others somebody in follow-up whose care visits are over."""
+    """Raises NothingToDecide: `not-deceased` needs a reported death that stands, the others somebody in follow-up whose
+    care visits are over."""
     if decision is Decision.NOT_DECEASED:
         if reported_dead_on(facts) is None:
             raise NothingToDecide("No report of a death stands.", field="decision")
@@ -102,24 +104,28 @@ def _why_over(care: Sequence[Visit]) -> Undecided:
 
 
 def _over_since(facts: Facts, care: Sequence[Visit]) -> date:
-    """The latest local day of what left no visit open: an infusion entered, a visit done or closed by a person, care taken up again."""
+    """The latest local day of what left no visit open: an infusion entered, a visit done or closed by a person, care
+    taken up again."""
     days = [infusion.registered_on for infusion in facts.counted]
     days += [day for visit in care if (day := visit.completed_on or visit.decided_on) is not None]
-    return max(days + [event.on for event in facts.events if event.type is EventType.REINSTATED and not event.entered_in_error])
+    return max(
+        days + [event.on for event in facts.events if event.type is EventType.REINSTATED and not event.entered_in_error]
+    )
 
 
 def warnings(infused_on: date, plans: Sequence[Plan], today: date) -> list[str]:
-    """What looks odd of an infusion entered on a local day: more than a year late, or with a follow-up that is over already. `plans` are those that
-    it anchors."""
-    odd = ["late_entry"] if today > months_later(infused_on, 12) else []
+    """What looks odd of an infusion entered on a local day: more than a year late, or with a follow-up that is over
+    already. `plans` are those that it anchors."""
+    found = ["late_entry"] if today > months_later(infused_on, 12) else []
     care = [plan for plan in plans if plan.purpose == Purpose.CARE.value and plan.state == "active"]
     if care and is_over(care):
-        odd.append("follow_up_over")
-    return odd
+        found.append("follow_up_over")
+    return found
 
 
 def heard_before(today: date) -> date:
-    """The local day before which somebody must have been heard of last, to have been silent for more than fourteen calendar months."""
+    """The local day before which somebody must have been heard of last, to have been silent for more than fourteen
+    calendar months."""
     day = months_later(today, -SILENCE)
     while months_later(day, SILENCE) < today:  # at a month's end several days lead to one
         day += timedelta(days=1)

@@ -26,7 +26,8 @@ class EventType(StrEnum):
 
 
 class Decision(StrEnum):
-    """What a person decides of a patient whose follow-up would end in silence, or whose death was reported by mistake (contract 3, rules 8, 17)."""
+    """What a person decides of a patient whose follow-up would end in silence, or whose death was reported by mistake
+    (contract 3, rules 8, 17)."""
 
     EXTEND = "extend"
     HAND_OVER = "hand-over"
@@ -48,7 +49,8 @@ class Status(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Infusion:
     """One infusion as planning sees it. `named` are the protocols that the sender asked for; None: the default.
-    `course_days` are plain days from a course's first infusion to its last at the latest; None: the product's course is one infusion."""
+    `course_days` are plain days from a course's first infusion to its last at the latest; None: the product's course is
+    one infusion."""
 
     id: UUID
     centre: str
@@ -69,8 +71,9 @@ class Infusion:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One patient event, in the order of recording. `centre` belongs to a transfer, `protocol` and `answer` to a consent; `decision` to one that
-    people took, and of an extension `protocol` and `infusion`: what the patient is to follow, counted from which infusion."""
+    """One patient event, in the order of recording. `centre` belongs to a transfer, `protocol` and `answer` to a
+    consent; `decision` to one that people took, and of an extension `protocol` and `infusion`: what the patient is to
+    follow, counted from which infusion."""
 
     type: EventType
     on: date
@@ -99,7 +102,8 @@ DECEASED_REPORTED = "deceased-reported"
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A completed visit, as far as it tells that the patient was seen: the local day, when that was recorded, and where or by whom."""
+    """A completed visit, as far as it tells that the patient was seen: the local day, when that was recorded, and where
+    or by whom."""
 
     on: date
     recorded_at: datetime
@@ -132,8 +136,9 @@ class Withdrawal:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """What the events come to, after corrections and what was taken back. `decisions` are those that stand, in the order of recording; `last` is the
-    closing event or decision that taking back as entered in error would take back: the last that stands and was not ended since."""
+    """What the events come to, after corrections and what was taken back. `decisions` are those that stand, in the
+    order of recording; `last` is the closing event or decision that taking back as entered in error would take back:
+    the last that stands and was not ended since."""
 
     died_on: date | None
     withdrawals: tuple[Withdrawal, ...]
@@ -143,12 +148,14 @@ class Life:
 
 
 _TAKEN_BACK = (EventType.DECEASED, EventType.WITHDRAWN, EventType.LOST, EventType.ELSEWHERE, EventType.DECIDED)
-SEEN_HERE = frozenset({"own-centre", "phone"})  # `performed_by` of a visit that ends *followed elsewhere*: a letter of the home hospital ends nothing
+# `performed_by` of a visit that ends *followed elsewhere*: a letter of the home hospital ends nothing.
+SEEN_HERE = frozenset({"own-centre", "phone"})
 
 
 def life(facts: Facts) -> Life:
-    """Reads the events in the order of recording. A second death corrects the first; `reinstated` as entered in error takes the last
-    closing event or decision that stands back as if it had never been, a plain one ends it from its day on (contract 3, rules 7 and 16)."""
+    """Reads the events in the order of recording. A second death corrects the first; `reinstated` as entered in error
+    takes the last closing event or decision that stands back as if it had never been, a plain one ends it from its day
+    on (contract 3, rules 7 and 16)."""
     standing = _standing(facts.events)
     died = next((e.on for e, _ in standing if e.type is EventType.DECEASED), None)
     withdrawals = tuple(Withdrawal(e.on, until) for e, until in standing if e.type is EventType.WITHDRAWN)
@@ -165,7 +172,9 @@ def _last(standing: Sequence[tuple[Event, date | None]]) -> int | None:
     return next((place for place in reversed(range(len(standing))) if standing[place][1] is None), None)
 
 
-def _status(facts: Facts, died: date | None, withdrawals: Sequence[Withdrawal], standing: Sequence[tuple[Event, date | None]]) -> Status:
+def _status(
+    facts: Facts, died: date | None, withdrawals: Sequence[Withdrawal], standing: Sequence[tuple[Event, date | None]]
+) -> Status:
     if died is not None:
         return Status.DECEASED
     if any(w.until is None for w in withdrawals):
@@ -178,8 +187,9 @@ def _status(facts: Facts, died: date | None, withdrawals: Sequence[Withdrawal], 
 
 
 def _seen_since(facts: Facts, event: Event) -> bool:
-    """Whether an infusion or a done visit dated on or after its day ends a loss or a move; when it was entered does not count (rule 7). Only on the
-    day of a move itself it does: somebody seen here in the morning may be followed elsewhere from the afternoon."""
+    """Whether an infusion or a done visit dated on or after its day ends a loss or a move; when it was entered does not
+    count (rule 7). Only on the day of a move itself it does: somebody seen here in the morning may be followed
+    elsewhere from the afternoon."""
     lost = event.type is EventType.LOST
     seen = [(i.infused_on, i.registered_at) for i in facts.counted]
     seen += [(d.on, d.recorded_at) for d in facts.done if lost or d.performed_by in SEEN_HERE]
@@ -187,7 +197,8 @@ def _seen_since(facts: Facts, event: Event) -> bool:
 
 
 def _standing(events: Sequence[Event]) -> list[tuple[Event, date | None]]:
-    """The closing events and decisions that were not taken back, each with the day on which care was taken up again (None: it has not been)."""
+    """The closing events and decisions that were not taken back, each with the day on which care was taken up again
+    (None: it has not been)."""
     standing: list[tuple[Event, date | None]] = []
     for event in events:
         if event.type is EventType.REINSTATED:
@@ -203,14 +214,16 @@ def _standing(events: Sequence[Event]) -> list[tuple[Event, date | None]]:
 
 
 def dated_events(facts: Facts) -> list[Event]:
-    """What cannot lie before the first infusion: withdrawals and losses that were not taken back, and transfers (rule 7)."""
+    """What cannot lie before the first infusion: withdrawals and losses that were not taken back, and transfers (rule
+    7)."""
     kept = [event for event, _ in _standing(facts.events) if event.type in (EventType.WITHDRAWN, EventType.LOST)]
     return kept + [event for event in facts.events if event.type is EventType.TRANSFERRED]
 
 
 def responsible_centre(facts: Facts, on: date | None = None) -> str:
-    """The centre responsible on a local day (None: now): that of the latest infusion, or the target of the latest transfer, whichever day is
-    later; on one day the transfer decides (rules 10 and 16). Before the first of them, the first."""
+    """The centre responsible on a local day (None: now): that of the latest infusion, or the target of the latest
+    transfer, whichever day is later; on one day the transfer decides (rules 10 and 16). Before the first of them, the
+    first."""
     infusions = facts.counted or sorted(facts.infusions, key=lambda i: (i.infused_on, i.id))
     changes = [(i.infused_on, 0, i.centre) for i in infusions]
     changes += [(e.on, 1, e.centre) for e in facts.events if e.type is EventType.TRANSFERRED and e.centre]
@@ -220,21 +233,24 @@ def responsible_centre(facts: Facts, on: date | None = None) -> str:
 
 
 def last_heard_of(facts: Facts) -> date | None:
-    """The latest local day on which the patient is known to have been alive: infusion, discharge, done visit, survival, or a contact with an
-    answer (rule 16)."""
+    """The latest local day on which the patient is known to have been alive: infusion, discharge, done visit, survival,
+    or a contact with an answer (rule 16)."""
     days = [i.infused_on for i in facts.counted] + [i.discharged_on for i in facts.counted if i.discharged_on]
     days += [d.on for d in facts.done] + [e.on for e in facts.events if e.type is EventType.SURVIVAL]
     return max(days + [c.on for c in facts.contacts if c.outcome in ANSWERS], default=None)
 
 
 def reported_dead_on(facts: Facts) -> date | None:
-    """The local day of a reported death that is neither recorded nor ended, or None. Sure signs of life end it: a survival, a done visit, a contact
-    with an answer, or a person's word (`not-deceased`), dated later or told later on the same day (rule 8)."""
+    """The local day of a reported death that is neither recorded nor ended, or None. Sure signs of life end it: a
+    survival, a done visit, a contact with an answer, or a person's word (`not-deceased`), dated later or recorded later
+    on the same day (rule 8)."""
     known = life(facts)
     reports = [(c.on, c.recorded_at) for c in facts.contacts if c.outcome == DECEASED_REPORTED]
     if not reports or known.died_on is not None:
         return None
     alive = [(e.on, e.recorded_at) for e in facts.events if e.type is EventType.SURVIVAL]
     alive += [(e.on, e.recorded_at) for e in known.decisions if e.decision is Decision.NOT_DECEASED]
-    alive += [(d.on, d.recorded_at) for d in facts.done] + [(c.on, c.recorded_at) for c in facts.contacts if c.outcome in ANSWERS]
+    alive += [(d.on, d.recorded_at) for d in facts.done] + [
+        (c.on, c.recorded_at) for c in facts.contacts if c.outcome in ANSWERS
+    ]
     return None if alive and max(alive) > max(reports) else max(reports)[0]

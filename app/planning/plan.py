@@ -1,4 +1,5 @@
-"""An infusion and a protocol make visits. Months and years are calendar months and years from the anchor itself; days and weeks are plain days."""
+"""An infusion and a protocol make visits. Months and years are calendar months and years from the anchor itself; days
+and weeks are plain days."""
 
 from calendar import monthrange
 from collections.abc import Iterator
@@ -28,8 +29,8 @@ class Planned(NamedTuple):
 
 
 def moved(anchor: date, offset: Offset) -> date:
-    """The day at an offset from the anchor: plain days and weeks; calendar months and years, the month's last day where it has no such day
-    (lag 1930:173, 1 §)."""
+    """The day at an offset from the anchor: plain days and weeks; calendar months and years, the month's last day where
+    it has no such day (lag 1930:173, 1 §)."""
     if offset.days is not None:
         return anchor + timedelta(days=offset.days)
     if offset.weeks is not None:
@@ -45,10 +46,17 @@ def months_later(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
-def schedule(protocol: Protocol, infused_on: date, discharged_on: date | None, birth_date: date | None, today: date) -> list[Planned]:
-    """The visits of a protocol for one anchor infusion, in the protocol's order. Rules that count from a birth date not known are left out.
-    `today` (local date) bounds only protocols without end: all that lies within five calendar years from it is planned."""
-    return [visit for rule in _rules(protocol, infused_on, today) if (visit := _planned(rule, infused_on, discharged_on, birth_date)) is not None]
+def schedule(
+    protocol: Protocol, infused_on: date, discharged_on: date | None, birth_date: date | None, today: date
+) -> list[Planned]:
+    """The visits of a protocol for one anchor infusion, in the protocol's order. Rules that count from a birth date not
+    known are left out. `today` (local date) bounds only protocols without end: all that lies within five calendar years
+    from it is planned."""
+    return [
+        visit
+        for rule in _rules(protocol, infused_on, today)
+        if (visit := _planned(rule, infused_on, discharged_on, birth_date)) is not None
+    ]
 
 
 def _rules(protocol: Protocol, infused_on: date, today: date) -> Iterator[VisitRule]:
@@ -79,4 +87,6 @@ def _planned(rule: VisitRule, infused_on: date, discharged_on: date | None, birt
         # So that no response check is lost for want of a date, and it is overdue like any other afterwards.
         end = max(end, infused_on + PROVISIONAL_UNTIL)
     report = None if rule.report_due is None else infused_on + timedelta(days=rule.report_due)
-    return Planned(rule.code, rule.anchor.value, provisional, target, start, end, suggested(target, Window(start, end)), report)
+    return Planned(
+        rule.code, rule.anchor.value, provisional, target, start, end, suggested(target, Window(start, end)), report
+    )

@@ -1,5 +1,6 @@
-"""A protocol is data: one TOML file that says when a patient is to be seen and why. Parsed strictly: a typing error is refused at load,
-not found in a plan years later. `published/` has one file for each published schedule, with its source."""
+"""A protocol is data: one TOML file that says when a patient is to be seen and why. Parsed strictly: a typing error is
+refused at load, not found in a plan years later. `published/` has one file for each published schedule, with its
+source."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from app.errors import FieldError, Invalid
 
-LONGEST_WINDOW = 400  # plain days that a window may reach to each side of its target (domain.md 2); lists are bounded by it
+LONGEST_WINDOW = (
+    400  # plain days that a window may reach to each side of its target (domain.md 2); lists are bounded by it
+)
 
 
 class ProtocolInvalid(Invalid):
@@ -58,7 +61,8 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Offset:
-    """The distance from the anchor, in exactly one unit. Days and weeks are plain days, months and years calendar ones (domain.md 2)."""
+    """The distance from the anchor, in exactly one unit. Days and weeks are plain days, months and years calendar ones
+    (domain.md 2)."""
 
     days: int | None = None
     weeks: int | None = None
@@ -73,8 +77,8 @@ class Offset:
 
 @dataclass(frozen=True, slots=True)
 class VisitRule:
-    """One visit of a protocol. `before` and `after` bound the window in plain days around the target, `report_due` counts plain days from
-    the anchor infusion; the label has the languages sv and en."""
+    """One visit of a protocol. `before` and `after` bound the window in plain days around the target, `report_due`
+    counts plain days from the anchor infusion; the label has the languages sv and en."""
 
     code: str
     label: Mapping[str, str] = field(hash=False)
@@ -89,8 +93,8 @@ class VisitRule:
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """One version of a protocol; it never changes once used. `classes` are the classes of products that it serves (`aav-*`: all that begin so;
-    none: every class). `endless`: the last rule, a yearly one, goes on without end."""
+    """One version of a protocol; it never changes once used. `classes` are the classes of products that it serves
+    (`aav-*`: all that begin so; none: every class). `endless`: the last rule, a yearly one, goes on without end."""
 
     code: str
     version: int
@@ -110,7 +114,8 @@ class Protocol:
         return not self.classes or any(fnmatchcase(plan_class, served) for served in self.classes)
 
     def rule(self, code: str) -> VisitRule | None:
-        """The rule of a visit code; of a protocol without end, also of a year behind the written ones. None for a code of another protocol."""
+        """The rule of a visit code; of a protocol without end, also of a year behind the written ones. None for a code
+        of another protocol."""
         for rule in self.rules:
             if rule.code == code:
                 return rule
@@ -122,17 +127,23 @@ class Protocol:
         return self.further(len(self.rules) + int(year) - was - 1) if stem + year == code and year.isdecimal() else None
 
     def further(self, place: int) -> VisitRule:
-        """The rule at a place, counted from 0, behind the written ones: the last rule, years later, its code and labels numbered on."""
+        """The rule at a place, counted from 0, behind the written ones: the last rule, years later, its code and labels
+        numbered on."""
         last = self.rules[-1]
         was = last.offset.years or 0
         year = was + place - len(self.rules) + 1
         label = {language: text.replace(str(was), str(year)) for language, text in last.label.items()}
-        return replace(last, code=last.code.removesuffix(_two_digits(was)) + _two_digits(year), label=label, offset=Offset(years=year))
+        return replace(
+            last,
+            code=last.code.removesuffix(_two_digits(was)) + _two_digits(year),
+            label=label,
+            offset=Offset(years=year),
+        )
 
 
 def parse(text: str) -> Protocol:
-    """Reads one protocol file. Raises ProtocolInvalid with every fault found: `rules.3.before` counts the file's [[rules]] from 0, and the
-    message names the rule by its code."""
+    """Reads one protocol file. Raises ProtocolInvalid with every fault found: `rules.3.before` counts the file's
+    [[rules]] from 0, and the message names the rule by its code."""
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:
@@ -140,7 +151,9 @@ def parse(text: str) -> Protocol:
     try:
         read = _File.model_validate(raw)
     except ValidationError as fault:
-        raise _invalid([_explained(error["loc"], error["type"], error["msg"], raw) for error in fault.errors()]) from fault
+        raise _invalid(
+            [_explained(error["loc"], error["type"], error["msg"], raw) for error in fault.errors()]
+        ) from fault
     faults = [fault for place, rule in enumerate(read.rules) for fault in _faults_of_rule(place, rule)]
     if faults:
         raise _invalid(faults)
@@ -200,7 +213,8 @@ class _Offset(_Table):
 
 
 class _Rule(_Table):
-    """One visit, or with `years = [first, last]` one for each of these years: `{n}` and `{n:02}` in code and label are the year."""
+    """One visit, or with `years = [first, last]` one for each of these years: `{n}` and `{n:02}` in code and label are
+    the year."""
 
     code: RuleCode
     label: _Label
@@ -285,7 +299,11 @@ def _faults_of_rule(place: int, rule: _Rule) -> list[FieldError]:
     if rule.before + rule.after < 0:
         fault("before" if rule.before < rule.after else "after", "empty_window", "the window ends before it begins")
     elif rule.before < 0 or rule.after < 0:
-        fault("before" if rule.before < 0 else "after", "target_outside_window", "the window does not hold the target; 0 is the least")
+        fault(
+            "before" if rule.before < 0 else "after",
+            "target_outside_window",
+            "the window does not hold the target; 0 is the least",
+        )
     for name, days in (("before", rule.before), ("after", rule.after)):
         if days > LONGEST_WINDOW:
             fault(name, "window_too_long", f"a window reaches at most {LONGEST_WINDOW} days to each side of its target")
@@ -326,14 +344,18 @@ def _two_digits(year: int) -> str:
 
 
 def _faults_of_order(expanded: Sequence[tuple[int, VisitRule]]) -> list[FieldError]:
-    """Codes twice, and targets that do not follow each other by at least a day. Only targets of one anchor can be compared: how discharge
-    and birth lie to the infusion is the patient's."""
+    """Codes twice, and targets that do not follow each other by at least a day. Only targets of one anchor can be
+    compared: how discharge and birth lie to the infusion is the patient's."""
     faults: list[FieldError] = []
     codes: set[str] = set()
     latest: dict[Anchor, VisitRule] = {}
     for place, rule in expanded:
         if rule.code in codes:
-            faults.append(FieldError(f"rules.{place}.code", "duplicate", f"rule {rule.code}, code: an earlier rule has the same code"))
+            faults.append(
+                FieldError(
+                    f"rules.{place}.code", "duplicate", f"rule {rule.code}, code: an earlier rule has the same code"
+                )
+            )
         codes.add(rule.code)
         before = latest.get(rule.anchor)
         if before is not None and rule.offset.nominal_days < before.offset.nominal_days + 1:
@@ -341,7 +363,11 @@ def _faults_of_order(expanded: Sequence[tuple[int, VisitRule]]) -> list[FieldErr
             faults.append(FieldError(f"rules.{place}.offset", "out_of_order", message))
         latest[rule.anchor] = rule
         if rule.report_due is not None and rule.report_due < rule.offset.nominal_days:
-            faults.append(FieldError(f"rules.{place}.report_due", "out_of_order", f"rule {rule.code}, report_due: before the target"))
+            faults.append(
+                FieldError(
+                    f"rules.{place}.report_due", "out_of_order", f"rule {rule.code}, report_due: before the target"
+                )
+            )
     return faults
 
 
@@ -350,7 +376,17 @@ def _faults_without_end(read: _File, last: VisitRule) -> list[FieldError]:
     if read.then_every is None:
         return []
     year = last.offset.years
-    numbered = year is not None and last.code.endswith(_two_digits(year)) and all(str(year) in text for text in last.label.values())
+    numbered = (
+        year is not None
+        and last.code.endswith(_two_digits(year))
+        and all(str(year) in text for text in last.label.values())
+    )
     if numbered and last.report_due is None:
         return []
-    return [FieldError("then_every", "not_allowed", f"rule {last.code} is the last and must be yearly, with its year in code and labels")]
+    return [
+        FieldError(
+            "then_every",
+            "not_allowed",
+            f"rule {last.code} is the last and must be yearly, with its year in code and labels",
+        )
+    ]

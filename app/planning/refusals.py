@@ -82,7 +82,8 @@ class AlreadySo(Conflict):
 
 
 class NotLost(Conflict):
-    """Lost to follow-up needs three contacts without an answer through two channels since the patient was last heard of."""
+    """Lost to follow-up needs three contacts without an answer through two channels since the patient was last heard
+    of."""
 
     code = "too_few_attempts"
 
@@ -142,8 +143,10 @@ class Attempt(NamedTuple):
 
 
 def attempts(contacts: Sequence[Contact], heard_on: date | None) -> set[Attempt]:
-    """The attempts without an answer since the day on which the patient was last heard of, counted once a day and channel (rule 8)."""
-    return {Attempt(c.on, c.channel) for c in contacts if c.outcome in NO_ANSWER and (heard_on is None or c.on > heard_on)}
+    """The attempts without an answer since the day on which the patient was last heard of, counted once a day and
+    channel (rule 8)."""
+    later = [c for c in contacts if heard_on is None or c.on > heard_on]
+    return {Attempt(c.on, c.channel) for c in later if c.outcome in NO_ANSWER}
 
 
 def refuse_future(day: date | None, today: date, field: str) -> None:
@@ -161,17 +164,25 @@ def refuse_after_death(known: Life, infused_on: date, discharged_on: date | None
 
 
 def refuse_infusion(known: Life, infused_on: date, discharged_on: date | None) -> None:
-    """Raises AfterDeath or PatientWithdrawn when the patient cannot have been infused, and discharged, on these local days (rules 6 and 7)."""
+    """Raises AfterDeath or PatientWithdrawn when the patient cannot have been infused, and discharged, on these local
+    days (rules 6 and 7)."""
     refuse_after_death(known, infused_on, discharged_on)
     if any(withdrawal.until is None for withdrawal in known.withdrawals):
         raise PatientWithdrawn(field="patient_id")
 
 
 def refuse_completion(
-    visit: Visit, visits: Sequence[Visit], infused_on: date, known: Life, on: date, confirmed: frozenset[str], field: str = "completed_on"
+    visit: Visit,
+    visits: Sequence[Visit],
+    infused_on: date,
+    known: Life,
+    on: date,
+    confirmed: frozenset[str],
+    field: str = "completed_on",
 ) -> None:
-    """Raises when a visit cannot have been done on a local day (BeforeInfusion, AfterDeath, ClosedByEvent), or when a person must confirm it first
-    (WindowNotOpen before the window, NearerToNext when the plan's next target is nearer than its own; contract 3). `visits` are the plan's."""
+    """Raises when a visit cannot have been done on a local day (BeforeInfusion, AfterDeath, ClosedByEvent), or when a
+    person must confirm it first (WindowNotOpen before the window, NearerToNext when the plan's next target is nearer
+    than its own; contract 3). `visits` are the plan's."""
     if on < infused_on:
         raise BeforeInfusion(f"{on} lies before the infusion on {infused_on}.", field=field)
     if known.died_on is not None and on > known.died_on:
@@ -189,10 +200,16 @@ def refuse_completion(
     assert visit.target_on is not None, "and without a target"
     if on < visit.window_start and "window_not_open" not in confirmed:
         raise WindowNotOpen(
-            f"{on} lies before the window, which opens on {visit.window_start}.", field=field, window_start=visit.window_start.isoformat()
+            f"{on} lies before the window, which opens on {visit.window_start}.",
+            field=field,
+            window_start=visit.window_start.isoformat(),
         )
     own = abs(on - visit.target_on)
-    later = [(v.target_on, v) for v in visits if v.target_on is not None and v.target_on > visit.target_on and v.code != visit.code]
+    later = [
+        (v.target_on, v)
+        for v in visits
+        if v.target_on is not None and v.target_on > visit.target_on and v.code != visit.code
+    ]
     target, following = min(later, key=lambda both: both[0], default=(None, None))
     if target and following and abs(on - target) < own and "nearer_to_next" not in confirmed:
         raise NearerToNext(
@@ -210,7 +227,8 @@ def refuse_reopening(visit: Visit) -> None:
 
 
 def refuse_event(facts: Facts, known: Life, kind: EventType, on: date, in_error: bool) -> None:
-    """Raises when an event cannot be so: after a death, before a done visit, lost without enough attempts, nothing to take back (rules 6 to 8)."""
+    """Raises when an event cannot be so: after a death, before a done visit, lost without enough attempts, nothing to
+    take back (rules 6 to 8)."""
     if kind is EventType.REINSTATED:
         _refuse_reinstating(known, in_error)
         return
@@ -218,7 +236,9 @@ def refuse_event(facts: Facts, known: Life, kind: EventType, on: date, in_error:
         _refuse_death(facts, on)
         return
     if known.died_on is not None and (on > known.died_on or kind in CLOSING or kind is EventType.TRANSFERRED):
-        raise PatientDeceased(f"The patient died on {known.died_on}.", field="on", on=on.isoformat(), died_on=known.died_on.isoformat())
+        raise PatientDeceased(
+            f"The patient died on {known.died_on}.", field="on", on=on.isoformat(), died_on=known.died_on.isoformat()
+        )
     first = min((i.infused_on for i in facts.counted), default=None)
     if kind in _NOT_BEFORE_FIRST and first is not None and on < first:
         raise BeforeInfusion(f"{on} lies before the first infusion on {first}.", field="on")
@@ -231,20 +251,30 @@ def refuse_event(facts: Facts, known: Life, kind: EventType, on: date, in_error:
 
 
 def refuse_before_first(before: Facts, corrected: Facts) -> None:
-    """Raises EventBeforeInfusion when the first infusion was not after a withdrawal, a loss or a transfer, and would be as corrected (rule 7). What
-    lies before it already, since the infusion that it followed was voided, is no fault of the correction."""
+    """Raises EventBeforeInfusion when the first infusion was not after a withdrawal, a loss or a transfer, and would be
+    as corrected (rule 7). What lies before it already, since the infusion that it followed was voided, is no fault of
+    the correction."""
     was, first = (min((i.infused_on for i in facts.counted), default=date.min) for facts in (before, corrected))
     earlier = [event.on for event in dated_events(corrected) if was <= event.on < first]
     if earlier:
-        raise EventBeforeInfusion(f"The first infusion on {first} would lie after an event on {min(earlier)}.", field="infused_on")
+        raise EventBeforeInfusion(
+            f"The first infusion on {first} would lie after an event on {min(earlier)}.", field="infused_on"
+        )
 
 
 def _refuse_death(facts: Facts, on: date) -> None:
-    known = [d.on for d in facts.done] + [i.infused_on for i in facts.counted] + [i.discharged_on for i in facts.counted if i.discharged_on]
+    known = (
+        [d.on for d in facts.done]
+        + [i.infused_on for i in facts.counted]
+        + [i.discharged_on for i in facts.counted if i.discharged_on]
+    )
     later = [day for day in known if day > on]
     if later:
         raise DeathBeforeFact(
-            f"A death on {on} would lie before what was done on {max(later)}.", field="on", on=on.isoformat(), done_on=max(later).isoformat()
+            f"A death on {on} would lie before what was done on {max(later)}.",
+            field="on",
+            on=on.isoformat(),
+            done_on=max(later).isoformat(),
         )
 
 
@@ -259,7 +289,8 @@ def _refuse_reinstating(known: Life, in_error: bool) -> None:
 
 
 def refuse_reserved(reason: str) -> None:
-    """Raises ReservedReason for the words with which planning marks a missed visit: they would take it out of the completeness."""
+    """Raises ReservedReason for the words with which planning marks a missed visit: they would take it out of the
+    completeness."""
     if is_reserved(reason):
         raise ReservedReason(field="reason")
 
@@ -276,7 +307,8 @@ def is_reserved(reason: str) -> bool:
 
 
 def refuse_missing(visit: Visit, today: date) -> None:
-    """Raises WindowNotOpen when a visit is declared missed before its window opened, VisitClosed when it is closed already."""
+    """Raises WindowNotOpen when a visit is declared missed before its window opened, VisitClosed when it is closed
+    already."""
     refuse_closed(visit)
     if visit.window_start is not None and today < visit.window_start:
         raise WindowNotOpen(f"The window opens on {visit.window_start}.", window_start=visit.window_start.isoformat())
@@ -285,4 +317,6 @@ def refuse_missing(visit: Visit, today: date) -> None:
 def refuse_closed(visit: Visit) -> None:
     """Raises VisitClosed (a person's decision) or ClosedByEvent (planning's mark) for a visit that is not open."""
     if visit.outcome is not None:
-        raise VisitClosed(state=Outcome(visit.outcome).value) if visit.is_decided else ClosedByEvent(reason=visit.reason)
+        raise (
+            VisitClosed(state=Outcome(visit.outcome).value) if visit.is_decided else ClosedByEvent(reason=visit.reason)
+        )

@@ -7,7 +7,8 @@ _AGAIN_IN = {"no-answer": 7, "busy": 7, "will-come": 30}
 
 
 def sleeps(remind_on: date | None, window_end: date, today: date) -> bool:
-    """Whether a row waits on a local day: the day to be reminded lies ahead, and the window ended at most two weeks ago."""
+    """Whether a row waits on a local day: the day to be reminded lies ahead, and the window ended at most two weeks
+    ago."""
     return remind_on is not None and today < remind_on and today <= window_end + LATEST_WAKING
 
 

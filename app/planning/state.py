@@ -6,7 +6,8 @@ from typing import Any
 
 from app.planning.visits import Outcome, VisitState, Window
 
-# Only <, <= and & are used, since dates and columns share them. There is no exception: what is unusual about a visit stands in its window.
+# Only <, <= and & are used, since dates and columns share them. There is no exception: what is unusual about a visit
+# stands in its window.
 ON_DAY: Mapping[VisitState, Callable[[Window[Any], Any], Any]] = {
     VisitState.PLANNED: lambda window, today: today < window.start,
     VisitState.DUE: lambda window, today: (window.start <= today) & (today <= window.end),
@@ -15,7 +16,8 @@ ON_DAY: Mapping[VisitState, Callable[[Window[Any], Any], Any]] = {
 
 
 def state(outcome: Outcome | None, window: Window[date] | None, today: date) -> VisitState:
-    """The state of a visit on a local day: its outcome when closed, else planned, due or overdue by its window (contract 2)."""
+    """The state of a visit on a local day: its outcome when closed, else planned, due or overdue by its window
+    (contract 2)."""
     if outcome is not None:
         return VisitState(outcome.value)
     assert window is not None, "an open visit has a window"

@@ -1,4 +1,5 @@
-"""What a visit is: its window, its outcome, and the facts that planning and people decide about it. Days are local (Europe/Stockholm)."""
+"""What a visit is: its window, its outcome, and the facts that planning and people decide about it. Days are local
+(Europe/Stockholm)."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -43,10 +44,11 @@ NOT_REQUIRED = "not-required"
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One visit as it stands. `id` is None until it is stored. `decided_by` tells that a person or a system set the outcome, so no replan touches
-    that; None with an outcome is planning's own mark, made anew at every replan. Target and window are None when people closed it and its plan has
-    no such code any more: it keeps its day and counts in no figure (contract 3, rule 4). `decided_on` is the local day of the act, `confirmed_for`
-    the window's first day for which a person has confirmed that the visit was closed before it."""
+    """One visit as it stands. `id` is None until it is stored. `decided_by` tells that a person or a system set the
+    outcome, so no replan touches that; None with an outcome is planning's own mark, made anew at every replan. Target
+    and window are None when people closed it and its plan has no such code any more: it keeps its day and counts in no
+    figure (contract 3, rule 4). `decided_on` is the local day of the act, `confirmed_for` the window's first day for
+    which a person has confirmed that the visit was closed before it."""
 
     id: UUID | None
     version: int
@@ -87,7 +89,9 @@ class Visit:
     @property
     def window(self) -> Window[date] | None:
         """The days on which the visit is on time; an open visit has them."""
-        return None if self.window_start is None or self.window_end is None else Window(self.window_start, self.window_end)
+        return (
+            None if self.window_start is None or self.window_end is None else Window(self.window_start, self.window_end)
+        )
 
     def holds(self, day: date) -> bool:
         """Whether a local day lies in the window."""
@@ -102,13 +106,21 @@ class Visit:
 
     @property
     def closed_before(self) -> date | None:
-        """The window's first day when people closed the visit before it, on the day done or by their word that it was missed; else None."""
-        closed_on = self.completed_on if self.outcome is Outcome.COMPLETED else self.decided_on if self.outcome is Outcome.MISSED else None
+        """The window's first day when people closed the visit before it, on the day done or by their word that it was
+        missed; else None."""
+        closed_on = (
+            self.completed_on
+            if self.outcome is Outcome.COMPLETED
+            else self.decided_on
+            if self.outcome is Outcome.MISSED
+            else None
+        )
         return self.window_start if closed_on and self.window_start and closed_on < self.window_start else None
 
     @property
     def shown_booking(self) -> date | None:
-        """The booked day; a visit that planning closed keeps its booking unseen, for the day when the closing is taken back."""
+        """The booked day; a visit that planning closed keeps its booking unseen, for the day when the closing is taken
+        back."""
         return self.booked_on if self.is_open or self.is_decided else None
 
 

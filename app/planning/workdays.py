@@ -12,8 +12,9 @@ SATURDAY = 5
 
 @cache
 def red_days(year: int) -> frozenset[date]:
-    """The days of one year that are free whatever the weekday: red days (lag 1989:253), and Midsummer, Christmas and New Year's Eve.
-    Known from 1953 to 2100; one year takes some milliseconds, so it is counted once, when the first plan reaches it."""
+    """The days of one year that are free whatever the weekday: red days (lag 1989:253), and Midsummer, Christmas and
+    New Year's Eve. Known from 1953 to 2100; one year takes some milliseconds, so it is counted once, when the first
+    plan reaches it."""
     return frozenset(country_holidays("SE", years=year, categories=("public", "de_facto"), include_sundays=False))
 
 
@@ -23,7 +24,8 @@ def is_working_day(day: date) -> bool:
 
 
 def suggested(target: date, window: Window[date]) -> date | None:
-    """The working day inside the window that is nearest to the target, the later one on a tie (own decision); None when there is none."""
+    """The working day inside the window that is nearest to the target, the later one on a tie (own decision); None when
+    there is none."""
     if is_working_day(target):
         return target
     for distance in range(1, max((target - window.start).days, (window.end - target).days) + 1):

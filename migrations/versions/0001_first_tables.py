@@ -1,4 +1,5 @@
-"""The first tables: catalogue, patients, infusions, plans, visits, alerts with their feed, history, access log, and the service's own."""
+"""The first tables: catalogue, patients, infusions, plans, visits, alerts with their feed, history, access log, and the
+service's own."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +9,8 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-INSTANT = sa.DateTime(timezone=True).with_variant(sa.String(24), "sqlite")  # app.db.columns.Instant, as it was when this was written
+# App.db.columns.Instant, as it was when this was written.
+INSTANT = sa.DateTime(timezone=True).with_variant(sa.String(24), "sqlite")
 
 CENTRE = "centres.code"
 PATIENT = "patients.id"
@@ -30,8 +32,10 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     for table in (
-        "service_state", "imports", "tokens", "access_log", "history", "feed_head", "events", "alerts", "patient_events", "contacts",
-        "visits", "plans", "infusions", "patient_identifiers", "patients", "protocols", "products", "published_counts", "centres",
+        "service_state", "imports", "tokens", "access_log", "history", "feed_head", "events", "alerts",
+         "patient_events", "contacts",
+        "visits", "plans", "infusions", "patient_identifiers", "patients", "protocols", "products", "published_counts",
+         "centres",
     ):  # fmt: skip
         op.drop_table(table)
 

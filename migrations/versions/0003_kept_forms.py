@@ -8,7 +8,8 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-INSTANT = sa.DateTime(timezone=True).with_variant(sa.String(24), "sqlite")  # app.db.columns.Instant, as it was when this was written
+# App.db.columns.Instant, as it was when this was written.
+INSTANT = sa.DateTime(timezone=True).with_variant(sa.String(24), "sqlite")
 
 
 def upgrade() -> None:

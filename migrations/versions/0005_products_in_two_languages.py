@@ -8,14 +8,26 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-PRODUCTS = sa.table("products", *[sa.column(name) for name in ("code", "inn", "brand", "name_sv", "name_en", "infusions_per_course", "course_days")])
+PRODUCTS = sa.table(
+    "products",
+    *[
+        sa.column(name)
+        for name in ("code", "inn", "brand", "name_sv", "name_en", "infusions_per_course", "course_days")
+    ],
+)
 
 # Products without a brand, that stood under the brand "(academic product; one per trial)" and the like.
 NAMES = {
     "academic-cart": ("Akademisk CAR T (en per studie)", "Academic CAR T (one per trial)"),
     "tcr-t": ("TCR-modifierade T-celler (en per studie)", "TCR-modified T cells (one per trial)"),
-    "keratinocytes-autologous": ("Egna keratinocyter (sjukhusundantag)", "Autologous keratinocytes (hospital exemption)"),
-    "virus-specific-t-cells": ("Virusspecifika T-celler (sjukhusundantag)", "Virus-specific T cells (hospital exemption)"),
+    "keratinocytes-autologous": (
+        "Egna keratinocyter (sjukhusundantag)",
+        "Autologous keratinocytes (hospital exemption)",
+    ),
+    "virus-specific-t-cells": (
+        "Virusspecifika T-celler (sjukhusundantag)",
+        "Virus-specific T cells (hospital exemption)",
+    ),
 }
 BRANDS = {
     "academic-cart": "(academic product; one per trial)",

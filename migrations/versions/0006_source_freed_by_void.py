@@ -24,8 +24,10 @@ def downgrade() -> None:
     op.drop_index("ux_infusions_source", "infusions")
     # A key stands once again: the infusion that counts keeps it, of several voided ones the last.
     op.execute(
-        "UPDATE infusions SET source_system = NULL, source_id = NULL WHERE voided AND EXISTS (SELECT 1 FROM infusions AS other WHERE"
-        " other.source_system = infusions.source_system AND other.source_id = infusions.source_id AND (NOT other.voided OR other.id > infusions.id))"
+        "UPDATE infusions SET source_system = NULL, source_id = NULL WHERE voided AND EXISTS (SELECT 1 FROM infusions "
+        "AS other WHERE"
+        " other.source_system = infusions.source_system AND other.source_id = infusions.source_id AND (NOT "
+        "other.voided OR other.id > infusions.id))"
     )
     with op.batch_alter_table("infusions", naming_convention=NAMES) as infusions:
         infusions.create_unique_constraint(OLD, KEY)

@@ -11,7 +11,8 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
-INSTANT = sa.DateTime(timezone=True).with_variant(sa.String(24), "sqlite")  # app.db.columns.Instant, as it was when this was written
+# App.db.columns.Instant, as it was when this was written.
+INSTANT = sa.DateTime(timezone=True).with_variant(sa.String(24), "sqlite")
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
 WINDOW = ("target_on", "window_start", "window_end")
 EARLY = "coalesce(completed_on, decided_on) < window_start"
@@ -33,18 +34,26 @@ def upgrade() -> None:
         table.add_column(sa.Column("confirmed_for", sa.Date))
     _tell_the_days()
     # What was closed before its window so far was confirmed: nothing else was taken.
-    op.execute(visits.update().where(visits.c.completed_on < visits.c.window_start).values(confirmed_for=visits.c.window_start))
+    op.execute(
+        visits.update().where(visits.c.completed_on < visits.c.window_start).values(confirmed_for=visits.c.window_start)
+    )
     where = sa.text(EARLY)
-    op.create_index("ix_visits_closed_early", "visits", ["centre", "window_end", "id"], sqlite_where=where, postgresql_where=where)
+    op.create_index(
+        "ix_visits_closed_early", "visits", ["centre", "window_end", "id"], sqlite_where=where, postgresql_where=where
+    )
 
 
 def _tell_the_days() -> None:
     """The local day of each decision: SQLite knows no time zones."""
     connection = op.get_bind()
-    decided = connection.execute(sa.select(visits.c.id, visits.c.decided_at).where(visits.c.decided_at.is_not(None))).all()
+    decided = connection.execute(
+        sa.select(visits.c.id, visits.c.decided_at).where(visits.c.decided_at.is_not(None))
+    ).all()
     change = visits.update().where(visits.c.id == sa.bindparam("b_id")).values(decided_on=sa.bindparam("day"))
     for start in range(0, len(decided), BATCH):
-        connection.execute(change, [{"b_id": row.id, "day": _local_day(row.decided_at)} for row in decided[start : start + BATCH]])
+        connection.execute(
+            change, [{"b_id": row.id, "day": _local_day(row.decided_at)} for row in decided[start : start + BATCH]]
+        )
 
 
 def _local_day(instant: datetime | str) -> date:

@@ -1,4 +1,5 @@
-"""What a patient's facts say of silence, contacts without a visit and taken back, and infusions of another centre that were refused."""
+"""What a patient's facts say of silence, contacts without a visit and taken back, and infusions of another centre that
+were refused."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,8 +11,14 @@ down_revision = "0008"
 branch_labels = None
 depends_on = None
 
-INSTANT = sa.DateTime(timezone=True).with_variant(sa.String(24), "sqlite")  # app.db.columns.Instant, as it was when this was written
-STANDING = (("last_heard_on", sa.Date), ("undecided", sa.String), ("undecided_since", sa.Date), ("quiet_until", sa.Date))
+# App.db.columns.Instant, as it was when this was written.
+INSTANT = sa.DateTime(timezone=True).with_variant(sa.String(24), "sqlite")
+STANDING = (
+    ("last_heard_on", sa.Date),
+    ("undecided", sa.String),
+    ("undecided_since", sa.Date),
+    ("quiet_until", sa.Date),
+)
 PARTIAL = {"ix_patients_undecided": "undecided IS NOT NULL", "ix_patients_quiet": "quiet_until IS NOT NULL"}
 
 # The days on which a patient was heard of; the first is what all others are compared with.
@@ -20,17 +27,23 @@ HEARD = (
     "SELECT max(discharged_on) FROM infusions WHERE patient_id = patients.id AND NOT voided",
     "SELECT max(completed_on) FROM visits WHERE patient_id = patients.id AND outcome = 'completed'",
     """SELECT max("on") FROM patient_events WHERE patient_id = patients.id AND type = 'survival'""",
-    """SELECT max(contacted_on) FROM contacts WHERE patient_id = patients.id AND outcome IN ('will-come', 'other-day', 'declined', 'elsewhere')""",
+    """SELECT max(contacted_on) FROM contacts WHERE patient_id = patients.id
+    AND outcome IN ('will-come', 'other-day', 'declined', 'elsewhere')""",
     # Where no infusion counts: the day of the first entry.
     "SELECT min(registered_on) FROM infusions WHERE patient_id = patients.id AND patients.last_heard_on IS NULL",
 )
 COUNTED = "EXISTS (SELECT 1 FROM infusions i WHERE i.patient_id = patients.id AND NOT i.voided)"
-OPEN_CARE = "EXISTS (SELECT 1 FROM visits v WHERE v.patient_id = patients.id AND v.purpose = 'care' AND v.outcome IS NULL)"
+OPEN_CARE = (
+    "EXISTS (SELECT 1 FROM visits v WHERE v.patient_id = patients.id AND v.purpose = 'care' AND v.outcome IS NULL)"
+)
 LAY_AHEAD = """EXISTS (SELECT 1 FROM visits v WHERE v.patient_id = patients.id AND v.purpose = 'care'
-    AND (v.outcome = 'completed' OR v.reason NOT IN ('before-registration', 'entered-in-error', 'superseded', 'protocol-change')))"""
+    AND (v.outcome = 'completed' OR v.reason NOT IN ('before-registration', 'entered-in-error', 'superseded',
+    'protocol-change')))"""
 REPORTED = "SELECT max(contacted_on) FROM contacts WHERE patient_id = patients.id AND outcome = 'deceased-reported'"
 LAST_OPENING = "SELECT min(window_start) FROM visits WHERE patient_id = patients.id AND outcome IS NULL"
-BOOKED = "EXISTS (SELECT 1 FROM visits v WHERE v.patient_id = patients.id AND v.outcome IS NULL AND v.booked_on IS NOT NULL)"
+BOOKED = (
+    "EXISTS (SELECT 1 FROM visits v WHERE v.patient_id = patients.id AND v.outcome IS NULL AND v.booked_on IS NOT NULL)"
+)
 
 
 def upgrade() -> None:
@@ -67,21 +80,31 @@ def upgrade() -> None:
     _fill()
     for name, condition in PARTIAL.items():
         where = sa.text(condition)
-        op.create_index(name, "patients", ["responsible_centre", "last_heard_on", "id"], sqlite_where=where, postgresql_where=where)
+        op.create_index(
+            name, "patients", ["responsible_centre", "last_heard_on", "id"], sqlite_where=where, postgresql_where=where
+        )
 
 
 def _tell_the_day(name: str) -> None:
-    """The local day of recording, which until now was told by the instant alone: in UTC, and no act of before can be taken back by its day."""
+    """The local day of recording, which until now was told by the instant alone: in UTC, and no act of before can be
+    taken back by its day."""
     op.add_column(name, sa.Column("recorded_on", sa.Date))
-    op.execute(f"UPDATE {name} SET recorded_on = {'CAST(recorded_at AS date)' if _postgres() else 'substr(recorded_at, 1, 10)'}")
+    op.execute(
+        f"UPDATE {name} SET recorded_on = "
+        f"{'CAST(recorded_at AS date)' if _postgres() else 'substr(recorded_at, 1, 10)'}"
+    )
     with op.batch_alter_table(name) as changed:
         changed.alter_column("recorded_on", existing_type=sa.Date, nullable=False)
 
 
 def _fill() -> None:
-    """Tells what `settle` tells at every change; nobody has decided anything yet. A reported death is ended by what was dated later."""
+    """Tells what `settle` tells at every change; nobody has decided anything yet. A reported death is ended by what was
+    dated later."""
     for question in HEARD:
-        op.execute(f"UPDATE patients SET last_heard_on = ({question}) WHERE ({question}) > coalesce(last_heard_on, '0001-01-01')")
+        op.execute(
+            f"UPDATE patients SET last_heard_on = ({question}) WHERE ({question}) > coalesce(last_heard_on, "
+            "'0001-01-01')"
+        )
     op.execute(f"UPDATE patients SET status = 'no-infusion' WHERE NOT {COUNTED}")
     op.execute(
         f"""UPDATE patients SET undecided = CASE WHEN {LAY_AHEAD} THEN 'plan-ended' ELSE 'no-plan' END,
@@ -89,7 +112,10 @@ def _fill() -> None:
         WHERE status = 'in-follow-up' AND {COUNTED} AND NOT {OPEN_CARE}"""
     )
     a_month = f"({LAST_OPENING}) - 30" if _postgres() else f"date(({LAST_OPENING}), '-30 days')"
-    op.execute(f"UPDATE patients SET quiet_until = {a_month} WHERE status = 'in-follow-up' AND {COUNTED} AND {OPEN_CARE} AND NOT {BOOKED}")
+    op.execute(
+        f"UPDATE patients SET quiet_until = {a_month} WHERE status = 'in-follow-up' AND {COUNTED} AND {OPEN_CARE} AND "
+        f"NOT {BOOKED}"
+    )
     op.execute(
         f"""UPDATE patients SET undecided = 'deceased-reported', undecided_since = ({REPORTED}), quiet_until = NULL
         WHERE status NOT IN ('deceased', 'no-infusion') AND ({REPORTED}) >= last_heard_on"""

@@ -12,11 +12,16 @@ down_revision = "0010"
 branch_labels = None
 depends_on = None
 
-INSTANT = sa.DateTime(timezone=True).with_variant(sa.String(24), "sqlite")  # app.db.columns.Instant, as it was when this was written
+# App.db.columns.Instant, as it was when this was written.
+INSTANT = sa.DateTime(timezone=True).with_variant(sa.String(24), "sqlite")
 ITEM = ("row", "verdict", "code", "field", "message", "infusion_id", "warnings")
 NAMES = ("id", "state", "rows", "report", "total", "started_at", "seen_at")
 IMPORTS = sa.table("imports", *[sa.column(name, sa.Uuid if name == "id" else None) for name in NAMES])
-ITEMS = sa.table("import_items", sa.column("import_id", sa.Uuid), *[sa.column(n, sa.Uuid if n == "infusion_id" else None) for n in ITEM])
+ITEMS = sa.table(
+    "import_items",
+    sa.column("import_id", sa.Uuid),
+    *[sa.column(n, sa.Uuid if n == "infusion_id" else None) for n in ITEM],
+)
 
 
 def upgrade() -> None:
@@ -52,8 +57,12 @@ def downgrade() -> None:
         table.add_column(sa.Column("rows", sa.Integer))
         table.add_column(sa.Column("report", sa.Text))
     for (import_id,) in op.get_bind().execute(sa.select(IMPORTS.c.id)).all():
-        of_import = sa.select(*[ITEMS.c[name] for name in ITEM]).where(ITEMS.c.import_id == import_id).order_by(ITEMS.c.row)
-        items = [dict(item) | {"warnings": item["warnings"].split()} for item in op.get_bind().execute(of_import).mappings()]
+        of_import = (
+            sa.select(*[ITEMS.c[name] for name in ITEM]).where(ITEMS.c.import_id == import_id).order_by(ITEMS.c.row)
+        )
+        items = [
+            dict(item) | {"warnings": item["warnings"].split()} for item in op.get_bind().execute(of_import).mappings()
+        ]
         told = json.dumps({"items": items}, default=str)
         op.execute(sa.update(IMPORTS).where(IMPORTS.c.id == import_id).values(rows=len(items), report=told))
     op.execute(sa.update(IMPORTS).where(IMPORTS.c.state == "interrupted").values(state="finished"))

@@ -9,7 +9,8 @@ branch_labels = None
 depends_on = None
 
 FILL = {
-    "postgresql": "SELECT DISTINCT CAST(patient AS uuid), id FROM access_log, unnest(string_to_array(patients, ' ')) AS patient WHERE patient <> ''",
+    "postgresql": "SELECT DISTINCT CAST(patient AS uuid), id FROM access_log, "
+    "unnest(string_to_array(patients, ' ')) AS patient WHERE patient <> ''",
     "sqlite": """SELECT DISTINCT replace(value, '-', ''), access_log.id
         FROM access_log, json_each('["' || replace(patients, ' ', '","') || '"]') WHERE value <> ''""",
 }

@@ -73,7 +73,10 @@ class Door:
         """What was changed: kind and act, in order."""
         table = metadata.tables["history"]
         async with self.db.read.connect() as connection:
-            return [(row.kind, row.act) for row in await connection.execute(select(table.c.kind, table.c.act).order_by(table.c.id))]
+            return [
+                (row.kind, row.act)
+                for row in await connection.execute(select(table.c.kind, table.c.act).order_by(table.c.id))
+            ]
 
     async def everything_stored(self) -> str:
         """Every row of every table, what is sealed as it lies there."""

@@ -98,9 +98,16 @@ async def test_a_changed_password_ends_every_session_of_the_account_and_of_no_ot
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "fields"), [("wrong", NEW, ["old_password"]), (None, NEW[:-1], ["new_password"]), ("wrong", "", ["old_password", "new_password"])]
+    ("old", "new", "fields"),
+    [
+        ("wrong", NEW, ["old_password"]),
+        (None, NEW[:-1], ["new_password"]),
+        ("wrong", "", ["old_password", "new_password"]),
+    ],
 )
-async def test_a_password_is_not_changed_without_the_old_one_or_to_a_short_one(door: Door, old: str | None, new: str, fields: list[str]):
+async def test_a_password_is_not_changed_without_the_old_one_or_to_a_short_one(
+    door: Door, old: str | None, new: str, fields: list[str]
+):
     with pytest.raises(Invalid) as refused:
         await changed(door, old or door.password, new)
     assert [fault.field for fault in refused.value.errors] == fields
@@ -115,7 +122,11 @@ async def test_another_role_and_other_centres_hold_from_the_next_call_of_a_sessi
     assert await door.change(role=Role.COORDINATOR, centres=frozenset({"umea", "lund"})) is None
     found = await door.sessions.found(secret, loopback=False)
     assert found is not None
-    assert (found.actor.role, found.actor.centres, found.actor.unit) == (Role.COORDINATOR, frozenset({"lund", "umea"}), "lund umea")
+    assert (found.actor.role, found.actor.centres, found.actor.unit) == (
+        Role.COORDINATOR,
+        frozenset({"lund", "umea"}),
+        "lund umea",
+    )
     assert (found.actor.id, found.name) == ((await door.nurse()).id, "Karin N")
     await door.change(centres=frozenset({accounts.ALL}), name="Karin Nilsson")
     found = await door.sessions.found(secret, loopback=False)
@@ -161,7 +172,9 @@ async def test_a_closed_account_is_not_changed(door: Door):
 
 async def test_who_has_no_account_has_no_password_to_change(door: Door):
     with pytest.raises(NotFound):
-        await changed(door, door.password, NEW, Actor("demo-nurse-lund", Role.NURSE, frozenset({"lund"}), id="demo-nurse-lund"))
+        await changed(
+            door, door.password, NEW, Actor("demo-nurse-lund", Role.NURSE, frozenset({"lund"}), id="demo-nurse-lund")
+        )
 
 
 async def test_the_history_tells_what_became_of_an_account_and_never_a_password(door: Door):

@@ -1,4 +1,5 @@
-"""The door of the pages over the whole application: where a browser without a session is sent, and what becomes of its form."""
+"""The door of the pages over the whole application: where a browser without a session is sent, and what becomes of its
+form."""
 
 import re
 from collections.abc import AsyncIterator, Callable
@@ -185,7 +186,7 @@ async def test_what_is_open_is_open_without_a_session_and_nothing_else_is(browse
         assert (await browser.client.get(path)).status_code == 404, path
 
 
-# ---- The cookie ---------------------------------------------------------------------------------------------------------
+# ---- The cookie ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -234,7 +235,7 @@ async def test_a_login_ends_the_session_that_the_browser_had(browser: Browser):
     assert asked(answer) == {"next": "/"}
 
 
-# ---- How often ----------------------------------------------------------------------------------------------------------
+# ---- How often -------------------------------------------------------------------------------------------------------
 
 
 async def test_pages_are_counted_by_session_and_without_one_by_address(make_service: Callable[..., Service]):

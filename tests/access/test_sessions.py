@@ -96,7 +96,9 @@ async def test_what_cannot_be_a_user_name_is_nobodys(door: Door, username: str):
     await fail(door, 1, username=username)
 
 
-async def test_a_login_and_a_failed_one_stand_in_the_log_without_what_was_typed(door: Door, capsys: pytest.CaptureFixture[str], logged: None):
+async def test_a_login_and_a_failed_one_stand_in_the_log_without_what_was_typed(
+    door: Door, capsys: pytest.CaptureFixture[str], logged: None
+):
     await door.log_in()
     await fail(door, 1, username="karin.n")
     with pytest.raises(Unauthenticated):
@@ -157,7 +159,10 @@ async def test_what_was_chosen_is_kept_for_the_session_and_language_and_keys_for
     session = await door.sessions.found(secret, loopback=False)
     assert session is not None
     await door.sessions.choose(session, language="en", hide_names=True, single_keys=False)
-    now, later = await door.sessions.found(secret, loopback=False), await door.sessions.found(await door.log_in(), loopback=False)
+    now, later = (
+        await door.sessions.found(secret, loopback=False),
+        await door.sessions.found(await door.log_in(), loopback=False),
+    )
     assert now is not None
     assert later is not None
     assert (now.language, now.hide_names, now.single_keys) == ("en", True, False)
@@ -221,7 +226,9 @@ async def test_a_failed_login_ends_no_session(door: Door):
         (IDLE + KEPT + timedelta(seconds=1), False),
     ],
 )
-async def test_whose_a_session_was_is_known_for_half_an_hour_after_it_ran_out(door: Door, later: timedelta, known: bool):
+async def test_whose_a_session_was_is_known_for_half_an_hour_after_it_ran_out(
+    door: Door, later: timedelta, known: bool
+):
     secret = await door.log_in()
     door.clock.by = later
     assert await door.sessions.expired_owner(secret) == ((await door.nurse()).id if known else None)
@@ -259,7 +266,9 @@ async def test_a_kept_form_is_given_to_its_owner_only_and_stays_until_then(door:
     assert await door.sessions.kept_form("karin.n", form) is not None
 
 
-@pytest.mark.parametrize(("later", "stands"), [(KEPT - timedelta(seconds=1), True), (KEPT + timedelta(seconds=1), False)])
+@pytest.mark.parametrize(
+    ("later", "stands"), [(KEPT - timedelta(seconds=1), True), (KEPT + timedelta(seconds=1), False)]
+)
 async def test_a_kept_form_waits_for_half_an_hour(door: Door, later: timedelta, stands: bool):
     form = await door.sessions.keep_form("karin.n", "/infusions/new", FIELDS)
     door.clock.by = later

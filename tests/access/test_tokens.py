@@ -61,7 +61,8 @@ async def test_a_bearer_acts_under_the_tokens_id_beside_its_name(desk: Desk):
 
 @pytest.mark.parametrize(
     ("name", "code"),
-    [("cosmic-lund", "taken"), (" cosmic-lund ", "taken"), ("karin.n", "taken"), ("Karin N", "taken"), ("", "bad_format"), ("a\nb", "bad_format"),
+    [("cosmic-lund", "taken"), (" cosmic-lund ", "taken"), ("karin.n", "taken"), ("Karin N", "taken"), ("",
+     "bad_format"), ("a\nb", "bad_format"),
      ("n" * 201, "bad_format"), ("operator:root", "reserved"), ("worker", "reserved"), ("demo-nurse-lund", "reserved")],
 )  # fmt: skip
 async def test_a_token_has_a_name_that_nobody_else_bears(door: Door, name: str, code: str):
@@ -80,8 +81,10 @@ async def test_a_revoked_token_keeps_its_name(desk: Desk):
         await desk.add()
 
 
-@pytest.mark.parametrize(("username", "name", "fields"), [("cosmic-lund", "Per L", ["username"]), ("per.l", "cosmic-lund", ["name"]), (
-    "per.l", "Karin N", ["name"]), ("karin.n", "Karin N", ["username", "name"]), ("demo-nurse-lund", "worker", ["username", "name"])])  # fmt: skip
+@pytest.mark.parametrize(("username", "name", "fields"), [("cosmic-lund", "Per L", ["username"]), ("per.l",
+    "cosmic-lund", ["name"]), (
+    "per.l", "Karin N", ["name"]), ("karin.n", "Karin N", ["username", "name"]), ("demo-nurse-lund", "worker",
+     ["username", "name"])])  # fmt: skip
 async def test_an_account_has_names_that_nobody_else_bears(door: Door, username: str, name: str, fields: list[str]):
     await Desk(door.db).add()
     with pytest.raises(Invalid) as refused:
@@ -151,7 +154,11 @@ async def test_what_is_revoked_or_never_was_is_not_renewed(desk: Desk, revoked: 
 
 async def test_the_last_use_is_written_once_in_a_few_minutes_and_moves_no_etag(desk: Desk):
     token, writes = await desk.add(), []
-    event.listen(desk.db.write.sync_engine, "before_cursor_execute", lambda c, u, sql, *rest: writes.append(sql) if "UPDATE tokens" in sql else None)
+    event.listen(
+        desk.db.write.sync_engine,
+        "before_cursor_execute",
+        lambda c, u, sql, *rest: writes.append(sql) if "UPDATE tokens" in sql else None,
+    )
     moved, first = await desk.moved_at(), desk.clock.now()
     assert (await desk.told())["last_used_at"] is None
     for _ in range(20):

@@ -1,4 +1,5 @@
-"""The service over ASGI, on a migrated SQLite file of the test's own; the day is 2026-11-23, the caller sits on this machine."""
+"""The service over ASGI, on a migrated SQLite file of the test's own; the day is 2026-11-23, the caller sits on this
+machine."""
 
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -40,7 +41,9 @@ def infusion(**changed: Any) -> dict[str, Any]:
     """A body of POST /infusions for a person of its own; only what matters to a test is told."""
     n = next(_serial)
     person = {
-        "identifiers": [{"system": "personnummer", "value": number_of(date(1950 + n // 20 % 50, 1 + n // 1000 % 12, 4), n)}],
+        "identifiers": [
+            {"system": "personnummer", "value": number_of(date(1950 + n // 20 % 50, 1 + n // 1000 % 12, 4), n)}
+        ],
         "name": "Test Testsson",
     }
     body = {
@@ -64,7 +67,9 @@ class Service:
         transport = httpx.ASGITransport(self.app, client=(peer, 50000), raise_app_exceptions=True)
         self.client = httpx.AsyncClient(transport=transport, base_url=AT)
 
-    async def call(self, method: str, path: str, *, token: str | None = NURSE, api: str = "/api/v1", **options: Any) -> httpx.Response:
+    async def call(
+        self, method: str, path: str, *, token: str | None = NURSE, api: str = "/api/v1", **options: Any
+    ) -> httpx.Response:
         headers = dict(options.pop("headers", {}))
         if token is not None:
             headers.setdefault("Authorization", f"Bearer {token}")
@@ -89,8 +94,12 @@ class Service:
     async def counts(self) -> dict[str, int]:
         """How many rows each table has."""
         async with self.house.db.read.connect() as connection:
-            names = (await connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'"))).scalars().all()
-            return {name: (await connection.execute(text(f'SELECT count(*) FROM "{name}"'))).scalar_one() for name in names}
+            names = (
+                (await connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'"))).scalars().all()
+            )
+            return {
+                name: (await connection.execute(text(f'SELECT count(*) FROM "{name}"'))).scalar_one() for name in names
+            }
 
 
 @pytest.fixture

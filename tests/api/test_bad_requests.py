@@ -1,4 +1,5 @@
-"""Bad requests, each with the exact type, status, pointer and code of its problem; and nothing is stored by any of them (issue 10)."""
+"""Bad requests, each with the exact type, status, pointer and code of its problem; and nothing is stored by any of them
+(issue 10)."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -21,7 +22,8 @@ NOBODY = "01a20ebe-a811-7024-85f1-4319ccf84324"
 
 @dataclass(frozen=True)
 class Bad:
-    """One request that is refused. `{...}` in the path are ids of the patient that the test has; `fault` is pointer and code of the first error."""
+    """One request that is refused. `{...}` in the path are ids of the patient that the test has; `fault` is pointer and
+    code of the first error."""
 
     method: str
     path: str
@@ -36,7 +38,13 @@ class Bad:
         return f"{self.method} {self.path} {self.status} {self.fault or ''} {str(self.body)[:60]}"
 
 
-def _new(status: int = 422, kind: str = "validation", fault: tuple[str, str] | None = None, token: str = NURSE, **changed: Any) -> Bad:
+def _new(
+    status: int = 422,
+    kind: str = "validation",
+    fault: tuple[str, str] | None = None,
+    token: str = NURSE,
+    **changed: Any,
+) -> Bad:
     return Bad("POST", "/infusions", infusion(**changed), status, kind, fault, token)
 
 
@@ -54,7 +62,9 @@ def _visit(act: str, body: Any, pointer: str, code: str, **more: Any) -> Bad:
 
 
 def _event(pointer: str, code: str, **body: Any) -> Bad:
-    return Bad("POST", "/patients/{patient}/events", {"type": "relapse", "on": "2026-01-01", **body}, fault=(pointer, code))
+    return Bad(
+        "POST", "/patients/{patient}/events", {"type": "relapse", "on": "2026-01-01", **body}, fault=(pointer, code)
+    )
 
 
 def _list(query: str, pointer: str, code: str, path: str = "/visits") -> Bad:
@@ -118,10 +128,22 @@ INFUSIONS = [
     _new(404, "not-found", None, patient=..., patient_id=NOBODY),
     _new(403, "forbidden", None, token="demo-network"),
     _new(403, "forbidden", None, token="demo-auditor"),
-    *(_new(fault=(f"/source/{name}", NUMBER), source={"system": "cosmic-lund", "id": "x"} | {name: "811228-9874"}) for name in ("system", "id")),
+    *(
+        _new(fault=(f"/source/{name}", NUMBER), source={"system": "cosmic-lund", "id": "x"} | {name: "811228-9874"})
+        for name in ("system", "id")
+    ),
     *(_new(fault=(f"/{name}", NUMBER), **{name: "Anna, 19811228-9874"}) for name in ("batch", "indication")),
-    *(Bad("PATCH", "/infusions/{infusion}", {name: "8112289874"}, fault=(f"/{name}", NUMBER)) for name in ("batch", "indication")),
-    Bad("POST", "/infusions/{infusion}/void", {"reason": "fel: 811228+9874"}, fault=("/reason", NUMBER), token="demo-clinician-lund"),
+    *(
+        Bad("PATCH", "/infusions/{infusion}", {name: "8112289874"}, fault=(f"/{name}", NUMBER))
+        for name in ("batch", "indication")
+    ),
+    Bad(
+        "POST",
+        "/infusions/{infusion}/void",
+        {"reason": "fel: 811228+9874"},
+        fault=("/reason", NUMBER),
+        token="demo-clinician-lund",
+    ),
     Bad("POST", f"/alerts/{NOBODY}/acknowledge", {"reason": "1981 12 28 9874"}, fault=("/reason", NUMBER)),
     _visit("miss", {"reason": "198112289874"}, "/reason", NUMBER),
     _visit("complete", {"completed_on": "2026-03-02", "response_text": "811228-9874"}, "/response_text", NUMBER),
@@ -130,7 +152,12 @@ INFUSIONS = [
     Bad("POST", "/infusions", [], fault=("", "not_an_object")),
     Bad("POST", "/infusions", "x", fault=("", "not_an_object")),
     Bad("POST", "/infusions", None, fault=("", "required")),
-    Bad("POST", "/infusions/preview", infusion(infused_on="2027-01-01", discharged_on=None), fault=("/infused_on", "date_in_future")),
+    Bad(
+        "POST",
+        "/infusions/preview",
+        infusion(infused_on="2027-01-01", discharged_on=None),
+        fault=("/infused_on", "date_in_future"),
+    ),
     Bad("PATCH", "/infusions/{infusion}", {"patient": {}}, fault=("/patient", "unknown_field")),
     Bad("PATCH", "/infusions/{infusion}", {"infused_on": None}, fault=("/infused_on", "required")),
     Bad("PATCH", "/infusions/{infusion}", {"infused_on": "2027-01-01"}, fault=("/infused_on", "date_in_future")),
@@ -138,19 +165,37 @@ INFUSIONS = [
     Bad("PATCH", "/infusions/{infusion}", {"batch": "B"}, 412, "stale-version", headers={"If-Match": '"7"'}),
     Bad("PATCH", "/infusions/{infusion}", {"batch": "B"}, 412, "stale-version", headers={"If-Match": 'W/"1"'}),
     Bad("PATCH", "/infusions/{infusion}", {"batch": "B"}, 428, "version-required", headers={"If-Match": "*"}),
-    Bad("PATCH", "/infusions/{infusion}", {"batch": "B"}, 400, "malformed", ("/If-Match", "bad_etag"), headers={"If-Match": "1"}),
+    Bad(
+        "PATCH",
+        "/infusions/{infusion}",
+        {"batch": "B"},
+        400,
+        "malformed",
+        ("/If-Match", "bad_etag"),
+        headers={"If-Match": "1"},
+    ),
     Bad("PATCH", "/infusions/{infusion}", {"product": "aspirin"}, fault=("/product", "unknown_product")),
     Bad("PATCH", f"/infusions/{NOBODY}", {"batch": "B"}, 404, "not-found"),
     Bad("PATCH", "/infusions/{infusion}", {"batch": "B"}, 404, "not-found", token="demo-nurse-umea"),
     Bad("POST", "/infusions/{infusion}/void", {"reason": "typing error"}, 403, "forbidden"),
     Bad("POST", "/infusions/{infusion}/void", {}, fault=("/reason", "required"), token="demo-clinician-lund"),
-    Bad("POST", "/infusions/{infusion}/void", {"reason": "typing error"}, 428, "version-required", token="demo-clinician-lund", headers={}),
+    Bad(
+        "POST",
+        "/infusions/{infusion}/void",
+        {"reason": "typing error"},
+        428,
+        "version-required",
+        token="demo-clinician-lund",
+        headers={},
+    ),
 ]
 
 PATIENTS = [
     Bad("POST", "/patients/search", {}, fault=("", "invalid")),
-    Bad("POST", "/patients/search", {"name": "x", "identifier": {"system": "personnummer", "value": "19811228-9874"}}, fault=("", "invalid")),
-    Bad("POST", "/patients/search", {"identifier": {"system": "personnummer", "value": "1"}}, fault=("/identifier/value", "bad_format")),
+    Bad("POST", "/patients/search", {"name": "x", "identifier": {"system": "personnummer", "value": "19811228-9874"}},
+     fault=("", "invalid")),
+    Bad("POST", "/patients/search", {"identifier": {"system": "personnummer", "value": "1"}},
+     fault=("/identifier/value", "bad_format")),
     Bad("PATCH", "/patients/{patient}", {"name": None}, fault=("/name", "required")),
     Bad("PATCH", "/patients/{patient}", {"birth_date": "2027-01-01"}, fault=("/birth_date", "date_in_future")),
     Bad("PATCH", "/patients/{patient}", {"preferred_channel": "fax"}, fault=("/preferred_channel", "unknown_value")),
@@ -167,11 +212,14 @@ PATIENTS = [
     _event("/where", "required", type="followed-elsewhere"),
     _event("/where", "not_of_this_type", where="Oslo"),
     _event("/note", "too_long", note="x" * 4001),
-    Bad("POST", "/patients/{patient}/events", {"type": "transferred", "on": "2026-01-01", "centre": "umea"}, 403, "forbidden"),
+    Bad("POST", "/patients/{patient}/events", {"type": "transferred", "on": "2026-01-01", "centre": "umea"}, 403,
+     "forbidden"),
     Bad("POST", "/patients/{patient}/events", {"type": "transferred", "on": "2026-01-01", "centre": "atlantis"},
         fault=("/centre", "unknown_centre"), token="demo-clinician-lund"),
-    Bad("POST", "/patients/{patient}/events", {"type": "lost-to-follow-up", "on": "2026-01-01"}, 409, "conflict", ("/type", "too_few_attempts")),
-    Bad("POST", "/patients/{patient}/events", {"type": "reinstated", "on": "2026-01-01"}, 409, "conflict", ("/type", "nothing_to_take_back")),
+    Bad("POST", "/patients/{patient}/events", {"type": "lost-to-follow-up", "on": "2026-01-01"}, 409, "conflict",
+     ("/type", "too_few_attempts")),
+    Bad("POST", "/patients/{patient}/events", {"type": "reinstated", "on": "2026-01-01"}, 409, "conflict", ("/type",
+     "nothing_to_take_back")),
 ]  # fmt: skip
 
 VISITS = [
@@ -188,16 +236,42 @@ VISITS = [
     _visit("cancel", {"reason": "tired"}, "/reason", "unknown_value", token="demo-clinician-lund"),
     _visit("contacts", {}, "/outcome", "required"),
     _visit("contacts", {"channel": "pigeon", "outcome": "no-answer"}, "/channel", "unknown_value"),
-    _visit("contacts", {"channel": "phone", "outcome": "no-answer", "contacted_on": "2027-01-01"}, "/contacted_on", "date_in_future"),
+    _visit(
+        "contacts",
+        {"channel": "phone", "outcome": "no-answer", "contacted_on": "2027-01-01"},
+        "/contacted_on",
+        "date_in_future",
+    ),
     _visit("contacts", {"remind_on": "2026-11-01"}, "/remind_on", "date_in_past"),
     Bad("POST", "/visits/{visit}/cancel", {"reason": "not-required"}, 403, "forbidden"),
     Bad("POST", "/visits/{visit}/complete", {"completed_on": "2026-03-04"}, 428, "version-required", headers={}),
-    Bad("POST", "/visits/{visit}/complete", {"completed_on": "2026-03-04"}, 412, "stale-version", headers={"If-Match": '"9.x"'}),
+    Bad(
+        "POST",
+        "/visits/{visit}/complete",
+        {"completed_on": "2026-03-04"},
+        412,
+        "stale-version",
+        headers={"If-Match": '"9.x"'},
+    ),
     Bad("POST", "/visits/{visit}/complete", {"completed_on": "2026-03-04"}, 404, "not-found", token="demo-nurse-umea"),
     Bad("POST", f"/visits/{NOBODY}/complete", {"completed_on": "2026-03-04"}, 404, "not-found"),
     Bad("POST", "/visits/{later}/miss", {"reason": "moved"}, 409, "conflict", ("", "window_not_open")),
-    Bad("POST", "/visits/{later}/complete", {"completed_on": "2026-11-20"}, 409, "conflict", ("/completed_on", "window_not_open")),
-    Bad("POST", "/visits/{visit}/complete", {"completed_on": "2026-11-20"}, 409, "conflict", ("/completed_on", "nearer_to_next")),
+    Bad(
+        "POST",
+        "/visits/{later}/complete",
+        {"completed_on": "2026-11-20"},
+        409,
+        "conflict",
+        ("/completed_on", "window_not_open"),
+    ),
+    Bad(
+        "POST",
+        "/visits/{visit}/complete",
+        {"completed_on": "2026-11-20"},
+        409,
+        "conflict",
+        ("/completed_on", "nearer_to_next"),
+    ),
     _list("limit=0", "/limit", "out_of_range"),
     _list("limit=501", "/limit", "out_of_range"),
     _list("limit=many", "/limit", "not_a_number"),
@@ -227,7 +301,12 @@ OTHERS = [
     _list("type=visit.late", "/type", "unknown_value", "/alerts/events"),
     _list("state=late", "/state", "unknown_value", "/alerts"),
     Bad("POST", f"/alerts/{NOBODY}/acknowledge", {"reason": "called"}, 404, "not-found"),
-    Bad("POST", f"/alerts/{NOBODY}/acknowledge", {"reason": "called", "because": "x"}, fault=("/because", "unknown_field")),
+    Bad(
+        "POST",
+        f"/alerts/{NOBODY}/acknowledge",
+        {"reason": "called", "because": "x"},
+        fault=("/because", "unknown_field"),
+    ),
     Bad("GET", "/centres/umea/summary", status=403, type="forbidden", fault=("/centre", "not_your_centre")),
     Bad("GET", "/centres/atlantis/summary", status=404, type="not-found"),
     Bad("GET", "/centres/lund/summary?as_of=2027-01-01", fault=("/as_of", "date_in_future")),
@@ -253,7 +332,9 @@ async def service() -> AsyncIterator[Service]:
     """One for all of them, since none changes anything."""
     url = fresh_database("sqlite")
     database = Database(url, Keys.fresh())
-    service = Service(House(database, Clock(fixed=TODAY), Settings(database_url=url, demo_tokens=True, rate_per_second=100_000)))
+    service = Service(
+        House(database, Clock(fixed=TODAY), Settings(database_url=url, demo_tokens=True, rate_per_second=100_000))
+    )
     yield service
     await service.client.aclose()
     await database.close()
@@ -262,7 +343,8 @@ async def service() -> AsyncIterator[Service]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def known(service: Service) -> dict[str, str]:
-    """A patient of Lund: the visit of year 1 was missed before the infusion was entered, year 2 and later ones are planned."""
+    """A patient of Lund: the visit of year 1 was missed before the infusion was entered, year 2 and later ones are
+    planned."""
     stored = await service.recorded()
     visits = {visit["code"]: visit["id"] for visit in stored["visits"]}
     return {"patient": stored["patient_id"], "infusion": stored["id"], "visit": visits["Y01"], "later": visits["Y03"]}

@@ -10,8 +10,23 @@ from app.errors import Malformed
 from app.http.conditional import NO_VERSION, held, if_match
 from tests.api.conftest import NURSE, Service, infusion
 
-ONE = ["/infusions/{infusion}", "/patients/{patient}", "/patients/{patient}/follow-up", "/patients/{patient}/plans", "/visits/{visit}"]
-LISTS = ["/infusions", "/visits", "/visits?state=planned&limit=2", "/alerts", "/centres", "/products", "/protocols", "/patients/{patient}/history"]
+ONE = [
+    "/infusions/{infusion}",
+    "/patients/{patient}",
+    "/patients/{patient}/follow-up",
+    "/patients/{patient}/plans",
+    "/visits/{visit}",
+]
+LISTS = [
+    "/infusions",
+    "/visits",
+    "/visits?state=planned&limit=2",
+    "/alerts",
+    "/centres",
+    "/products",
+    "/protocols",
+    "/patients/{patient}/history",
+]
 FIGURES = ["/centres/lund/summary", "/network/summary", "/protocols/ltfu-15y/versions/1", "/alerts/events"]
 
 
@@ -38,11 +53,19 @@ async def test_a_poll_that_is_answered_before_its_route_is_authenticated_judged_
 ):
     tag = {"If-None-Match": (await service.get("/alerts/events")).headers["etag"]}
     capsys.readouterr()
-    answers = [await service.get("/alerts/events", headers=tag, token=token) for token in (NURSE, "demo-auditor", "fu_no_token")]
+    answers = [
+        await service.get("/alerts/events", headers=tag, token=token)
+        for token in (NURSE, "demo-auditor", "fu_no_token")
+    ]
     assert [answer.status_code for answer in answers] == [304, 403, 401]
     assert "x-request-id" in answers[0].headers
     told = orjson.loads(capsys.readouterr().err.splitlines()[0])
-    assert (told["event"], told["route"], told["status"], told["actor"]) == ("request.done", "/api/v1/alerts/events", 304, NURSE)
+    assert (told["event"], told["route"], told["status"], told["actor"]) == (
+        "request.done",
+        "/api/v1/alerts/events",
+        304,
+        NURSE,
+    )
     counted = (await service.call("GET", "/metrics", api="", token=None)).text
     assert 'follow_up_request_seconds_count{method="GET",route="/api/v1/alerts/events",status="304"} 1.0' in counted
 
@@ -100,7 +123,8 @@ async def test_the_part_before_the_dot_is_the_version_that_a_change_needs(servic
 
 @pytest.mark.parametrize(
     ("header", "version"),
-    [(None, None), ("*", None), ('"3"', 3), (' "3" ', 3), ('"3.abc-_"', 3), ('W/"3"', NO_VERSION), ('"x"', NO_VERSION), ('""', NO_VERSION),
+    [(None, None), ("*", None), ('"3"', 3), (' "3" ', 3), ('"3.abc-_"', 3), ('W/"3"', NO_VERSION), ('"x"', NO_VERSION),
+     ('""', NO_VERSION),
      ('"03"', NO_VERSION), ('"0"', NO_VERSION), ('"1234567890"', NO_VERSION), ('"-1"', NO_VERSION)],
 )  # fmt: skip
 def test_if_match(header: str | None, version: int | None):
@@ -128,11 +152,13 @@ async def test_the_same_infusion_again_is_200_and_its_first_answer_201(service: 
     assert first.headers["location"] == f"/api/v1/infusions/{first.json()['id']}"
     assert first.headers["etag"] == again.headers["etag"] == '"1"'
     assert again.json()["id"] == first.json()["id"]
-    changed = await service.post("/infusions", body | {"batch": "SE-1", "indication": "DLBCL"} | {"product": "tisagenlecleucel"})
+    changed = await service.post(
+        "/infusions", body | {"batch": "SE-1", "indication": "DLBCL"} | {"product": "tisagenlecleucel"}
+    )
     assert (changed.status_code, changed.json()["code"]) == (409, "source_conflict")
 
 
-# ---- Lists --------------------------------------------------------------------------------------------------------------
+# ---- Lists -----------------------------------------------------------------------------------------------------------
 
 
 async def _walk(service: Service, path: str) -> list[list[str]]:

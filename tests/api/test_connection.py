@@ -1,4 +1,5 @@
-"""What a connection may send, and for how long: a server of uvicorn's own on loopback, with our protocol, patient for a moment only."""
+"""What a connection may send, and for how long: a server of uvicorn's own on loopback, with our protocol, patient for a
+moment only."""
 
 import asyncio
 import json
@@ -31,7 +32,8 @@ class Hasty(Patient):
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """Tells which headers it got when the body has been read; at /early without reading it, at /long with more than a socket takes."""
+    """Tells which headers it got when the body has been read; at /early without reading it, at /long with more than a
+    socket takes."""
     body = b""
     while scope["path"] not in ("/early", "/long"):
         message = await receive()
@@ -39,7 +41,9 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         if not message.get("more_body"):
             break
     told = b"x" * 50_000_000 if scope["path"] == "/long" else json.dumps([len(body), len(scope["headers"])]).encode()
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", str(len(told)).encode())]})
+    await send(
+        {"type": "http.response.start", "status": 200, "headers": [(b"content-length", str(len(told)).encode())]}
+    )
     await send({"type": "http.response.body", "body": told})
 
 
@@ -123,7 +127,12 @@ POST = b"POST / HTTP/1.1\r\nhost: here\r\n"
 async def test_what_is_asked_in_measure_is_answered_and_the_connection_stays(place: Place):
     client = await place.client()
     many, long = [b"x-%d: 1" % n for n in range(HEADERS - 1)], b"x: " + b"y" * (HEAD_BYTES - 200)
-    for sent, seen in ((get(*many), [0, 100]), (get(long), [0, 2]), (POST + b"content-length: 3\r\n\r\nabc", [3, 2]), (get(), [0, 1])):
+    for sent, seen in (
+        (get(*many), [0, 100]),
+        (get(long), [0, 2]),
+        (POST + b"content-length: 3\r\n\r\nabc", [3, 2]),
+        (get(), [0, 1]),
+    ):
         status, _, body = await client.ask(sent)
         assert (status, json.loads(body)) == (200, seen)
 
@@ -141,7 +150,17 @@ async def test_what_is_asked_in_measure_is_answered_and_the_connection_stays(pla
         (POST + b"transfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\nx: " + b"y" * 20 * OVER, 0, ""),
         (b"no such thing\r\n\r\n", 400, "malformed"),
     ],
-    ids=["cookie", "endless value", "endless name", "many", "address", "endless address", "endless part of a body", "endless trailer", "nothing"],
+    ids=[
+        "cookie",
+        "endless value",
+        "endless name",
+        "many",
+        "address",
+        "endless address",
+        "endless part of a body",
+        "endless trailer",
+        "nothing",
+    ],
 )
 async def test_what_is_too_much_is_refused_and_ends_the_connection(place: Place, sent: bytes, status: int, kind: str):
     client = await place.client()
@@ -155,7 +174,9 @@ async def test_what_is_too_much_is_refused_and_ends_the_connection(place: Place,
 
 
 async def test_a_trailer_changes_nothing_of_its_request(place: Place):
-    status, _, body = await place.asked(POST + b"transfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\nauthorization: x\r\n\r\n")
+    status, _, body = await place.asked(
+        POST + b"transfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\nauthorization: x\r\n\r\n"
+    )
     assert (status, json.loads(body)) == (200, [1, 2])
 
 
@@ -166,7 +187,9 @@ async def test_who_sends_on_after_a_refusal_is_cut_off(place: Place):
 
 
 @hasty
-@pytest.mark.parametrize(("sent", "told"), [(b"", b""), (b"\r\n", b"HTTP/1.1 408"), (b"GET / HTTP/1.1\r\nhost: h", b"HTTP/1.1 408")])
+@pytest.mark.parametrize(
+    ("sent", "told"), [(b"", b""), (b"\r\n", b"HTTP/1.1 408"), (b"GET / HTTP/1.1\r\nhost: h", b"HTTP/1.1 408")]
+)
 async def test_a_head_that_does_not_come_ends_its_connection(place: Place, sent: bytes, told: bytes):
     client = await place.client()
     client.writer.write(sent)

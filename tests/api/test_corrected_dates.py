@@ -1,4 +1,5 @@
-"""Corrected and late dates over HTTP: what is refused on each road, and the question about what was closed before its window (contract 3)."""
+"""Corrected and late dates over HTTP: what is refused on each road, and the question about what was closed before its
+window (contract 3)."""
 
 from typing import Any
 
@@ -18,7 +19,9 @@ def refusal(told: httpx.Response) -> tuple[int, str, str]:
 
 
 async def happened(service: Service, patient: str, kind: str, on: str, **told: Any) -> httpx.Response:
-    return await service.post(f"/patients/{patient}/events", {"type": kind, "on": on, **told}, token="demo-coordinator-lund")
+    return await service.post(
+        f"/patients/{patient}/events", {"type": kind, "on": on, **told}, token="demo-coordinator-lund"
+    )
 
 
 async def done_early(service: Service) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -69,8 +72,12 @@ async def test_what_was_closed_before_its_window_is_listed_until_it_is_confirmed
     again = await service.post(path, told, headers=match(w4))
     assert (again.status_code, again.json()["version"]) == (200, w4["version"] + 1)
     assert await asked(service) == []
-    history = (await service.get(f"/patients/{w4['patient_id']}/history", token="demo-coordinator-lund")).json()["items"]
-    assert [(one["act"], one["after"]["confirmed_for"]) for one in history if one["act"] == "confirmed"] == [("confirmed", "2026-11-10")]
+    history = (await service.get(f"/patients/{w4['patient_id']}/history", token="demo-coordinator-lund")).json()[
+        "items"
+    ]
+    assert [(one["act"], one["after"]["confirmed_for"]) for one in history if one["act"] == "confirmed"] == [
+        ("confirmed", "2026-11-10")
+    ]
 
 
 async def test_another_centre_is_not_asked_and_cannot_confirm(service: Service):
@@ -78,7 +85,9 @@ async def test_another_centre_is_not_asked_and_cannot_confirm(service: Service):
     assert await asked(service, limit="10") != []
     other = await service.get("/visits", params={"needs_decision": "decided-before-window"}, token="demo-nurse-umea")
     assert other.json()["items"] == []
-    told = await service.post(f"/visits/{w4['id']}/confirm", {"codes": ["window_not_open"]}, token="demo-nurse-umea", headers=match(w4))
+    told = await service.post(
+        f"/visits/{w4['id']}/confirm", {"codes": ["window_not_open"]}, token="demo-nurse-umea", headers=match(w4)
+    )
     assert told.status_code == 404
 
 
@@ -87,30 +96,50 @@ async def test_a_word_that_no_decision_has_is_refused(service: Service):
 
 
 async def test_a_discharge_after_the_death_is_refused_on_every_road(service: Service):
-    told = await service.recorded(infused_on="2026-03-04", discharged_on=..., source={"system": "cosmic-lund", "id": "dies"})
+    told = await service.recorded(
+        infused_on="2026-03-04", discharged_on=..., source={"system": "cosmic-lund", "id": "dies"}
+    )
     patient = told["patient_id"]
     assert (await happened(service, patient, "deceased", "2026-03-20")).status_code == 201
     late = {"discharged_on": "2026-03-21"}
-    assert refusal(await service.patch(f"/infusions/{told['id']}", late, headers=match(told))) == (409, "/discharged_on", "after_death")
+    assert refusal(await service.patch(f"/infusions/{told['id']}", late, headers=match(told))) == (
+        409,
+        "/discharged_on",
+        "after_death",
+    )
     other = infusion(patient=..., patient_id=patient, infused_on="2026-03-19", new_course=True, **late)
     for path in ("/infusions", "/infusions/preview"):
         assert refusal(await service.post(path, other)) == (409, "/discharged_on", "after_death")
     stands = (await service.get(f"/infusions/{told['id']}")).json()
     assert (stands["discharged_on"], stands["version"]) == (None, told["version"])
     left = await service.recorded(infused_on="2026-03-04", discharged_on="2026-03-21")
-    assert refusal(await happened(service, left["patient_id"], "deceased", "2026-03-20")) == (409, "/on", "death_before_done")
+    assert refusal(await happened(service, left["patient_id"], "deceased", "2026-03-20")) == (
+        409,
+        "/on",
+        "death_before_done",
+    )
 
 
 @pytest.mark.parametrize("kind", ["withdrawn", "transferred"])
 async def test_care_neither_declined_nor_moved_before_the_first_infusion(service: Service, kind: str):
     own = {"centre": "umea"} if kind == "transferred" else {}
     told = await service.recorded(infused_on="2026-03-04", discharged_on=...)
-    assert refusal(await happened(service, told["patient_id"], kind, "2026-03-03", **own)) == (422, "/on", "before_infusion")
+    assert refusal(await happened(service, told["patient_id"], kind, "2026-03-03", **own)) == (
+        422,
+        "/on",
+        "before_infusion",
+    )
     assert (await happened(service, told["patient_id"], kind, "2026-03-04", **own)).status_code == 201
-    mended = await service.patch(f"/infusions/{told['id']}", {"infused_on": "2026-03-05"}, token="demo-integration-all", headers=match(told))
+    mended = await service.patch(
+        f"/infusions/{told['id']}", {"infused_on": "2026-03-05"}, token="demo-integration-all", headers=match(told)
+    )
     assert refusal(mended) == (422, "/infused_on", "after_event")
 
 
 async def test_nobody_is_lost_before_the_first_infusion(service: Service):
     told = await service.recorded(infused_on="2026-03-04", discharged_on=...)
-    assert refusal(await happened(service, told["patient_id"], "lost-to-follow-up", "2026-03-03")) == (422, "/on", "before_infusion")
+    assert refusal(await happened(service, told["patient_id"], "lost-to-follow-up", "2026-03-03")) == (
+        422,
+        "/on",
+        "before_infusion",
+    )

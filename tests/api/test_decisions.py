@@ -19,7 +19,12 @@ async def patient(service: Service) -> str:
 async def test_the_list_tells_the_patient_why_since_when_and_until_when(service: Service, patient: str):
     page = (await service.get(LIST)).json()
     (item,) = page["items"]
-    assert (page["as_of_date"], page["has_more"], item["id"], item["name"]) == ("2026-11-23", False, patient, "Test Testsson")
+    assert (page["as_of_date"], page["has_more"], item["id"], item["name"]) == (
+        "2026-11-23",
+        False,
+        patient,
+        "Test Testsson",
+    )
     named = ("needs_decision", "since", "last_heard_on", "follow_up_until", "responsible_centre", "protected")
     assert [item[name] for name in named] == ["no-plan", "2026-11-23", "2009-03-18", "2024-03-04", "lund", False]
     assert (await service.get("/patients?needs_decision=plan-ended")).json()["items"] == []
@@ -29,7 +34,13 @@ async def test_the_list_tells_the_patient_why_since_when_and_until_when(service:
 async def test_of_a_protected_identity_the_list_tells_only_that_there_is_a_row(service: Service, patient: str):
     await service.patch(f"/patients/{patient}", {"protected": True}, headers={"If-Match": '"1"'})
     (item,) = (await service.get(LIST)).json()["items"]
-    assert (item["id"], item["name"], item["masked_number"], item["phone"], item["protected"]) == (patient, None, None, None, True)
+    assert (item["id"], item["name"], item["masked_number"], item["phone"], item["protected"]) == (
+        patient,
+        None,
+        None,
+        None,
+        True,
+    )
 
 
 async def test_what_has_not_changed_is_304_and_one_decision_changes_it(service: Service, patient: str):
@@ -64,7 +75,11 @@ async def test_a_walk_by_pages_loses_nobody(service: Service, patient: str):
 async def test_a_foreign_centre_is_refused_and_its_own_list_does_not_show_the_patient(service: Service, patient: str):
     assert (await service.get(f"{LIST}&centre=lund", token="demo-nurse-umea")).status_code == 403
     assert (await service.get(LIST, token="demo-nurse-umea")).json()["items"] == []
-    assert (await service.post(f"/patients/{patient}/decide", {"decision": "close", "reason": "so"}, token="demo-nurse-umea")).status_code == 404
+    assert (
+        await service.post(
+            f"/patients/{patient}/decide", {"decision": "close", "reason": "so"}, token="demo-nurse-umea"
+        )
+    ).status_code == 404
     assert (await service.get("/patients?needs_decision=no-such-word")).status_code == 422
 
 
@@ -82,7 +97,9 @@ async def test_a_reported_death_is_ended_by_a_coordinators_word(service: Service
 
 async def test_a_contact_is_taken_back_and_stays_so(service: Service):
     given = await service.recorded(infused_on="2025-10-20", discharged_on="2025-11-03")
-    contact = (await service.post(f"/patients/{given['patient_id']}/contacts", {"channel": "phone", "outcome": "busy"})).json()
+    contact = (
+        await service.post(f"/patients/{given['patient_id']}/contacts", {"channel": "phone", "outcome": "busy"})
+    ).json()
     path = f"/contacts/{contact['id']}"
     assert (await service.call("DELETE", path, token="demo-nurse-umea")).status_code == 404
     assert (await service.call("DELETE", path, token=COORDINATOR)).status_code == 403

@@ -22,18 +22,23 @@ TOKENS = {
     Role.ADMIN: "demo-admin",
 }
 CONTRACT = """
-POST /infusions; POST /infusions/preview; GET /infusions/{}; GET /infusions; PATCH /infusions/{}; POST /infusions/{}/void;
-GET /patients/{}; POST /patients/search; PATCH /patients/{}; POST /patients/{}/events; GET /patients/{}/history; GET /patients/{}/accesses;
-GET /patients/{}/plans; GET /patients/{}/follow-up; GET /patients; POST /patients/{}/decide; POST /patients/{}/contacts; DELETE /contacts/{};
-GET /visits; GET /visits/{}; POST /visits/{}/book; POST /visits/{}/complete; POST /visits/{}/miss; POST /visits/{}/cancel; POST /visits/{}/reopen;
-POST /visits/{}/confirm; POST /visits/{}/contacts; GET /alerts; GET /alerts/events; POST /alerts/{}/acknowledge;
-GET /centres; GET /centres/{}/summary; GET /network/summary; GET /products; GET /protocols; GET /protocols/{}/versions/{};
-POST /imports; GET /imports/{}; GET /demo/clock; POST /demo/clock
+POST /infusions; POST /infusions/preview; GET /infusions/{}; GET /infusions; PATCH /infusions/{};
+POST /infusions/{}/void; GET /patients/{}; POST /patients/search; PATCH /patients/{};
+POST /patients/{}/events; GET /patients/{}/history; GET /patients/{}/accesses;
+GET /patients/{}/plans; GET /patients/{}/follow-up; GET /patients; POST /patients/{}/decide;
+POST /patients/{}/contacts; DELETE /contacts/{}; GET /visits; GET /visits/{}; POST /visits/{}/book;
+POST /visits/{}/complete; POST /visits/{}/miss; POST /visits/{}/cancel; POST /visits/{}/reopen;
+POST /visits/{}/confirm; POST /visits/{}/contacts; GET /alerts; GET /alerts/events;
+POST /alerts/{}/acknowledge; GET /centres; GET /centres/{}/summary; GET /network/summary;
+GET /products; GET /protocols; GET /protocols/{}/versions/{}; POST /imports; GET /imports/{};
+GET /demo/clock; POST /demo/clock
 """
 
 
 def _table(service: Service) -> dict[tuple[str, str], Act]:
-    acts: dict[tuple[str, str], Act] = create_app(House(service.house.db, service.house.clock, service.house.settings, demo=True)).state.acts
+    acts: dict[tuple[str, str], Act] = create_app(
+        House(service.house.db, service.house.clock, service.house.settings, demo=True)
+    ).state.acts
     return {key: act for key, act in acts.items() if guarded(key[0])}
 
 
@@ -77,7 +82,9 @@ def test_a_guard_that_finds_another_number_stops_the_start():
     router.get("/secret", dependencies=[Needs(Act.READ_VISITS)])(lambda: None)
     with pytest.raises(RuntimeError, match="1 routes declare their act; 2 are expected"):
         refuse_undeclared(_app(router), open_paths=operations.PATHS, number=2)
-    assert refuse_undeclared(_app(router), open_paths=operations.PATHS, number=1) == {("/api/secret", "GET"): Act.READ_VISITS}
+    assert refuse_undeclared(_app(router), open_paths=operations.PATHS, number=1) == {
+        ("/api/secret", "GET"): Act.READ_VISITS
+    }
 
 
 @pytest.mark.parametrize("role", TOKENS, ids=str)

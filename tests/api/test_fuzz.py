@@ -1,4 +1,5 @@
-"""Every operation of the OpenAPI document under random requests, good and bad: no server error, no undocumented answer (schemathesis)."""
+"""Every operation of the OpenAPI document under random requests, good and bad: no server error, no undocumented answer
+(schemathesis)."""
 
 import asyncio
 import re
@@ -34,9 +35,22 @@ from tests.api.test_declared import CONTRACT
 from tests.databases import drop_database, fresh_database
 
 pytestmark = pytest.mark.proof
-CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance, response_schema_conformance]
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
 EXAMPLES = 60
-SENSIBLE = {"centre": "lund", "product": "axicabtagene-ciloleucel", "protocols": None, "completed": [], "continues": None, "patient_id": None}
+SENSIBLE = {
+    "centre": "lund",
+    "product": "axicabtagene-ciloleucel",
+    "protocols": None,
+    "completed": [],
+    "continues": None,
+    "patient_id": None,
+}
 
 
 @dataclass
@@ -85,9 +99,15 @@ def running() -> Iterator[Running]:
     assert ready.wait(120)
     process, address, schema = box
     known: dict[str, list[str]] = {"infusion_id": [], "patient_id": [], "visit_id": [], "alert_id": []}
-    with httpx.Client(base_url=f"{address}/api/v1", headers={"Authorization": "Bearer demo-coordinator-lund"}) as client:
+    with httpx.Client(
+        base_url=f"{address}/api/v1", headers={"Authorization": "Bearer demo-coordinator-lund"}
+    ) as client:
         for month in range(1, 9):
-            stored = client.post("/infusions", json=infusion(infused_on=f"2025-{month:02d}-15", discharged_on=None)).raise_for_status().json()
+            stored = (
+                client.post("/infusions", json=infusion(infused_on=f"2025-{month:02d}-15", discharged_on=None))
+                .raise_for_status()
+                .json()
+            )
             known["infusion_id"].append(stored["id"])
             known["patient_id"].append(stored["patient_id"])
             known["visit_id"] += [visit["id"] for visit in stored["visits"][:3]]
@@ -100,7 +120,8 @@ def running() -> Iterator[Running]:
 
 
 def _aim(case: Any, known: dict[str, list[str]]) -> None:
-    """Two of three requests go to things that exist, with a version and values that make sense: else nearly every answer would be 404 or 422."""
+    """Two of three requests go to things that exist, with a version and values that make sense: else nearly every
+    answer would be 404 or 422."""
     number = sum(map(ord, repr(case.path_parameters) + repr(case.body)))
     if number % 3 == 0:
         return
@@ -113,7 +134,13 @@ def _aim(case: Any, known: dict[str, list[str]]) -> None:
             if name.endswith("_on") or name == "on":
                 case.body[name] = f"202{4 + number % 4}-0{1 + number % 9}-1{number % 10}"
         sensible = {**SENSIBLE, "patient": infusion()["patient"]}
-        case.body.update({name: value for name, value in sensible.items() if name in case.body and (name != "centre" or "product" in case.body)})
+        case.body.update(
+            {
+                name: value
+                for name, value in sensible.items()
+                if name in case.body and (name != "centre" or "product" in case.body)
+            }
+        )
 
 
 @pytest.mark.parametrize("mode", GenerationMode, ids=lambda mode: mode.value)
@@ -125,7 +152,9 @@ def test_no_request_is_answered_in_a_way_that_is_not_documented(running: Running
     template = next(told for told in running.schema["paths"] if re.sub(r"{[^}]*}", "{}", told) == f"/api/v1{path}")
     token = "demo-auditor" if path.endswith("accesses") else "demo-coordinator-lund"
 
-    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
+    @settings(
+        max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None
+    )
     @given(case=schema[template][method].as_strategy(generation_mode=mode))
     def each(case: Any) -> None:
         _aim(case, running.known)

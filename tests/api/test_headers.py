@@ -39,7 +39,9 @@ async def test_an_answer_to_a_token_is_private_and_asked_for_again(service: Serv
 async def test_an_open_address_is_never_kept_and_runs_only_our_own_script(service: Service, path: str):
     told = await service.get(path, api="", token=None)
     assert (told.headers["cache-control"], told.headers["referrer-policy"]) == ("no-store", "same-origin")
-    assert told.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'; style-src 'self' 'sha256-")
+    assert told.headers["content-security-policy"].startswith(
+        "default-src 'none'; script-src 'self'; style-src 'self' 'sha256-"
+    )
     assert "unsafe" not in told.headers["content-security-policy"]
     assert {name: told.headers[name] for name in SAFE} == SAFE
 
@@ -50,7 +52,9 @@ async def test_more_calls_a_second_than_allowed_are_429(make_service: Callable[.
     told = [await service.get("/centres") for _ in range(6)]
     if monotonic() - began < 1:
         assert [answer.status_code for answer in told] == [200] * 5 + [429]
-        assert [answer.headers["ratelimit"] for answer in told] == [f'"token";r={left};t=1' for left in (4, 3, 2, 1, 0, 0)]
+        assert [answer.headers["ratelimit"] for answer in told] == [
+            f'"token";r={left};t=1' for left in (4, 3, 2, 1, 0, 0)
+        ]
         assert told[-1].json()["type"] == "/problems/rate-limited"
         assert told[-1].headers["retry-after"] == "1"
     assert {answer.headers["ratelimit-policy"] for answer in told} == {'"token";q=5;w=1'}
@@ -75,5 +79,7 @@ async def test_metrics_count_by_route_and_not_by_address(service: Service):
     stored = await service.recorded()
     await service.get(f"/infusions/{stored['id']}")
     told = (await service.get("/metrics", api="", token=None)).text
-    assert 'follow_up_request_seconds_count{method="GET",route="/api/v1/infusions/{infusion_id}",status="200"} 1.0' in told
+    assert (
+        'follow_up_request_seconds_count{method="GET",route="/api/v1/infusions/{infusion_id}",status="200"} 1.0' in told
+    )
     assert stored["id"] not in told

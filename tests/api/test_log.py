@@ -1,4 +1,5 @@
-"""Log lines: fields from an allow-list, exceptions as types and places, libraries without their own words (recipes 3)."""
+"""Log lines: fields from an allow-list, exceptions as types and places, libraries without their own words (recipes
+3)."""
 
 import asyncio
 import logging
@@ -33,7 +34,13 @@ def _fail() -> BaseException:
 def test_only_fields_of_the_list_are_written(capsys: pytest.CaptureFixture[str]):
     structlog.get_logger().info("sweep.finished", raised=3, patient_name=SECRET)
     (line,) = _lines(capsys)
-    assert {**line, "at": ""} == {"at": "", "level": "info", "event": "sweep.finished", "raised": 3, "left_out": ["patient_name"]}
+    assert {**line, "at": ""} == {
+        "at": "",
+        "level": "info",
+        "event": "sweep.finished",
+        "raised": 3,
+        "left_out": ["patient_name"],
+    }
 
 
 @pytest.mark.parametrize("event", [SECRET, "Sweep finished", "sweep.finished 3", ""])
@@ -48,7 +55,8 @@ def test_an_exception_is_its_type_and_place(capsys: pytest.CaptureFixture[str]):
     structlog.get_logger().error("import.failed", exc_info=_fail())
     (line,) = _lines(capsys)
     assert SECRET not in str(line)
-    assert [told.partition(" at ")[0] for told in line["error"]] == ["ValueError", "KeyError"]  # type: ignore[attr-defined]
+    kinds = [told.partition(" at ")[0] for told in line["error"]]  # type: ignore[attr-defined]
+    assert kinds == ["ValueError", "KeyError"]
 
 
 def test_a_library_says_where_and_not_what(capsys: pytest.CaptureFixture[str]):

@@ -12,7 +12,8 @@ from app.main import House
 from app.settings import Settings
 from tests.api.conftest import TODAY, Service, infusion
 
-# What PostgreSQL raises at a deadlock, at the first so many infusions that are stored; a sequence counts on through what is rolled back.
+# What PostgreSQL raises at a deadlock, at the first so many infusions that are stored; a sequence counts on through
+# what is rolled back.
 DEADLOCKS = (
     "CREATE SEQUENCE tries",
     """CREATE FUNCTION deadlocked() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -34,7 +35,9 @@ async def service_on_postgres(postgres_url: str) -> AsyncIterator[Service]:
 
 
 @pytest.mark.parametrize(("times", "status"), [(1, 201), (2, 503)])
-async def test_a_call_is_tried_again_once_after_a_deadlock(service_on_postgres: Service, times: int, status: int) -> None:
+async def test_a_call_is_tried_again_once_after_a_deadlock(
+    service_on_postgres: Service, times: int, status: int
+) -> None:
     service = service_on_postgres
     async with service.house.db.write.begin() as connection:
         for statement in DEADLOCKS:

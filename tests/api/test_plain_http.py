@@ -1,4 +1,5 @@
-"""What every HTTP client may expect of any service: HEAD, 404, 405 and 415 in that order, compression, links, tags, ids of its own."""
+"""What every HTTP client may expect of any service: HEAD, 404, 405 and 415 in that order, compression, links, tags, ids
+of its own."""
 
 import gzip
 from datetime import date
@@ -6,14 +7,23 @@ from datetime import date
 import pytest
 
 from app.clock import Clock
-from app.followup import rounds
+from app.followup import batches
 from tests.api.conftest import NURSE, Service, infusion
 
 HEX = "6f1ae5a83c5c4c0e9b9b0a7a3a1f5d10"
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/v1/visits", "/api/v1/alerts/events?after=0", "/openapi.json", "/livez", "/login", "/nothing", "/api/v1/nothing"]
+    "path",
+    [
+        "/api/v1/visits",
+        "/api/v1/alerts/events?after=0",
+        "/openapi.json",
+        "/livez",
+        "/login",
+        "/nothing",
+        "/api/v1/nothing",
+    ],
 )
 async def test_head_is_answered_as_get_without_the_body(service: Service, path: str):
     await service.recorded()
@@ -89,7 +99,7 @@ async def test_json_above_a_kilobyte_is_compressed_where_the_client_takes_it(ser
 
 async def test_a_full_page_of_the_feed_links_to_the_next_and_the_last_one_does_not(service: Service):
     await service.recorded()
-    assert await rounds.sweep(service.house.db, Clock(fixed=date(2030, 1, 1))) > 2
+    assert await batches.sweep(service.house.db, Clock(fixed=date(2030, 1, 1))) > 2
     address, seen = "/api/v1/alerts/events?after=0&limit=2", 0
     while address:
         told = await service.get(address, api="")
@@ -103,14 +113,20 @@ async def test_a_full_page_of_the_feed_links_to_the_next_and_the_last_one_does_n
 async def test_a_compressed_body_is_415(service: Service, path: str):
     body = gzip.compress(b"{}")
     told = await service.call(
-        "POST", path, token="demo-coordinator-lund", content=body, headers={"Content-Type": "text/csv", "Content-Encoding": "gzip"}
+        "POST",
+        path,
+        token="demo-coordinator-lund",
+        content=body,
+        headers={"Content-Type": "text/csv", "Content-Encoding": "gzip"},
     )
     assert (told.status_code, told.json()["type"]) == (415, "/problems/unsupported-media-type")
     assert "Content-Encoding" in told.json()["detail"]
 
 
 @pytest.mark.parametrize(("path", "status"), [("/visits", 405), ("/nothing", 404), ("/infusions", 415)])
-async def test_what_is_wrong_with_the_address_is_said_before_what_is_wrong_with_the_body(service: Service, path: str, status: int):
+async def test_what_is_wrong_with_the_address_is_said_before_what_is_wrong_with_the_body(
+    service: Service, path: str, status: int
+):
     for content_type, body in (("text/plain", b"x"), ("application/xml", b"<x/>")):
         told = await service.call("POST", path, content=body, headers={"Content-Type": content_type})
         assert told.status_code == status

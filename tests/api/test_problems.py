@@ -39,8 +39,10 @@ def test_every_error_of_the_house_has_its_status_code_and_title():
 
 def test_the_types_are_those_of_the_contract():
     assert {kind.name: kind.status for kind in problems.KINDS.values()} == {
-        "malformed": 400, "bad-cursor": 400, "unauthenticated": 401, "forbidden": 403, "not-found": 404, "conflict": 409, "cursor-expired": 410,
-        "stale-version": 412, "too-large": 413, "validation": 422, "version-required": 428, "rate-limited": 429, "unavailable": 503,
+        "malformed": 400, "bad-cursor": 400, "unauthenticated": 401, "forbidden": 403, "not-found": 404,
+         "conflict": 409, "cursor-expired": 410,
+        "stale-version": 412, "too-large": 413, "validation": 422, "version-required": 428, "rate-limited": 429,
+         "unavailable": 503,
         "request-timeout": 408, "address-too-long": 414, "headers-too-large": 431,
     }  # fmt: skip
 
@@ -50,7 +52,8 @@ async def test_a_problem_has_the_members_of_the_contract(service: Service):
     assert told.headers["content-type"] == "application/problem+json"
     body = told.json()
     assert {**body, "request_id": "", "title": "", "detail": ""} == {
-        "type": "/problems/validation", "title": "", "status": 422, "detail": "", "instance": "/api/v1/infusions", "request_id": "",
+        "type": "/problems/validation", "title": "", "status": 422, "detail": "", "instance": "/api/v1/infusions",
+         "request_id": "",
         "code": body["code"],
         "errors": [{"pointer": "/infused_on", "code": "date_in_future", "message": body["errors"][0]["message"]}],
     }  # fmt: skip
@@ -77,7 +80,10 @@ async def test_405_names_every_method_of_the_address(service: Service, method: s
         assert told.json()["type"] == "/problems/method-not-allowed"
 
 
-@pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/visits/", "/api/v1/visits/1", "/api/v1/visits/zzz", "/api/v1/protocols/x/versions/0"])
+@pytest.mark.parametrize(
+    "path",
+    ["/api/v1/nothing", "/api/v1/visits/", "/api/v1/visits/1", "/api/v1/visits/zzz", "/api/v1/protocols/x/versions/0"],
+)
 async def test_404_is_a_problem(service: Service, path: str):
     told = await service.get(path, api="")
     assert (told.status_code, told.json()["type"]) == (404, "/problems/not-found")
@@ -112,7 +118,9 @@ async def test_a_number_in_a_mistyped_address_is_not_logged(service: Service, ca
 
 
 async def test_what_was_sent_is_not_repeated(service: Service):
-    told = await service.post("/infusions", {**infusion(), "19811228-9874": 1, "context": "Testsson", "infused_on": "Testsson"})
+    told = await service.post(
+        "/infusions", {**infusion(), "19811228-9874": 1, "context": "Testsson", "infused_on": "Testsson"}
+    )
     assert told.status_code == 422
     assert "9874" not in told.text
     assert "Testsson" not in told.text

@@ -53,7 +53,9 @@ async def test_a_read_only_database_is_not_ready(database_url: str) -> None:
     await database.close()
 
 
-async def test_a_database_that_is_not_migrated_is_not_ready(make_database: Callable[..., str], database_kind: Kind) -> None:
+async def test_a_database_that_is_not_migrated_is_not_ready(
+    make_database: Callable[..., str], database_kind: Kind
+) -> None:
     database = Database(make_database(database_kind, empty=True), Keys.fresh())
     assert await _ready(database) == 503
     await database.close()

@@ -46,7 +46,13 @@ async def test_what_a_role_may_not_do_is_logged(service: Service):
 
 async def test_what_the_facts_do_not_allow_is_logged(service: Service):
     told = await service.recorded()
-    twice = {"patient_id": told["patient_id"], "centre": "lund", "product": told["product"], "context": "SOC", "infused_on": told["infused_on"]}
+    twice = {
+        "patient_id": told["patient_id"],
+        "centre": "lund",
+        "product": told["product"],
+        "context": "SOC",
+        "infused_on": told["infused_on"],
+    }
     assert (await service.post("/infusions", twice)).status_code == 409
     assert (await service.post("/infusions/preview", twice)).status_code == 409
     assert (await service.patch(f"/infusions/{told['id']}", {"batch": "B-1"})).status_code == 428

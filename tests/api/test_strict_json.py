@@ -108,8 +108,17 @@ async def _with_length(service: Service, length: int) -> list[Any]:
         (b"content-type", b"application/json"),
         (b"content-length", str(length).encode()),
     ]
-    scope = {"type": "http", "method": "POST", "path": "/api/v1/patients/search", "query_string": b"", "headers": headers, "client": ("127.0.0.1", 1)}
-    await service.app({**scope, "http_version": "1.1", "scheme": "http", "root_path": "", "server": ("service", 80)}, receive, send)
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/api/v1/patients/search",
+        "query_string": b"",
+        "headers": headers,
+        "client": ("127.0.0.1", 1),
+    }
+    await service.app(
+        {**scope, "http_version": "1.1", "scheme": "http", "root_path": "", "server": ("service", 80)}, receive, send
+    )
     return sent
 
 
@@ -123,9 +132,13 @@ async def test_a_body_that_says_it_is_too_large_is_413_unread(service: Service):
 
 
 async def test_an_import_may_be_larger(service: Service):
-    taken = await service.call("POST", "/imports", token="demo-coordinator-lund", content=_in_parts(11), headers={"Content-Type": "text/csv"})
+    taken = await service.call(
+        "POST", "/imports", token="demo-coordinator-lund", content=_in_parts(11), headers={"Content-Type": "text/csv"}
+    )
     assert taken.status_code == 422
-    refused = await service.call("POST", "/imports", token="demo-coordinator-lund", content=_in_parts(641), headers={"Content-Type": "text/csv"})
+    refused = await service.call(
+        "POST", "/imports", token="demo-coordinator-lund", content=_in_parts(641), headers={"Content-Type": "text/csv"}
+    )
     assert refused.status_code == 413
 
 

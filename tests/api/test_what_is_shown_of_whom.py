@@ -1,4 +1,5 @@
-"""What is told of a protected identity, and to a centre that is not responsible: a walk over every address of the API (contract 3, rule 11)."""
+"""What is told of a protected identity, and to a centre that is not responsible: a walk over every address of the API
+(contract 3, rule 11)."""
 
 import re
 from collections.abc import Callable
@@ -21,10 +22,13 @@ async def marked(service: Service, address: str, body: dict[str, Any], token: st
 
 
 async def a_protected_patient(earlier: Service, service: Service) -> dict[str, Any]:
-    """Somebody about whom people have written words of their own; the infusion was entered early enough for Y01 to be overdue today."""
+    """Somebody about whom people have written words of their own; the infusion was entered early enough for Y01 to be
+    overdue today."""
     told = await earlier.recorded(infused_on="2025-03-04", discharged_on="2025-03-18")
     patient, visits = told["patient_id"], told["visits"]
-    twice = infusion(patient=..., patient_id=patient, infused_on="2025-01-04", discharged_on="2025-01-18", new_course=True)
+    twice = infusion(
+        patient=..., patient_id=patient, infused_on="2025-01-04", discharged_on="2025-01-18", new_course=True
+    )
     wrong = (await service.post("/infusions", twice)).json()
     assert (await marked(service, f"/infusions/{wrong['id']}/void", {"reason": "of Berta"})).status_code == 200
     contact = {"channel": "phone", "outcome": "busy", "note": "asks for Cecilia"}
@@ -86,7 +90,7 @@ async def test_the_history_masks_numbers_of_everybody(service: Service):
     assert other not in history.text
 
 
-# ---- Every address, asked by a centre that has nothing to do with the patient, or no more -------------------------------
+# ---- Every address, asked by a centre that has nothing to do with the patient, or no more ----------------------------
 
 
 def _bodies() -> dict[str, Any]:
@@ -113,7 +117,9 @@ OF_A_PATIENT = [route for route in routes() if re.search(r"{(patient|infusion|vi
 
 async def ask(service: Service, route: Route, ids: dict[str, str], token: str) -> Any:
     address = route.path.format(**ids)
-    options: dict[str, Any] = {} if route.method == "GET" else {"json": _bodies().get(route.path.removeprefix("/api/v1"), {})}
+    options: dict[str, Any] = (
+        {} if route.method == "GET" else {"json": _bodies().get(route.path.removeprefix("/api/v1"), {})}
+    )
     return await service.call(route.method, address, api="", token=token, headers={"If-Match": '"1"'}, **options)
 
 
@@ -127,15 +133,24 @@ async def kept(service: Service) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("whose", ["foreign", "voided", "former"])
-async def test_a_centre_that_is_not_responsible_is_told_nothing_and_changes_nothing_but_its_own_infusion(service: Service, whose: str):
+async def test_a_centre_that_is_not_responsible_is_told_nothing_and_changes_nothing_but_its_own_infusion(
+    service: Service, whose: str
+):
     body = infusion(infused_on="2024-03-04", discharged_on="2024-03-18")
     theirs = None
     if whose != "foreign":
-        own = body | {"centre": "umea", "infused_on": "2022-03-04", "discharged_on": "2022-03-18", "source": {"system": "u", "id": "1"}}
+        own = body | {
+            "centre": "umea",
+            "infused_on": "2022-03-04",
+            "discharged_on": "2022-03-18",
+            "source": {"system": "u", "id": "1"},
+        }
         theirs = (await service.post("/infusions", own, token=STRANGER)).json()
     told = (await service.post("/infusions", body)).json()
     if whose == "voided" and theirs is not None:
-        assert (await marked(service, f"/infusions/{theirs['id']}/void", {"reason": "another person"}, STRANGER)).status_code == 200
+        assert (
+            await marked(service, f"/infusions/{theirs['id']}/void", {"reason": "another person"}, STRANGER)
+        ).status_code == 200
     mine = theirs if theirs is not None and whose == "former" else None
     alert = (await service.get("/alerts")).json()["items"]
     ids = {

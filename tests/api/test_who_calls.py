@@ -16,7 +16,12 @@ OPERATOR = Actor("operator:test", Role.OPERATOR, None, id="operator:test")
 OPEN = ["/login", "/docs", "/livez", "/readyz", "/metrics", "/version", "/openapi.json"]
 
 
-async def _token(service: Service, role: Role = Role.NURSE, centres: frozenset[str] | None = frozenset({"lund"}), **more: frozenset[str]) -> str:
+async def _token(
+    service: Service,
+    role: Role = Role.NURSE,
+    centres: frozenset[str] | None = frozenset({"lund"}),
+    **more: frozenset[str],
+) -> str:
     async with begin(service.house.db, OPERATOR, service.house.clock) as tx:
         return await tokens.add(tx, NewToken("ward computer", role, centres, **more))
 
@@ -48,8 +53,10 @@ async def test_operations_need_no_token(service: Service, path: str):
 
 @pytest.mark.parametrize(
     "header",
-    ["", "Bearer", "Bearer ", "Basic ZGVtbw==", "demo-nurse-lund", "Bearer demo-nurse-atlantis", "Bearer demo-nurse-", "Bearer demo-surgeon-lund",
-     "Bearer demo-nurse-lund extra", "Bearer fu__", "Bearer fu_0011223344556677_secret", "Bearer demo-network-lund", "Bearer " + "x" * 5000],
+    ["", "Bearer", "Bearer ", "Basic ZGVtbw==", "demo-nurse-lund", "Bearer demo-nurse-atlantis", "Bearer demo-nurse-",
+     "Bearer demo-surgeon-lund",
+     "Bearer demo-nurse-lund extra", "Bearer fu__", "Bearer fu_0011223344556677_secret", "Bearer demo-network-lund",
+      "Bearer " + "x" * 5000],
 )  # fmt: skip
 async def test_what_is_no_token_of_ours_is_401(service: Service, header: str):
     told = await service.get("/centres", token=None, headers={"Authorization": header})
@@ -63,7 +70,8 @@ async def test_two_tokens_are_none(service: Service):
 
 @pytest.mark.parametrize(
     "token",
-    ["demo-nurse-lund", "demo-clinician-umea", "demo-coordinator-uppsala", "demo-integration-lund", "demo-integration-all", "demo-network",
+    ["demo-nurse-lund", "demo-clinician-umea", "demo-coordinator-uppsala", "demo-integration-lund",
+     "demo-integration-all", "demo-network",
      "demo-auditor", "demo-admin", "demo-nurse-orebro"],
 )  # fmt: skip
 async def test_the_demo_tokens_are_known(service: Service, token: str):
@@ -71,23 +79,29 @@ async def test_the_demo_tokens_are_known(service: Service, token: str):
 
 
 async def test_a_scheme_is_written_in_any_case(service: Service):
-    assert (await service.get("/centres", token=None, headers={"Authorization": "bearer demo-admin"})).status_code == 200
+    assert (
+        await service.get("/centres", token=None, headers={"Authorization": "bearer demo-admin"})
+    ).status_code == 200
 
 
 async def test_demo_tokens_count_only_when_the_house_says_so(make_service: Callable[..., Service]):
     assert (await make_service(demo=False).get("/centres")).status_code == 401
 
 
-@pytest.mark.parametrize(("peer", "status"), [("127.0.0.1", 200), ("127.8.8.8", 200), ("::1", 200), ("::ffff:127.0.0.1", 200),
-                                              ("10.0.0.7", 401), ("192.0.2.1", 401), ("::ffff:10.0.0.7", 401), ("localhost", 401)])  # fmt: skip
+@pytest.mark.parametrize(("peer", "status"), [("127.0.0.1", 200), ("127.8.8.8", 200), ("::1", 200), ("::ffff:127.0.0.1",
+    200),
+                                              ("10.0.0.7", 401), ("192.0.2.1", 401), ("::ffff:10.0.0.7", 401),
+                                               ("localhost", 401)])  # fmt: skip
 async def test_demo_tokens_count_only_from_this_machine(make_service: Callable[..., Service], peer: str, status: int):
     assert (await make_service(peer=peer).get("/centres")).status_code == status
 
 
 @pytest.mark.parametrize(
     ("host", "status"),
-    [("localhost", 200), ("LOCALHOST:8000", 200), ("127.0.0.1:8000", 200), ("[::1]", 200), ("[::1]:8000", 200), ("follow-up.example", 401),
-     ("127.0.0.1.evil.example", 401), ("localhost.evil.example:80", 401), ("evil.example:127.0.0.1", 401), ("::1", 401), ("", 401)],
+    [("localhost", 200), ("LOCALHOST:8000", 200), ("127.0.0.1:8000", 200), ("[::1]", 200), ("[::1]:8000", 200),
+     ("follow-up.example", 401),
+     ("127.0.0.1.evil.example", 401), ("localhost.evil.example:80", 401), ("evil.example:127.0.0.1", 401), ("::1", 401),
+      ("", 401)],
 )  # fmt: skip
 async def test_demo_tokens_count_only_at_a_name_of_this_machine(service: Service, host: str, status: int):
     assert (await service.get("/centres", headers={"Host": host})).status_code == status
@@ -106,7 +120,9 @@ async def test_that_demo_tokens_count_is_told_to_who_watches(make_service: Calla
     assert told.json()["warnings"] == (["demo_tokens"] if demo else [])
 
 
-@pytest.mark.parametrize("header", ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Forwarded", "X-Real-IP", "Via"])
+@pytest.mark.parametrize(
+    "header", ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Forwarded", "X-Real-IP", "Via"]
+)
 async def test_what_a_proxy_on_this_machine_forwards_is_not_from_this_machine(service: Service, header: str):
     assert (await service.get("/centres", headers={header: "127.0.0.1"})).status_code == 401
 

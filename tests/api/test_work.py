@@ -41,12 +41,20 @@ def _of_lund(data: bytes) -> bytes:
 
 
 async def test_an_import_is_taken_worked_off_and_told_row_by_row(service: Service):
-    async with begin(service.house.db, Actor("operator:test", Role.OPERATOR, None, id="operator:test"), service.house.clock) as tx:
+    async with begin(
+        service.house.db, Actor("operator:test", Role.OPERATOR, None, id="operator:test"), service.house.clock
+    ) as tx:
         token = await tokens.add(tx, NewToken("the network's coordinator", Role.COORDINATOR, None))
-    dry = await _report(service, await service.call("POST", "/imports?dry_run=true", token=token, content=DIRTY, headers=CSV), token)
+    dry = await _report(
+        service, await service.call("POST", "/imports?dry_run=true", token=token, content=DIRTY, headers=CSV), token
+    )
     assert (await service.counts())["infusions"] == 0
-    real = await _report(service, await service.call("POST", "/imports", token=token, content=DIRTY, headers=CSV), token)
-    again = await _report(service, await service.call("POST", "/imports", token=token, content=DIRTY, headers=CSV), token)
+    real = await _report(
+        service, await service.call("POST", "/imports", token=token, content=DIRTY, headers=CSV), token
+    )
+    again = await _report(
+        service, await service.call("POST", "/imports", token=token, content=DIRTY, headers=CSV), token
+    )
     verdicts = {item["row"]: item["verdict"] for item in real["items"]}
     assert verdicts == {item["row"]: item["verdict"] for item in dry["items"]}
     assert {row for row, verdict in verdicts.items() if verdict == "accepted"} == ACCEPTED
@@ -62,7 +70,9 @@ async def test_a_row_with_a_personal_number_in_clear_is_rejected_with_its_column
     names, cells = header.split(";"), row.split(";")
     for column in ("source_id", "batch", "indication"):
         told = ";".join("811228-9874" if name == column else cell for name, cell in zip(names, cells, strict=True))
-        started = await service.call("POST", "/imports", token="demo-coordinator-uppsala", content=f"{header}\n{told}".encode(), headers=CSV)
+        started = await service.call(
+            "POST", "/imports", token="demo-coordinator-uppsala", content=f"{header}\n{told}".encode(), headers=CSV
+        )
         (item,) = (await _report(service, started, "demo-coordinator-uppsala"))["items"]
         assert (item["verdict"], item["code"], item["field"]) == ("rejected", "looks_like_a_number", column)
         assert "811228" not in str(item)
@@ -70,7 +80,9 @@ async def test_a_row_with_a_personal_number_in_clear_is_rejected_with_its_column
 
 
 async def test_an_import_is_its_owners(service: Service):
-    started = await service.call("POST", "/imports", token="demo-coordinator-lund", content=_of_lund(DIRTY), headers=CSV)
+    started = await service.call(
+        "POST", "/imports", token="demo-coordinator-lund", content=_of_lund(DIRTY), headers=CSV
+    )
     # Its state may change by the time that passes alone, so it is never "not modified".
     assert "etag" not in (await service.get(started.headers["location"], api="", token="demo-coordinator-lund")).headers
     assert (await service.get(started.headers["location"], api="", token="demo-coordinator-umea")).status_code == 404
@@ -90,14 +102,18 @@ async def test_an_import_is_its_owners(service: Service):
         (DIRTY, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", 415),
     ],
 )
-async def test_what_is_no_file_of_infusions_is_refused(service: Service, content: bytes, content_type: str, status: int):
+async def test_what_is_no_file_of_infusions_is_refused(
+    service: Service, content: bytes, content_type: str, status: int
+):
     before = await service.counts()
-    told = await service.call("POST", "/imports", token="demo-coordinator-lund", content=content, headers={"Content-Type": content_type})
+    told = await service.call(
+        "POST", "/imports", token="demo-coordinator-lund", content=content, headers={"Content-Type": content_type}
+    )
     assert told.status_code == status
     assert await service.counts() == before
 
 
-# ---- The demo's clock and the feed --------------------------------------------------------------------------------------
+# ---- The demo's clock and the feed -----------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -106,7 +122,9 @@ async def make_demo(sqlite_url: str) -> AsyncIterator[Callable[[Clock], Service]
     made: list[Service] = []
 
     def make(clock: Clock) -> Service:
-        made.append(Service(House(database, clock, Settings(database_url=sqlite_url, rate_per_second=100_000), demo=True)))
+        made.append(
+            Service(House(database, clock, Settings(database_url=sqlite_url, rate_per_second=100_000), demo=True))
+        )
         return made[-1]
 
     yield make
@@ -134,7 +152,9 @@ async def test_the_demos_day_is_an_offset_that_days_go_on_from(make_demo: Callab
     assert (clock.today(), clock.offset) == (wanted, timedelta(days=40))
 
 
-async def test_a_move_that_has_not_reached_this_clock_yet_is_not_added_to_the_next(make_demo: Callable[[Clock], Service]):
+async def test_a_move_that_has_not_reached_this_clock_yet_is_not_added_to_the_next(
+    make_demo: Callable[[Clock], Service],
+):
     first, second = Clock(), Clock()  # as two calls at once see the day: each as it was before the other
 
     async def move(clock: Clock, ahead: int) -> int:
@@ -142,7 +162,12 @@ async def test_a_move_that_has_not_reached_this_clock_yet_is_not_added_to_the_ne
         return (await make_demo(clock).post("/demo/clock", {"today": day})).status_code
 
     assert [await move(first, 10), await move(second, 30), await move(first, 20)] == [200, 200, 409]
-    async with begin(make_demo(first).house.db, Actor("operator:test", Role.OPERATOR, None, id="operator:test"), second, writing=False) as tx:
+    async with begin(
+        make_demo(first).house.db,
+        Actor("operator:test", Role.OPERATOR, None, id="operator:test"),
+        second,
+        writing=False,
+    ) as tx:
         assert (second.offset, (await state.get(tx)).demo_offset_days) == (timedelta(days=30), 30)
 
 
@@ -175,19 +200,37 @@ async def test_a_polling_system_misses_nothing_and_is_sent_nothing_twice(make_de
     first = await service.get(f"/alerts/events?after={snapshot['feed_cursor']}&limit=2", token=token)
     rest = await service.get(f"/alerts/events?after={first.json()['next_cursor']}", token=token)
     events = first.json()["items"] + rest.json()["items"]
-    assert ([event["seq"] for event in events], first.json()["has_more"], rest.json()["has_more"]) == ([1, 2, 3], True, False)
+    assert ([event["seq"] for event in events], first.json()["has_more"], rest.json()["has_more"]) == (
+        [1, 2, 3],
+        True,
+        False,
+    )
     assert {event["type"] for event in events} == {"visit.overdue"}
     assert "Testsson" not in first.text + rest.text
     end = await service.get(f"/alerts/events?after={rest.json()['next_cursor']}", token=token)
     assert (end.json()["items"], end.json()["next_cursor"]) == ([], "1.3")
     for page in (first, rest, end):
-        again = await service.get(str(page.request.url.raw_path, "ascii"), api="", token=token, headers={"If-None-Match": page.headers["etag"]})
+        again = await service.get(
+            str(page.request.url.raw_path, "ascii"),
+            api="",
+            token=token,
+            headers={"If-None-Match": page.headers["etag"]},
+        )
         assert (again.status_code, again.content) == (304, b"")
     alert = events[0]["data"]["alert_id"]
-    assert (await service.post(f"/alerts/{alert}/acknowledge", {"reason": "called"}, token=token)).json()["state"] == "acknowledged"
+    assert (await service.post(f"/alerts/{alert}/acknowledge", {"reason": "called"}, token=token)).json()[
+        "state"
+    ] == "acknowledged"
     # A full page never changes; one that was not full has grown.
     statuses = [
-        (await service.get(str(page.request.url.raw_path, "ascii"), api="", token=token, headers={"If-None-Match": page.headers["etag"]})).status_code
+        (
+            await service.get(
+                str(page.request.url.raw_path, "ascii"),
+                api="",
+                token=token,
+                headers={"If-None-Match": page.headers["etag"]},
+            )
+        ).status_code
         for page in (first, rest, end)
     ]
     assert statuses == [304, 200, 200]

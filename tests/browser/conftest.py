@@ -31,7 +31,9 @@ AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if CHROMIUM is None:
-        missing = pytest.mark.skip(reason="Chromium is not installed here: apt-get install chromium, or set CHROMIUM to its path")
+        missing = pytest.mark.skip(
+            reason="Chromium is not installed here: apt-get install chromium, or set CHROMIUM to its path"
+        )
         for item in items:
             if Path(item.path).is_relative_to(Path(__file__).parent):
                 item.add_marker(missing)
@@ -47,9 +49,11 @@ def browser() -> Iterator[Browser]:
 
 @contextmanager
 def ward(data: Path, **also: str) -> Iterator[str]:
-    """The demo on its own day, with a handful of patients of Lund: one visit overdue, the others now, one of them of a protected identity. `also`:
-    further patients by name, with the day of the infusion."""
-    with started("demo", "--empty", "--today", "2026-11-01", "--port", 0, "--data", data, env=processes.environment(), cwd=data) as demo:
+    """The demo on its own day, with a handful of patients of Lund: one visit overdue, the others now, one of them of a
+    protected identity. `also`: further patients by name, with the day of the infusion."""
+    with started(
+        "demo", "--empty", "--today", "2026-11-01", "--port", 0, "--data", data, env=processes.environment(), cwd=data
+    ) as demo:
         found = demo.said("Follow-up, the demo: ").split()[-1]
         with httpx.Client(base_url=f"{found}/api/v1", headers=COORDINATOR, timeout=60) as client:
             for n, (name, infused_on) in enumerate((PATIENTS | also).items()):
@@ -83,7 +87,13 @@ def fresh(tmp_path: Path) -> Iterator[str]:
 def _record(client: httpx.Client, name: str, infused_on: str, n: int) -> None:
     number = {"system": "personnummer", "value": number_of(date(1960, 1, 1 + n), n)}
     patient = {"identifiers": [number], "name": name, "phone": f"070-174068{n}"}
-    body: dict[str, Any] = {"patient": patient, "centre": "lund", "product": "axicabtagene-ciloleucel", "context": "SOC", "infused_on": infused_on}
+    body: dict[str, Any] = {
+        "patient": patient,
+        "centre": "lund",
+        "product": "axicabtagene-ciloleucel",
+        "context": "SOC",
+        "infused_on": infused_on,
+    }
     assert client.post("/infusions", json=body).status_code == 201
 
 
@@ -118,8 +128,15 @@ def tab_to(page: Page, selector: str) -> int:
 
 
 def faults(page: Page) -> list[str]:
-    """What axe-core finds on the page as it stands: WCAG 2.2 AA, and its own good practice (headings in order, everything in a landmark)."""
+    """What axe-core finds on the page as it stands: WCAG 2.2 AA, and its own good practice (headings in order,
+    everything in a landmark)."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE)
-    found = page.evaluate("axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})")
-    return [f"{fault['id']}: {node['target']} {node['failureSummary']}" for fault in found["violations"] for node in fault["nodes"]]
+    found = page.evaluate(
+        "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
+    )
+    return [
+        f"{fault['id']}: {node['target']} {node['failureSummary']}"
+        for fault in found["violations"]
+        for node in fault["nodes"]
+    ]

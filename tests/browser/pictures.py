@@ -1,4 +1,5 @@
-"""Makes the pictures of `docs/pictures/` from the real demo: `python -m tests.browser.pictures` (needs Chromium; half a minute to fill the demo)."""
+"""Makes the pictures of `docs/pictures/` from the real demo: `python -m tests.browser.pictures` (needs Chromium; half a
+minute to fill the demo)."""
 
 import os
 import shutil
@@ -21,7 +22,9 @@ def main() -> None:
         words = ("demo", "--today", DAY, "--port", 0, "--data", data)
         with started(*words, env=processes.environment(), cwd=Path(data)) as demo, sync_playwright() as playwright:
             address = demo.said("Follow-up, the demo: ").split()[-1]
-            browser = playwright.chromium.launch(executable_path=os.environ.get("CHROMIUM") or shutil.which("chromium"), args=["--no-sandbox"])
+            browser = playwright.chromium.launch(
+                executable_path=os.environ.get("CHROMIUM") or shutil.which("chromium"), args=["--no-sandbox"]
+            )
             page = _nurse(browser, address, 1366, 900)
             page.screenshot(path=OUT / "due-list.png")
             page.locator("tbody.visit th a").first.click()

@@ -1,4 +1,5 @@
-"""A nurse opens the list, books, notes a call, records an infusion and logs out; and what a page without script does."""
+"""A nurse opens the list, books, notes a call, records an infusion and logs out; and what a page without script
+does."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,5 @@
-"""Every page in every state, looked at by axe-core: two languages, light and dark, forced colours, desktop and phone."""
+"""Every page in every state, looked at by axe-core: two languages, light and dark, forced colours, desktop and
+phone."""
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import product
@@ -12,7 +13,9 @@ DESKTOP, PHONE = ViewportSize(width=1366, height=768), ViewportSize(width=320, h
 MAJA = "Maja Berg"  # overdue too: one alert is acknowledged, one is left
 ELSEWHERE = ("list, nothing to do", "alerts, none")  # the nurse of Uppsala, who has no patients here
 IN_ENGLISH = (1, 2, 4, 7)
-ALWAYS = 3  # looks that `make test` takes; the others are of the heavy set, which takes each state in four of them besides
+ALWAYS = (
+    3  # looks that `make test` takes; the others are of the heavy set, which takes each state in four of them besides
+)
 LOOKS = list(product(("light", "dark"), ("none", "active"), (DESKTOP, PHONE)))
 
 
@@ -52,7 +55,9 @@ def _stale_form(page: Page) -> None:
     row = page.locator("tbody.visit", has=page.locator("tr.form"))
     visit, version = str(row.get_attribute("id")).removeprefix("v-"), row.locator("[name=version]").first.input_value()
     day = {"booked_on": "2026-12-0" + str(1 + int(version) % 9)}
-    told = page.request.post(f"/api/v1/visits/{visit}/book", data=day, headers=COORDINATOR | {"If-Match": f'"{version}"'})
+    told = page.request.post(
+        f"/api/v1/visits/{visit}/book", data=day, headers=COORDINATOR | {"If-Match": f'"{version}"'}
+    )
     assert told.ok, told.text()
     page.locator("tr.form [name=booked_on]").fill("2026-12-18")
     _save(page)
@@ -126,7 +131,9 @@ def _acknowledged(page: Page) -> None:
     page.goto("/alerts?state=acknowledged")
     if not page.locator("#alerts").count():
         alerts = page.request.get("/api/v1/alerts?state=open", headers=COORDINATOR).json()["items"]
-        told = page.request.post(f"/api/v1/alerts/{alerts[0]['id']}/acknowledge", data={"reason": "ringt"}, headers=COORDINATOR)
+        told = page.request.post(
+            f"/api/v1/alerts/{alerts[0]['id']}/acknowledge", data={"reason": "ringt"}, headers=COORDINATOR
+        )
         assert told.ok, told.text()
         page.reload()
     page.locator("#alerts").wait_for()
@@ -202,7 +209,9 @@ def _open(page: Page, state: str, language: str) -> None:
     """A fresh session with the state before it."""
     page.set_viewport_size(DESKTOP)
     assert page.request.get(f"/login/demo?token=demo-nurse-{'uppsala' if state in ELSEWHERE else 'lund'}").ok
-    told = page.request.post("/profile", form={"language": language, "single_keys": "yes"}, headers={"Sec-Fetch-Site": "same-origin"})
+    told = page.request.post(
+        "/profile", form={"language": language, "single_keys": "yes"}, headers={"Sec-Fetch-Site": "same-origin"}
+    )
     assert told.ok
     page.goto("/")
     STATES[state](page)
@@ -213,7 +222,9 @@ def _look(page: Page, scheme: str, forced: str, size: ViewportSize) -> None:
     page.set_viewport_size(size)
 
 
-@pytest.mark.parametrize("n", [pytest.param(n, marks=[] if n < ALWAYS else pytest.mark.proof) for n in range(len(LOOKS))])
+@pytest.mark.parametrize(
+    "n", [pytest.param(n, marks=[] if n < ALWAYS else pytest.mark.proof) for n in range(len(LOOKS))]
+)
 def test_each_state_has_no_fault_that_axe_knows_in_one_of_the_looks(context: BrowserContext, n: int) -> None:
     page = context.new_page()
     page.add_init_script("window.print = () => {}")
@@ -227,7 +238,9 @@ def test_each_state_has_no_fault_that_axe_knows_in_one_of_the_looks(context: Bro
 
 @pytest.mark.proof
 @pytest.mark.parametrize("n", range(len(STATES)))
-def test_each_state_has_no_fault_that_axe_knows_light_dark_forced_small_and_in_the_other_language(context: BrowserContext, n: int) -> None:
+def test_each_state_has_no_fault_that_axe_knows_light_dark_forced_small_and_in_the_other_language(
+    context: BrowserContext, n: int
+) -> None:
     """Each pair of scheme, colours and size once, in the language in which the state was not seen above."""
     state = list(STATES)[n]
     page = context.new_page()

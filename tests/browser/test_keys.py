@@ -8,8 +8,10 @@ from tests import processes
 from tests.browser.conftest import tab_to
 
 # What the Tab key must reach: of a group of radio buttons it is one.
-REACHABLE = """() => [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']")]
-    .filter(one => one.checkVisibility() && (one.type !== "radio" || one === one.form.querySelector(`[name="${one.name}"]`)))
+REACHABLE = """() => [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea,
+    summary, [tabindex='0']")]
+    .filter(one => one.checkVisibility() && (one.type !== "radio" || one ===
+        one.form.querySelector(`[name="${one.name}"]`)))
     .map(one => one.outerHTML.slice(0, 200))"""
 
 
@@ -18,7 +20,9 @@ def _stops(page: Page, key: str) -> list[str]:
     seen = [page.evaluate("document.activeElement.outerHTML.slice(0, 200)")]
     for _ in range(400):
         page.keyboard.press(key)
-        now = page.evaluate("document.activeElement === document.body ? null : document.activeElement.outerHTML.slice(0, 200)")
+        now = page.evaluate(
+            "document.activeElement === document.body ? null : document.activeElement.outerHTML.slice(0, 200)"
+        )
         if now == seen[0]:
             return seen
         if now not in (None, seen[-1]):
@@ -27,7 +31,12 @@ def _stops(page: Page, key: str) -> list[str]:
 
 
 def test_the_tab_key_goes_through_the_list_with_open_forms_and_out_again_both_ways(page: Page) -> None:
-    for name, form in (("Erik Provberg", "Boka"), ("Anna Testsson", "Klar…"), ("Karin Lind", "Ej svar…"), ("Per Åström", "Missat…")):
+    for name, form in (
+        ("Erik Provberg", "Boka"),
+        ("Anna Testsson", "Klar…"),
+        ("Karin Lind", "Ej svar…"),
+        ("Per Åström", "Missat…"),
+    ):
         row = page.locator("tbody.visit", has_text=name)
         row.get_by_role("link", name=form).click()
         row.locator("tr.form").wait_for()
@@ -55,7 +64,9 @@ def test_from_the_login_to_the_first_overdue_visit_done_in_five_keys_beside_name
 ) -> None:
     where = processes.environment(database_url=f"sqlite:///{data}/follow-up.db", key_file=data / "follow-up.keys")
     forks = processes.Forks(tmp_path)
-    made = forks.run("user", "add", "karin.n", "--name", "Karin N", "--role", "nurse", "--centre", "lund", env=where, cwd=tmp_path)
+    made = forks.run(
+        "user", "add", "karin.n", "--name", "Karin N", "--role", "nurse", "--centre", "lund", env=where, cwd=tmp_path
+    )
     forks.close()
     page = browser.new_context(base_url=address, locale="sv-SE").new_page()
     page.goto("/login")

@@ -1,4 +1,5 @@
-"""Enter twice, a double click, two tabs, back after done: one visit is done once, nothing is undone, and the filters stay."""
+"""Enter twice, a double click, two tabs, back after done: one visit is done once, nothing is undone, and the filters
+stay."""
 
 import re
 from collections.abc import Callable
@@ -20,7 +21,9 @@ def visit(address: str) -> Visit:
 
     def told(name: str) -> dict[str, Any]:
         with httpx.Client(base_url=f"{address}/api/v1", headers=COORDINATOR, timeout=60) as client:
-            listed = client.get("/visits?state=planned,due,overdue,completed,missed,cancelled&limit=200").json()["items"]
+            listed = client.get("/visits?state=planned,due,overdue,completed,missed,cancelled&limit=200").json()[
+                "items"
+            ]
         found: dict[str, Any] = next(v for v in listed if v["patient"]["name"] == name and v["code"] == "Y01")
         return found
 
@@ -30,7 +33,9 @@ def visit(address: str) -> Visit:
 @pytest.fixture(params=[True, False], ids=["with script", "without script"])
 def either(request: pytest.FixtureRequest, browser: Browser, address: str) -> Any:
     """A nurse's page with script, and one without."""
-    context = browser.new_context(base_url=address, viewport={"width": 1366, "height": 768}, java_script_enabled=request.param)
+    context = browser.new_context(
+        base_url=address, viewport={"width": 1366, "height": 768}, java_script_enabled=request.param
+    )
     page = context.new_page()
     page.goto("/login/demo?token=demo-nurse-lund")
     yield page
@@ -101,7 +106,9 @@ def test_a_second_click_after_the_answer_hits_no_undo(either: Page, visit: Visit
         _take_back(either, one)
 
 
-def test_two_tabs_do_it_once_and_the_later_one_is_told_what_holds(page: Page, context: BrowserContext, visit: Visit) -> None:
+def test_two_tabs_do_it_once_and_the_later_one_is_told_what_holds(
+    page: Page, context: BrowserContext, visit: Visit
+) -> None:
     before = visit("Karin Lind")
     same, other = context.new_page(), context.new_page()
     saves = []

@@ -18,7 +18,8 @@ IN_VIEW = """() => {
     return (innerHeight - rows[0].top) / Math.max(...rows.map(row => row.height));
 }"""
 # What can be pressed and is covered by something else, or lies outside, once it is scrolled into view.
-COVERED = """() => [...document.querySelectorAll("a[href]:not(.skip), button, input:not([type=hidden]), select, textarea, summary")]
+COVERED = """() => [...document.querySelectorAll("a[href]:not(.skip), button, input:not([type=hidden]), select,
+    textarea, summary")]
     .filter(one => one.checkVisibility())
     .filter(one => {
         one.scrollIntoView({block: "center", inline: "center"});
@@ -28,7 +29,8 @@ COVERED = """() => [...document.querySelectorAll("a[href]:not(.skip), button, in
     })
     .map(one => one.outerHTML.slice(0, 120))"""
 
-# The first row as wide as the widest of the demo's sample: a long name, a window of another year, overdue for more than a year, a call noted.
+# The first row as wide as the widest of the demo's sample: a long name, a window of another year, overdue for more than
+# a year, a call noted.
 AS_WIDE_AS_THEY_COME = """() => {
     const cells = document.querySelector("tbody.visit tr").children;
     cells[0].querySelector("a").textContent = "Gunnar Palmqvist";
@@ -73,7 +75,9 @@ def test_nothing_of_the_list_and_its_forms_is_lost(page: Page, size: tuple[int, 
     erik.get_by_role("link", name="Boka").click()
     expect(erik.locator("tr.form [name=booked_on]")).to_be_focused()
     erik.get_by_role("button", name="Spara").click()  # without a day: nothing changes
-    expect(page.locator("#status")).to_be_visible()  # what was told stays in its corner, and covers nothing that can be pressed
+    expect(
+        page.locator("#status")
+    ).to_be_visible()  # what was told stays in its corner, and covers nothing that can be pressed
     _nothing_is_lost(page, 320)
 
 
@@ -96,9 +100,18 @@ def test_no_column_is_cut_on_paper(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= A4_LANDSCAPE
     table = page.locator("table.paper")
     assert table.evaluate("table => table.getBoundingClientRect().right") <= A4_LANDSCAPE
-    assert table.evaluate("table => [...table.querySelectorAll('th, td')].filter(cell => cell.scrollWidth > cell.clientWidth).length") == 0
+    assert (
+        table.evaluate(
+            "table => [...table.querySelectorAll('th, td')].filter(cell => cell.scrollWidth > cell.clientWidth).length"
+        )
+        == 0
+    )
     expect(page.locator("header")).not_to_be_visible()
     words = table.inner_text()
     open_to_all = [name for name in PATIENTS if name != "Nils Hemlig"]
-    assert [told for told in ("Telefon", "Kontakt", "Anteckningar", "Utskrivet", "070-1740680", *open_to_all) if told not in words] == []
+    assert [
+        told
+        for told in ("Telefon", "Kontakt", "Anteckningar", "Utskrivet", "070-1740680", *open_to_all)
+        if told not in words
+    ] == []
     assert "Hemlig" not in words

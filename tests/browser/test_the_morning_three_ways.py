@@ -1,4 +1,5 @@
-"""One morning's work by mouse, by keys alone, and with script switched off: the same rows are in the database after each of the three."""
+"""One morning's work by mouse, by keys alone, and with script switched off: the same rows are in the database after
+each of the three."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,29 +13,38 @@ from tests.browser.conftest import COORDINATOR, PATIENTS, tab_to
 # Of each patient the visit of the first year as the morning leaves it, and what was noted of calls.
 OPEN = {"booked_on": None, "completed_on": None, "response": None, "missed_reason": None}
 AFTERWARDS = {
-    "Anna Testsson": ({**OPEN, "state": "due", "booked_on": "2026-12-03"}, []),  # booked; marked as done by mistake, and taken back
-    "Erik Provberg": ({**OPEN, "state": "completed", "completed_on": "2026-11-20", "response": "PR"}, [("phone", "no-answer", "2026-11-30")]),
+    # Booked; marked as done by mistake, and taken back.
+    "Anna Testsson": ({**OPEN, "state": "due", "booked_on": "2026-12-03"}, []),
+    "Erik Provberg": (
+        {**OPEN, "state": "completed", "completed_on": "2026-11-20", "response": "PR"},
+        [("phone", "no-answer", "2026-11-30")],
+    ),
     "Nils Hemlig": ({**OPEN, "state": "due"}, []),  # the protected one: marked as missed by mistake, and taken back
     "Karin Lind": ({**OPEN, "state": "missed", "missed_reason": "moved abroad"}, []),
-    "Per Åström": ({**OPEN, "state": "due"}, [("letter", "other-day", "2026-12-08")]),  # postponed: he is called again on a later day
+    # Postponed: he is called again on a later day.
+    "Per Åström": ({**OPEN, "state": "due"}, [("letter", "other-day", "2026-12-08")]),
 }
 
 
 def opened(browser: Browser, address: str, *, script: bool = True) -> Page:
     """The login page in a browser of its own."""
-    context = browser.new_context(base_url=address, viewport={"width": 1366, "height": 768}, locale="sv-SE", java_script_enabled=script)
+    context = browser.new_context(
+        base_url=address, viewport={"width": 1366, "height": 768}, locale="sv-SE", java_script_enabled=script
+    )
     page = context.new_page()
     page.goto("/login")
     return page
 
 
 def told(address: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """All visits and contacts as the API tells them, without ids and instants: of each patient the first year's visit with the contacts, and the
-    other visits."""
+    """All visits and contacts as the API tells them, without ids and instants: of each patient the first year's visit
+    with the contacts, and the other visits."""
     first, others = {}, {}
     with httpx.Client(base_url=f"{address}/api/v1", headers=COORDINATOR, timeout=60) as client:
         listed = client.get("/visits?state=planned,due,overdue,completed,missed,cancelled&limit=200").json()["items"]
-        for patient, name in {visit["patient"]["id"]: visit["patient"]["name"] or "Nils Hemlig" for visit in listed}.items():
+        for patient, name in {
+            visit["patient"]["id"]: visit["patient"]["name"] or "Nils Hemlig" for visit in listed
+        }.items():
             whole = client.get(f"/patients/{patient}/follow-up").json()
             visits = {visit["code"]: {fact: visit[fact] for fact in ("state", *OPEN)} for visit in whole["visits"]}
             first[name] = (visits.pop("Y01"), [(c["channel"], c["outcome"], c["remind_on"]) for c in whole["contacts"]])
@@ -117,7 +127,8 @@ def keys(page: Page, *pressed: str) -> None:
 
 
 def type_day(page: Page, day: str) -> None:
-    """The figures of a day in the order in which this browser shows them, which without a language pack is month, day, year."""
+    """The figures of a day in the order in which this browser shows them, which without a language pack is month, day,
+    year."""
     year, month, rest = day.split("-")
     page.keyboard.type(month + rest + year)
 

@@ -63,7 +63,9 @@ def filled(tmp_path: Path) -> Path:
 
 
 def _fill(folder: Path) -> None:
-    with started("demo", "--port", 0, "--data", folder, "--today", "2026-11-23", env=processes.environment(), cwd=folder) as demo:
+    with started(
+        "demo", "--port", 0, "--data", folder, "--today", "2026-11-23", env=processes.environment(), cwd=folder
+    ) as demo:
         demo.said("Filling the demo")
         demo.said("Ctrl+C")
         assert demo.stop() == 0

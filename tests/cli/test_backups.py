@@ -92,10 +92,14 @@ async def test_what_was_backed_up_comes_back_and_every_cursor_given_out_before_i
     assert head.endswith(".2")
     assert command("sweep", "--today", "2024-06-01").stdout == "3 raised for 2024-06-01.\n"
     assert command("restore", entered, "--force").returncode == 0
-    assert int(command("feed", "head").stdout.partition(".")[0]) > int(head.partition(".")[0]), "an epoch is never given twice"
+    assert int(command("feed", "head").stdout.partition(".")[0]) > int(head.partition(".")[0]), (
+        "an epoch is never given twice"
+    )
 
 
-def test_a_backup_is_not_written_over_nor_a_database_that_holds_data(command: Run, entered: Path, database_url: str) -> None:
+def test_a_backup_is_not_written_over_nor_a_database_that_holds_data(
+    command: Run, entered: Path, database_url: str
+) -> None:
     assert command("backup", entered).returncode == 0
     first = entered.read_bytes()
     assert stat.S_IMODE(entered.stat().st_mode) == 0o600
@@ -138,7 +142,9 @@ def test_a_database_that_is_open_elsewhere_is_not_restored_over(command: Run, en
 
 
 @pytest.mark.parametrize("how", ["cut", "other"])
-def test_what_is_no_whole_backup_is_refused_and_changes_nothing(command: Run, entered: Path, database_url: str, how: str) -> None:
+def test_what_is_no_whole_backup_is_refused_and_changes_nothing(
+    command: Run, entered: Path, database_url: str, how: str
+) -> None:
     assert command("backup", entered).returncode == 0
     whole = entered.read_bytes()
     entered.write_bytes(whole[: len(whole) * 2 // 3] if how == "cut" else b"not a backup" * 100)
@@ -149,11 +155,15 @@ def test_what_is_no_whole_backup_is_refused_and_changes_nothing(command: Run, en
     assert [path.name for path in entered.parent.iterdir() if path.name.startswith(".")] == []
 
 
-def test_without_postgresqls_programs_it_says_what_to_do(command: Run, entered: Path, database_url: str, tmp_path: Path) -> None:
+def test_without_postgresqls_programs_it_says_what_to_do(
+    command: Run, entered: Path, database_url: str, tmp_path: Path
+) -> None:
     if database_url.startswith("sqlite"):
         assert command("backup", entered, PATH=str(tmp_path)).returncode == 0
         return
-    (tmp_path / "pg_dump").write_text("#!/bin/sh\necho 'pg_dump: error: aborting because of server version mismatch' >&2\nexit 1\n")
+    (tmp_path / "pg_dump").write_text(
+        "#!/bin/sh\necho 'pg_dump: error: aborting because of server version mismatch' >&2\nexit 1\n"
+    )
     (tmp_path / "pg_dump").chmod(0o700)
     refused = command("backup", entered, PATH=f"{tmp_path}:/bin")
     assert refused.returncode == 1
@@ -172,7 +182,10 @@ def _wait_until_at_work(process: subprocess.Popen[str], backup: Path, url: str) 
 
 def _wait_until_alone(url: str) -> None:
     """Until PostgreSQL has seen that the programs of a process that was killed have gone too."""
-    others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name IN ('psql', 'pg_dump')"
+    others = (
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND application_name IN ('psql', 'pg_dump')"
+    )
     if url.startswith("postgresql"):
         wait_for(lambda: ask(url, others) == [(0,)])
 

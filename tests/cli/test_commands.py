@@ -93,11 +93,21 @@ def test_a_mistyped_day_is_told_and_its_alerts_are_taken_back(command: Run, rows
     mistyped = command("sweep", "--today", "2031-06-01")
     assert mistyped.stdout == "11 raised for 2031-06-01.\n"
     assert "jumped from 2021-01-05 to 2031-06-01" in mistyped.stderr
-    checked = {check["name"]: check for check in json.loads(command("doctor", "--today", "2021-01-05", "--json").stdout)}
+    checked = {
+        check["name"]: check for check in json.loads(command("doctor", "--today", "2021-01-05", "--json").stdout)
+    }
     assert (checked["day of the sweeps"]["well"], checked["alerts ahead of their day"]["found"]) == (False, "11")
-    assert json.loads(command("alerts", "recall", "--today", "2021-01-05", "--json").stdout) == {"today": "2021-01-05", "recalled": 11}
-    assert command("alerts", "recall", "--today", "2021-01-05").stdout == "0 recalled: on 2021-01-05 their windows have not ended.\n"
-    checked = {check["name"]: check for check in json.loads(command("doctor", "--today", "2031-06-01", "--json").stdout)}
+    assert json.loads(command("alerts", "recall", "--today", "2021-01-05", "--json").stdout) == {
+        "today": "2021-01-05",
+        "recalled": 11,
+    }
+    assert (
+        command("alerts", "recall", "--today", "2021-01-05").stdout
+        == "0 recalled: on 2021-01-05 their windows have not ended.\n"
+    )
+    checked = {
+        check["name"]: check for check in json.loads(command("doctor", "--today", "2031-06-01", "--json").stdout)
+    }
     assert (checked["day of the sweeps"]["well"], checked["alerts ahead of their day"]["found"]) == (True, "0")
     assert command("sweep", "--today", "2021-06-01").stdout == "1 raised for 2021-06-01.\n"
 
@@ -125,7 +135,9 @@ def test_new_keys_are_read_by_their_owner_only_and_never_overwritten(command: Ru
 
 
 def test_a_token_is_printed_alone_and_once(command: Run, sqlite_url: str) -> None:
-    made = command("token", "add", "--name", "cosmic", "--role", "integration", "--centre", "lund", "--scope", "infusions:write")
+    made = command(
+        "token", "add", "--name", "cosmic", "--role", "integration", "--centre", "lund", "--scope", "infusions:write"
+    )
     token = made.stdout.strip()
     assert (made.returncode, made.stderr, made.stdout.count("\n")) == (0, "", 1)
     assert token.startswith("fu_")
@@ -146,7 +158,10 @@ def test_a_revoked_token_is_told_as_revoked(command: Run) -> None:
     assert secret_of(token) not in one_line(again.stderr)
 
 
-@pytest.mark.parametrize("words", [["--role", "nurse", "--centre", "malmo"], ["--role", "nurse", "--centre", "lund", "--scope", "alerts:read"]])
+@pytest.mark.parametrize(
+    "words",
+    [["--role", "nurse", "--centre", "malmo"], ["--role", "nurse", "--centre", "lund", "--scope", "alerts:read"]],
+)
 def test_a_token_that_cannot_be_is_refused_in_one_line(command: Run, words: list[str]) -> None:
     done = command("token", "add", "--name", "n", *words)
     assert (done.returncode, done.stdout) == (1, "")
@@ -174,7 +189,9 @@ def test_a_token_ends_on_the_day_that_is_told_and_is_renewed_under_its_name(comm
 
 
 def test_the_first_password_of_an_account_is_printed_alone_and_once(command: Run, sqlite_url: str) -> None:
-    made = command("user", "add", "karin.n", "--name", "Karin N", "--role", "nurse", "--centre", "lund", "--centre", "umea")
+    made = command(
+        "user", "add", "karin.n", "--name", "Karin N", "--role", "nurse", "--centre", "lund", "--centre", "umea"
+    )
     password = made.stdout.strip()
     assert (made.returncode, made.stderr, made.stdout.count("\n")) == (0, "", 1)
     assert len(password) >= 12
@@ -198,7 +215,9 @@ def test_a_closed_account_is_told_as_closed(command: Run) -> None:
 
 def test_an_account_is_changed_by_a_command(command: Run) -> None:
     first = command("user", "add", "per.l", "--name", "Per L", "--role", "nurse", "--centre", "lund").stdout
-    changed = command("user", "change", "per.l", "--role", "clinician", "--centre", "umea", "--centre", "lund", "--name", "Per Lind")
+    changed = command(
+        "user", "change", "per.l", "--role", "clinician", "--centre", "umea", "--centre", "lund", "--name", "Per Lind"
+    )
     assert (changed.returncode, changed.stdout) == (0, "")
     (told,) = json.loads(command("user", "list", "--json").stdout)
     assert (told["name"], told["role"], told["centres"]) == ("Per Lind", "clinician", "lund umea")
@@ -210,7 +229,8 @@ def test_an_account_is_changed_by_a_command(command: Run) -> None:
     one_line(refused.stderr)
 
 
-@pytest.mark.parametrize("words", [["Per.L", "--role", "nurse", "--centre", "lund"], ["per.l", "--role", "worker", "--centre", "lund"], [
+@pytest.mark.parametrize("words", [["Per.L", "--role", "nurse", "--centre", "lund"], ["per.l", "--role", "worker",
+    "--centre", "lund"], [
     "per.l", "--role", "nurse", "--centre", "malmo"]])  # fmt: skip
 def test_an_account_that_cannot_be_is_refused_in_one_line(command: Run, words: list[str]) -> None:
     done = command("user", "add", *words, "--name", "Per L")
@@ -234,18 +254,30 @@ def test_a_published_protocol_is_one_and_a_broken_one_tells_its_faults(command: 
 
 
 def test_the_protocols_of_the_database_are_listed(command: Run) -> None:
-    assert {p["code"] for p in json.loads(command("protocol", "list", "--json").stdout)} >= {"ltfu-15y", "cibmtr-15y", "aav-5y"}
+    assert {p["code"] for p in json.loads(command("protocol", "list", "--json").stdout)} >= {
+        "ltfu-15y",
+        "cibmtr-15y",
+        "aav-5y",
+    }
 
 
 def test_a_catalogue_file_adds_what_is_missing(command: Run, tmp_path: Path, sqlite_url: str) -> None:
     text = (processes.ROOT / "app" / "data" / "products.csv").read_text()
-    (tmp_path / "products.csv").write_text(text.splitlines()[0] + "\n" + text.splitlines()[1].replace("tisagenlecleucel", "novel-cart") + "\n")
-    assert json.loads(command("catalogue", "load", tmp_path / "products.csv", "--json").stdout) == {"kind": "products", "rows": 1, "added": 1}
+    (tmp_path / "products.csv").write_text(
+        text.splitlines()[0] + "\n" + text.splitlines()[1].replace("tisagenlecleucel", "novel-cart") + "\n"
+    )
+    assert json.loads(command("catalogue", "load", tmp_path / "products.csv", "--json").stdout) == {
+        "kind": "products",
+        "rows": 1,
+        "added": 1,
+    }
     assert json.loads(command("catalogue", "load", tmp_path / "products.csv", "--json").stdout)["added"] == 0
     assert ask(sqlite_url, "SELECT kind, object_id, act FROM history") == [("product", "novel-cart", "loaded")]
 
 
-def test_a_product_with_a_protocol_of_another_class_is_refused_and_nothing_is_stored(command: Run, tmp_path: Path, sqlite_url: str) -> None:
+def test_a_product_with_a_protocol_of_another_class_is_refused_and_nothing_is_stored(
+    command: Run, tmp_path: Path, sqlite_url: str
+) -> None:
     text = (processes.ROOT / "app" / "data" / "products.csv").read_text()
     line = text.splitlines()[1].replace("tisagenlecleucel", "novel-cart").replace("ltfu-15y", "aav-5y")
     (tmp_path / "products.csv").write_text(f"{text.splitlines()[0]}\n{line}\n")
@@ -284,12 +316,25 @@ def test_the_doctor_finds_a_sick_house_and_names_the_remedy(forks: Forks, tmp_pa
 
 def test_the_doctor_finds_a_well_house(command: Run) -> None:
     late = command("doctor", "--json")
-    assert [(c["name"], c["remedy"]) for c in json.loads(late.stdout) if not c["well"]] == [("last sweep", "start follow-up worker")]
+    assert [(c["name"], c["remedy"]) for c in json.loads(late.stdout) if not c["well"]] == [
+        ("last sweep", "start follow-up worker")
+    ]
     command("sweep")
     well = command("doctor", "--json")
     assert well.returncode == 0
     assert {c["name"] for c in json.loads(well.stdout)} == {
-        *("settings", "keys", "disk", "zone", "database", "migrations", "clock", "tokens", "last sweep", "day of the sweeps"),
+        *(
+            "settings",
+            "keys",
+            "disk",
+            "zone",
+            "database",
+            "migrations",
+            "clock",
+            "tokens",
+            "last sweep",
+            "day of the sweeps",
+        ),
         "alerts ahead of their day",
     }
 
@@ -304,7 +349,9 @@ def test_the_doctor_warns_of_the_demos_tokens(forks: Forks, env: dict[str, str],
 # ---- how a command ends ----
 
 
-@pytest.mark.parametrize("words", [["sweep", "--today", "20261123"], ["nothing"], ["import", "missing.csv"], ["token", "add"]])
+@pytest.mark.parametrize(
+    "words", [["sweep", "--today", "20261123"], ["nothing"], ["import", "missing.csv"], ["token", "add"]]
+)
 def test_wrong_usage_ends_with_two(command: Run, words: list[str]) -> None:
     done = command(*words)
     assert (done.returncode, done.stdout) == (2, "")
@@ -347,5 +394,6 @@ def test_every_command_takes_a_day_and_shows_an_example() -> None:
     found = leaves(typer.main.get_command(commands))
     assert len(found) == 26
     for one in found:
-        assert "--today" in {option for parameter in one.params for option in parameter.opts}, one.name  # type: ignore[attr-defined]
+        options = {option for parameter in one.params for option in parameter.opts}  # type: ignore[attr-defined]
+        assert "--today" in options, one.name
         assert "Example: " in one.epilog, one.name  # type: ignore[attr-defined]

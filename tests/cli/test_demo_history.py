@@ -39,10 +39,16 @@ async def test_each_act_has_an_instant_on_its_own_day_and_nobody_acts_on_the_dem
         entered = await rows(db, infusions.id, infusions.registered_on, infusions.registered_at)
         assert entered
         assert all(day_of(at) == on for _, on, at in entered)
-        done = [row for row in await rows(db, visits.id, visits.completed_on, visits.decided_at) if row.completed_on is not None]
+        done = [
+            row
+            for row in await rows(db, visits.id, visits.completed_on, visits.decided_at)
+            if row.completed_on is not None
+        ]
         assert done
         assert all(day_of(at) == on for _, on, at in done)
-        assert all(day_of(at) == on for _, on, at in await rows(db, contacts.id, contacts.contacted_on, contacts.recorded_at))
+        assert all(
+            day_of(at) == on for _, on, at in await rows(db, contacts.id, contacts.contacted_on, contacts.recorded_at)
+        )
         # Ids sort by creation: the acts were made in the order of their instants.
         acts = [at for _, at in await rows(db, history.id, history.at)]
         assert acts == sorted(acts)
@@ -52,7 +58,11 @@ async def test_each_act_has_an_instant_on_its_own_day_and_nobody_acts_on_the_dem
         assert all(at < midnight_after(BEHIND) for at in told)
 
         # What people have marked as missed counts as missed on the demo's own day: the summary and the list agree.
-        outcomes = [row.outcome for row in await rows(db, tables.visits.c.id, tables.visits.c.outcome, tables.visits.c.decided_by) if row.decided_by]
+        outcomes = [
+            row.outcome
+            for row in await rows(db, tables.visits.c.id, tables.visits.c.outcome, tables.visits.c.decided_by)
+            if row.decided_by
+        ]
 
         async with transaction.begin(db, DEMO, Clock(fixed=BEHIND), writing=False) as tx:
             counted = (await figures.network(tx, None))["visits"]

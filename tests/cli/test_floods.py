@@ -1,4 +1,5 @@
-"""A real `serve` on loopback while strangers flood it: who has a token is served beside them as if they were not there."""
+"""A real `serve` on loopback while strangers flood it: who has a token is served beside them as if they were not
+there."""
 
 import asyncio
 import contextlib
@@ -22,7 +23,8 @@ from tests.processes import started
 pytestmark = pytest.mark.proof
 
 PATIENTS, ASKED = 60, 60
-# The goal is 50 ms on a machine that does nothing else; this is where other tests run beside it. A loop that is held takes seconds.
+# The goal is 50 ms on a machine that does nothing else; this is where other tests run beside it. A loop that is held
+# takes seconds.
 MOST_MS = 250
 MEGABYTES, DRIPPING = 400, 200
 NURSE = {"Authorization": "Bearer demo-nurse-lund"}
@@ -59,13 +61,15 @@ class Strangers:
                     self.sent += len(part)
 
     def drips(self) -> None:
-        """200 connections, of which each sends a byte a second: half of them a head, half of them a form that says it has 90 kB."""
+        """200 connections, of which each sends a byte a second: half of them a head, half of them a form that says it
+        has 90 kB."""
         asyncio.run(self._drip())
 
     async def _drip(self) -> None:
         heads, bodies = (
             b"GET / HTTP/1.1\r\nx: ",
-            b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 90000\r\n\r\n",
+            b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+            b"Content-Length: 90000\r\n\r\n",
         )
         async with asyncio.TaskGroup() as group:
             for n in range(DRIPPING):
@@ -113,7 +117,10 @@ def address(command: Run, env: dict[str, str], tmp_path: Path) -> Iterator[str]:
     """Where `serve` listens, with some patients of Lund."""
     head, row = ROWS.splitlines()
     born = [f"19{year}0104" for year in range(30, 30 + PATIENTS)]
-    rows = [row.replace("19811228-9874", f"{day}-{_last(day)}").replace("paper,1", f"paper,{n}") for n, day in enumerate(born)]
+    rows = [
+        row.replace("19811228-9874", f"{day}-{_last(day)}").replace("paper,1", f"paper,{n}")
+        for n, day in enumerate(born)
+    ]
     (tmp_path / "rows.csv").write_text("\n".join([head, *rows]) + "\n")
     assert command("import", tmp_path / "rows.csv").returncode == 0
     env |= {"FOLLOW_UP_DEMO_TOKENS": "1", "FOLLOW_UP_RATE_PER_SECOND": "10000", "FOLLOW_UP_LOG_LEVEL": "error"}
@@ -147,7 +154,10 @@ def test_the_due_list_stays_quick_beside_strangers(address: str) -> None:
 
 def test_200_connections_that_drip_end_and_the_service_is_free_again(address: str) -> None:
     host, _, port = address.removeprefix("http://").partition(":")
-    form = b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 9000\r\n\r\na"
+    form = (
+        b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+        b"Content-Length: 9000\r\n\r\na"
+    )
     began = time.monotonic()
     dripping = [socket.create_connection((host, int(port)), timeout=60) for _ in range(DRIPPING)]
     for n, one in enumerate(dripping):

@@ -29,7 +29,12 @@ def test_the_calls_of_the_readme_work_as_printed(filled: Path, tmp_path: Path) -
     assert (infusion["centre"], len(infusion["visits"])) == ("lund", 16)
     assert again["id"] == infusion["id"]
     assert {visit["state"] for visit in due["items"]} == {"due"}
-    assert (done["id"], done["state"], done["completed_on"], done["on_time"]) == (due["items"][0]["id"], "completed", "2026-11-23", True)
+    assert (done["id"], done["state"], done["completed_on"], done["on_time"]) == (
+        due["items"][0]["id"],
+        "completed",
+        "2026-11-23",
+        True,
+    )
     assert feed["items"][0]["type"] == "visit.overdue"
     assert feed["has_more"]
     assert (network["infusions"], network["patients"], network["children"]) == (305, 298, 13)

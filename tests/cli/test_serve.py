@@ -16,14 +16,18 @@ def get(address: str, path: str, token: str | None = None) -> httpx.Response:
     return httpx.get(f"{address}{path}", headers=headers, trust_env=False, timeout=processes.PATIENCE)
 
 
-def test_it_refuses_to_start_without_keys_and_says_how_to_make_them(forks: Forks, sqlite_url: str, tmp_path: Path) -> None:
+def test_it_refuses_to_start_without_keys_and_says_how_to_make_them(
+    forks: Forks, sqlite_url: str, tmp_path: Path
+) -> None:
     done = forks.run("serve", env=processes.environment(database_url=sqlite_url), cwd=tmp_path)
     assert done.returncode == 1
     assert "follow-up keys new FILE" in done.stderr
     assert "FOLLOW_UP_KEY_FILE=FILE" in done.stderr
 
 
-def test_it_refuses_keys_that_others_can_read(forks: Forks, env: dict[str, str], key_file: Path, tmp_path: Path) -> None:
+def test_it_refuses_keys_that_others_can_read(
+    forks: Forks, env: dict[str, str], key_file: Path, tmp_path: Path
+) -> None:
     key_file.chmod(0o640)
     done = forks.run("serve", env=env, cwd=tmp_path)
     assert done.returncode == 1
@@ -66,7 +70,9 @@ def test_it_starts_without_a_migrated_database_and_is_not_ready(key_file: Path, 
 
 
 def test_its_day_is_the_one_it_was_given(env: dict[str, str], tmp_path: Path) -> None:
-    with started("serve", "--port", 0, "--today", "2031-03-01", env={**env, "FOLLOW_UP_DEMO_TOKENS": "1"}, cwd=tmp_path) as service:
+    with started(
+        "serve", "--port", 0, "--today", "2031-03-01", env={**env, "FOLLOW_UP_DEMO_TOKENS": "1"}, cwd=tmp_path
+    ) as service:
         assert "not for real patients" in service.said("Warning: FOLLOW_UP_DEMO_TOKENS is set.")
         address = service.said("Listening on").split()[-1]
         assert get(address, "/api/v1/visits", "demo-nurse-lund").json()["as_of_date"] == "2031-03-01"

@@ -122,7 +122,9 @@ async def a_plan(tx: Transaction, patient: UUID, infusion: UUID, centre: str, **
     return plan
 
 
-def a_visit(tx: Transaction, code: str, window_end: date, *, centre: str, treated_at: str, **told: Any) -> dict[str, Any]:
+def a_visit(
+    tx: Transaction, code: str, window_end: date, *, centre: str, treated_at: str, **told: Any
+) -> dict[str, Any]:
     return {
         "id": new_id(),
         "version": 1,
@@ -154,13 +156,17 @@ async def a_chart(
     ends: Mapping[str, date] | None = None,
     endless: bool = False,
 ) -> Chart:
-    """A patient of a centre with one infusion (given there, or at `treated_at`), one plan, and a visit for each code and window end."""
+    """A patient of a centre with one infusion (given there, or at `treated_at`), one plan, and a visit for each code
+    and window end."""
     treated_at = treated_at or centre
     patient = await a_patient(tx, centre, status=status, number=number)
     infusion = await an_infusion(tx, patient, treated_at)
     plan = await a_plan(tx, patient, infusion, treated_at, endless=endless, ends_on=DAY if endless else None)
     visits = [a_visit(tx, code, end, centre=centre, treated_at=treated_at) for code, end in (ends or {}).items()]
-    await tx.run(insert(tables.visits), [{**visit, "patient_id": patient, "infusion_id": infusion, "plan_id": plan} for visit in visits])
+    await tx.run(
+        insert(tables.visits),
+        [{**visit, "patient_id": patient, "infusion_id": infusion, "plan_id": plan} for visit in visits],
+    )
     return Chart(patient, infusion, plan, {visit["code"]: visit["id"] for visit in visits})
 
 

@@ -23,7 +23,8 @@ from tests.db.rows import a_patient
 AT = datetime(2026, 3, 4, 8, tzinfo=UTC)
 KARIN = UUID("01890000-0000-7000-8000-000000000001")
 TOKENS = {"t1": "cosmic-lund", "t2": "ward computer", "t3": "ward computer", "t4": "karin.n2", "t5": "worker"}
-# What an earlier version wrote, and the id that it must have come from; None where several bore the name, or nobody does.
+# What an earlier version wrote, and the id that it must have come from; None where several bore the name, or nobody
+# does.
 WRITTEN = {
     "cosmic-lund": "t1",
     "karin.n": str(KARIN),
@@ -51,7 +52,18 @@ def _fill(connection: Connection) -> None:
         connection.execute(Table(table, old).insert().values(**row))
 
     for token, name in TOKENS.items():
-        add("tokens", {"id": token, "name": name, "secret_hash": token, "role": "nurse", "centres": "lund", "scopes": "", "created_at": instant})
+        add(
+            "tokens",
+            {
+                "id": token,
+                "name": name,
+                "secret_hash": token,
+                "role": "nurse",
+                "centres": "lund",
+                "scopes": "",
+                "created_at": instant,
+            },
+        )
     for account, name in ((KARIN, "karin.n"), (new_id(), "karin.n2")):
         stored: Any = account if connection.dialect.name == "postgresql" else account.hex
         known = {"id": stored, "username": name, "name": "Karin N", "role": "nurse", "centres": "lund"}
@@ -59,9 +71,23 @@ def _fill(connection: Connection) -> None:
     for name in WRITTEN:
         row: Any = new_id() if connection.dialect.name == "postgresql" else new_id().hex
         who = {"actor": name, "role": "nurse", "unit": "lund"}
-        add("history", {"id": row, "at": instant, **who, "kind": "visit", "object_id": "-", "act": "booked", "sealed": b"-"})
+        add(
+            "history",
+            {"id": row, "at": instant, **who, "kind": "visit", "object_id": "-", "act": "booked", "sealed": b"-"},
+        )
         add("access_log", {"id": row, "at": instant, **who, "what": "patient", "request_id": "-", "patients": ""})
-        add("imports", {"id": row, "owner": name, "state": "finished", "dry_run": False, "rows": 0, "report": "{}", "started_at": instant})
+        add(
+            "imports",
+            {
+                "id": row,
+                "owner": name,
+                "state": "finished",
+                "dry_run": False,
+                "rows": 0,
+                "report": "{}",
+                "started_at": instant,
+            },
+        )
 
 
 async def _written(url: str, query: Any) -> dict[str, Any]:
@@ -81,7 +107,9 @@ async def test_what_was_written_under_a_name_gets_the_id_of_its_only_bearer(empt
     assert {before[number]: owner or None for number, owner in owners.items()} == WRITTEN
 
 
-async def test_two_tokens_and_two_accounts_of_one_name_outlive_the_day_on_which_names_are_borne_once(empty_url: str) -> None:
+async def test_two_tokens_and_two_accounts_of_one_name_outlive_the_day_on_which_names_are_borne_once(
+    empty_url: str,
+) -> None:
     async with opened_for_migration(empty_url) as connection:
         await connection.run_sync(step_to, "0007")
         await connection.run_sync(_fill)

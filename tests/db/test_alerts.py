@@ -48,7 +48,9 @@ def new_alert(chart: Any, code: str, **other: Any) -> NewAlert:
 # ---- The sweep ----
 
 
-async def test_the_sweep_raises_what_ended_before_the_day_and_tells_it_by_window_end(database: Database, operator: Actor, clock: Clock) -> None:
+async def test_the_sweep_raises_what_ended_before_the_day_and_tells_it_by_window_end(
+    database: Database, operator: Actor, clock: Clock
+) -> None:
     ends = {"Y03": DAY, "Y02": YESTERDAY, "Y01": DAY - timedelta(days=400), "Y04": DAY + timedelta(days=9)}
     async with begin(database, operator, clock) as tx:
         chart = await a_chart(tx, "lund", ends=ends)
@@ -68,7 +70,9 @@ async def test_the_sweep_raises_what_ended_before_the_day_and_tells_it_by_window
     assert {row.code for row in left} == {"Y03", "Y04"}
 
 
-async def test_a_sweep_again_raises_nothing_twice_and_moves_nothing(database: Database, operator: Actor, clock: Clock) -> None:
+async def test_a_sweep_again_raises_nothing_twice_and_moves_nothing(
+    database: Database, operator: Actor, clock: Clock
+) -> None:
     async with begin(database, operator, clock) as tx:
         chart = await a_chart(tx, ends={"Y01": YESTERDAY})
     await swept(database, operator)
@@ -92,12 +96,16 @@ async def test_a_visit_that_has_an_unresolved_alert_keeps_it(database: Database,
     assert [e.seq for e in await told(database, operator)] == [1, 2]
 
 
-async def test_alerts_of_a_lost_patient_are_raised_as_acknowledged_by_nobody(database: Database, operator: Actor, clock: Clock) -> None:
+async def test_alerts_of_a_lost_patient_are_raised_as_acknowledged_by_nobody(
+    database: Database, operator: Actor, clock: Clock
+) -> None:
     async with begin(database, operator, clock) as tx:
         chart = await a_chart(tx, status="lost", ends={"Y01": YESTERDAY})
     await swept(database, operator)
     (row,) = await standing(database, operator, chart.patient)
-    assert (row.state, row.reason, row.acknowledged_by, row.acknowledged_at) == (*("acknowledged", "lost-to-follow-up", None, row.raised_at),)
+    assert (row.state, row.reason, row.acknowledged_by, row.acknowledged_at) == (
+        *("acknowledged", "lost-to-follow-up", None, row.raised_at),
+    )
     (event_,) = await told(database, operator)
     assert (event_.type, event_.state) == ("visit.overdue", "acknowledged")
 
@@ -132,7 +140,9 @@ async def test_workers_at_once_raise_each_alert_once(postgres_url: str, operator
     await database.close()
 
 
-async def test_a_visit_that_another_is_at_work_on_is_left_to_the_next_sweep(postgres_url: str, operator: Actor, clock: Clock) -> None:
+async def test_a_visit_that_another_is_at_work_on_is_left_to_the_next_sweep(
+    postgres_url: str, operator: Actor, clock: Clock
+) -> None:
     database = Database(postgres_url, KEYS)
     async with begin(database, operator, clock) as tx:
         held = await a_chart(tx, ends={"Y01": YESTERDAY})
@@ -143,12 +153,17 @@ async def test_a_visit_that_another_is_at_work_on_is_left_to_the_next_sweep(post
         assert await standing(database, operator, held.patient) == []
         await tx.run(update(tables.patients).where(tables.patients.c.id == held.patient).values(status="lost"))
     assert await swept(database, operator) == [1, 0]
-    assert [row.state for row in await standing(database, operator, held.patient, free.patient)] == ["acknowledged", "open"]
+    assert [row.state for row in await standing(database, operator, held.patient, free.patient)] == [
+        "acknowledged",
+        "open",
+    ]
     await database.close()
 
 
 @pytest.mark.parametrize("nth", range(1, 12))
-async def test_a_sweep_that_failed_anywhere_loses_nothing(database: Database, operator: Actor, clock: Clock, nth: int) -> None:
+async def test_a_sweep_that_failed_anywhere_loses_nothing(
+    database: Database, operator: Actor, clock: Clock, nth: int
+) -> None:
     """The nth statement fails; then the sweep is run again to its end."""
     async with begin(database, operator, clock) as tx:
         chart = await a_chart(tx, ends={f"Y{n:02}": YESTERDAY for n in range(1, 16)})
@@ -175,7 +190,9 @@ async def test_a_sweep_that_failed_anywhere_loses_nothing(database: Database, op
 # ---- Changes one by one ----
 
 
-async def changed(database: Database, actor: Actor, rows: Sequence[AlertRow], how: str, **words: Any) -> tuple[list[AlertRow], list[FeedEvent]]:
+async def changed(
+    database: Database, actor: Actor, rows: Sequence[AlertRow], how: str, **words: Any
+) -> tuple[list[AlertRow], list[FeedEvent]]:
     """What the alerts and the feed's new events are after a change."""
     known = len(await told(database, actor))
     async with begin(database, actor, Clock()) as tx:
@@ -225,7 +242,9 @@ async def test_resolving_ends_an_alert_once(database: Database, operator: Actor,
     assert ([r.resolved_by for r in rows], events) == (["completed"], [])
 
 
-async def test_an_acknowledgement_of_a_person_is_never_replaced(database: Database, operator: Actor, two_open: list[AlertRow]) -> None:
+async def test_an_acknowledgement_of_a_person_is_never_replaced(
+    database: Database, operator: Actor, two_open: list[AlertRow]
+) -> None:
     by_nobody, by_anna = {"by": None, "reason": "lost-to-follow-up"}, {"by": "anna", "reason": "has called"}
     rows, events = await changed(database, operator, two_open[:1], "acknowledge", **by_anna)
     assert [(r.state, r.acknowledged_by, r.reason) for r in rows] == [("acknowledged", "anna", "has called")]
@@ -239,7 +258,9 @@ async def test_an_acknowledgement_of_a_person_is_never_replaced(database: Databa
     assert [(e.type, e.alert_id, e.state) for e in events] == [("alert.reopened", two_open[1].id, "open")]
 
 
-async def test_a_person_may_take_up_what_was_acknowledged_because_of_a_loss(database: Database, operator: Actor, two_open: list[AlertRow]) -> None:
+async def test_a_person_may_take_up_what_was_acknowledged_because_of_a_loss(
+    database: Database, operator: Actor, two_open: list[AlertRow]
+) -> None:
     await changed(database, operator, two_open, "acknowledge", by=None, reason="lost-to-follow-up")
     rows, events = await changed(database, operator, two_open[:1], "acknowledge", by="anna", reason="found")
     assert [(r.acknowledged_by, r.reason, r.version) for r in rows] == [("anna", "found", 3)]
@@ -249,15 +270,21 @@ async def test_a_person_may_take_up_what_was_acknowledged_because_of_a_loss(data
 # ---- Questions ----
 
 
-async def test_the_snapshot_is_paged_by_id_and_cut_by_centre_and_state(database: Database, operator: Actor, clock: Clock) -> None:
+async def test_the_snapshot_is_paged_by_id_and_cut_by_centre_and_state(
+    database: Database, operator: Actor, clock: Clock
+) -> None:
     async with begin(database, operator, clock) as tx:
         charts = [await a_chart(tx, centre, ends={"Y01": YESTERDAY}) for centre in ("lund", "lund", "umea", "lund")]
         centres = ("lund", "lund", "umea", "lund")
-        raised = await alerts.add(tx, [new_alert(chart, "Y01", centre=c) for chart, c in zip(charts, centres, strict=True)])
+        raised = await alerts.add(
+            tx, [new_alert(chart, "Y01", centre=c) for chart, c in zip(charts, centres, strict=True)]
+        )
         await alerts.acknowledge(tx, raised[1:2], by="anna", reason="called")
         await alerts.resolve(tx, [(raised[3], "completed")])
 
-    async def listed(actor: Actor, *states: str, centre: str | None = None, after: UUID | None = None, limit: int = 10) -> list[int]:
+    async def listed(
+        actor: Actor, *states: str, centre: str | None = None, after: UUID | None = None, limit: int = 10
+    ) -> list[int]:
         async with begin(database, actor, clock, writing=False) as tx:
             rows = await alerts.page(tx, states, centre, after, limit)
             if limit == 10 and after is None:
@@ -274,17 +301,26 @@ async def test_the_snapshot_is_paged_by_id_and_cut_by_centre_and_state(database:
     assert await listed(operator, "open", "acknowledged", after=raised[1].id) == [2]
 
 
-async def test_an_alert_of_another_centre_is_not_found(database: Database, operator: Actor, two_open: list[AlertRow]) -> None:
+async def test_an_alert_of_another_centre_is_not_found(
+    database: Database, operator: Actor, two_open: list[AlertRow]
+) -> None:
     async def found(tx: Transaction) -> AlertRow | None:
         return await alerts.lock(tx, two_open[0].id)
 
-    for actor, expected in ((operator, two_open[0]), (nurse("lund"), two_open[0]), (nurse("umea"), None), (nurse(), None)):
+    for actor, expected in (
+        (operator, two_open[0]),
+        (nurse("lund"), two_open[0]),
+        (nurse("umea"), None),
+        (nurse(), None),
+    ):
         for writing in (True, False):
             async with begin(database, actor, Clock(), writing=writing) as tx:
                 assert await found(tx) == expected
 
 
-async def test_the_database_itself_refuses_a_second_unresolved_alert(database: Database, operator: Actor, two_open: list[AlertRow]) -> None:
+async def test_the_database_itself_refuses_a_second_unresolved_alert(
+    database: Database, operator: Actor, two_open: list[AlertRow]
+) -> None:
     async with begin(database, operator, Clock(), writing=False) as tx:
         (row,) = await tx.all(select(tables.alerts).where(tables.alerts.c.id == two_open[0].id))
         assert await tx.scalar(select(func.count()).select_from(tables.alerts)) == 2

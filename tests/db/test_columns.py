@@ -148,7 +148,9 @@ INSTANTS = [
 ]
 
 
-async def test_an_instant_comes_back_in_utc_cut_to_milliseconds(database: Database, operator: Actor, clock: Clock) -> None:
+async def test_an_instant_comes_back_in_utc_cut_to_milliseconds(
+    database: Database, operator: Actor, clock: Clock
+) -> None:
     async with begin(database, operator, clock, writing=False) as tx:
         found = [await tx.scalar(select(bindparam("it", instant, Instant()))) for instant in INSTANTS]
     expected = [i.astimezone(UTC).replace(microsecond=i.microsecond // 1000 * 1000) for i in INSTANTS]
@@ -156,12 +158,19 @@ async def test_an_instant_comes_back_in_utc_cut_to_milliseconds(database: Databa
     assert all(instant.tzinfo is UTC for instant in found)
 
 
-async def test_instants_are_ordered_by_the_database_as_by_python(database: Database, operator: Actor, clock: Clock) -> None:
+async def test_instants_are_ordered_by_the_database_as_by_python(
+    database: Database, operator: Actor, clock: Clock
+) -> None:
     async with begin(database, operator, clock) as tx:
-        await tx.run(insert(tables.protocols), [{"code": f"p{n}", "version": 1, "body": "", "loaded_at": at} for n, at in enumerate(INSTANTS)])
+        await tx.run(
+            insert(tables.protocols),
+            [{"code": f"p{n}", "version": 1, "body": "", "loaded_at": at} for n, at in enumerate(INSTANTS)],
+        )
     of_ours = tables.protocols.c.code.in_([f"p{n}" for n in range(len(INSTANTS))])
     async with begin(database, operator, clock, writing=False) as tx:
-        rows = await tx.all(select(tables.protocols.c.code).where(of_ours).order_by(tables.protocols.c.loaded_at.desc()))
+        rows = await tx.all(
+            select(tables.protocols.c.code).where(of_ours).order_by(tables.protocols.c.loaded_at.desc())
+        )
         later = await tx.all(select(tables.protocols.c.code).where(of_ours, tables.protocols.c.loaded_at > INSTANTS[2]))
     assert [row.code for row in rows] == ["p4", "p3", "p2", "p1", "p0"]
     assert {row.code for row in later} == {"p3", "p4"}
@@ -180,7 +189,9 @@ def test_ids_sort_by_creation() -> None:
     assert {str(one)[14] for one in made} == {"7"}
 
 
-async def test_no_name_and_no_number_stands_in_clear_in_the_file(sqlite_url: str, operator: Actor, clock: Clock) -> None:
+async def test_no_name_and_no_number_stands_in_clear_in_the_file(
+    sqlite_url: str, operator: Actor, clock: Clock
+) -> None:
     opened = Database(sqlite_url, KEYS)
     async with begin(opened, operator, clock) as tx:
         patient = await a_patient(tx, "lund", number="198112289874")

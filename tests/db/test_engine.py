@@ -27,7 +27,9 @@ def impatient(url: str, **options: Any) -> Database:
     return Database(url, KEYS, patience=0.1, **options)
 
 
-async def test_locked_past_the_time_limit_is_unavailable(database: Database, database_url: str, operator: Actor, clock: Clock) -> None:
+async def test_locked_past_the_time_limit_is_unavailable(
+    database: Database, database_url: str, operator: Actor, clock: Clock
+) -> None:
     other = impatient(database_url)
     lund = update(tables.centres).where(tables.centres.c.code == "lund").values(city="Lund")
     async with begin(database, operator, clock) as tx:
@@ -54,7 +56,9 @@ async def test_no_connection_free_is_unavailable(database_url: str, operator: Ac
 
 
 @pytest.mark.parametrize("url", ["postgresql://nobody@127.0.0.1:1/none", "sqlite:///{}/none/none.db"])
-async def test_a_database_that_is_not_there_is_unavailable(url: str, tmp_path: Path, operator: Actor, clock: Clock) -> None:
+async def test_a_database_that_is_not_there_is_unavailable(
+    url: str, tmp_path: Path, operator: Actor, clock: Clock
+) -> None:
     away = impatient(url.format(tmp_path))
     for writing in (True, False):
         with pytest.raises(Unavailable):
@@ -70,7 +74,10 @@ async def test_connections_that_broke_are_replaced(postgres_url: str, operator: 
     database = Database(postgres_url, KEYS)
     await asyncio.gather(*(counted(database, operator, tables.centres) for _ in range(8)))
     other = Database(postgres_url, KEYS)
-    everybody_else = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+    everybody_else = text(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> "
+        "pg_backend_pid()"
+    )
     async with begin(other, operator, clock) as tx:
         await tx.all(everybody_else)
     with pytest.raises(Unavailable):
@@ -117,7 +124,12 @@ async def test_an_error_of_the_database_tells_no_value(
     with pytest.raises((exc.DBAPIError, Unavailable)) as raised:
         async with begin(database, operator, clock) as tx:
             await fault(tx)
-    told = "".join(traceback.format_exception(raised.value)) + repr(raised.value) + str(raised.value) + "".join(capsys.readouterr())
+    told = (
+        "".join(traceback.format_exception(raised.value))
+        + repr(raised.value)
+        + str(raised.value)
+        + "".join(capsys.readouterr())
+    )
     assert SECRET not in told
     if fault is _twice:
         assert isinstance(raised.value, exc.IntegrityError)
@@ -150,7 +162,10 @@ def test_another_kind_of_database_is_refused(given: str) -> None:
 async def test_options_in_an_address_are_kept(postgres_url: str, operator: Actor, clock: Clock) -> None:
     database = Database(f"{postgres_url}?options=-c%20work_mem%3D3MB", KEYS)
     async with begin(database, operator, clock, writing=False) as tx:
-        told = [await tx.scalar(text(f"SHOW {name}")) for name in ("work_mem", "timezone", "lock_timeout", "default_transaction_read_only")]
+        told = [
+            await tx.scalar(text(f"SHOW {name}"))
+            for name in ("work_mem", "timezone", "lock_timeout", "default_transaction_read_only")
+        ]
     assert told == ["3MB", "UTC", "5s", "on"]
     await database.close()
 

@@ -1,4 +1,5 @@
-"""Every function of `app.db` that takes a transaction stands in one of three lists here; a new one that stands in none fails."""
+"""Every function of `app.db` that takes a transaction stands in one of three lists here; a new one that stands in none
+fails."""
 
 import inspect
 import pkgutil
@@ -149,8 +150,24 @@ WRITES = {
         "imports.start",
         "imports.note",
     ),
-    *("infusions.add", "infusions.change", "infusions.remember", "patients.add", "patients.add_event", "patients.add_numbers", "patients.change"),
-    *("plans.add", "plans.add_visits", "plans.change", "plans.change_visits", "plans.flag_visits", "state.mark_demo", "state.move_demo"),
+    *(
+        "infusions.add",
+        "infusions.change",
+        "infusions.remember",
+        "patients.add",
+        "patients.add_event",
+        "patients.add_numbers",
+        "patients.change",
+    ),
+    *(
+        "plans.add",
+        "plans.add_visits",
+        "plans.change",
+        "plans.change_visits",
+        "plans.flag_visits",
+        "state.mark_demo",
+        "state.move_demo",
+    ),
     *("state.swept", "state.try_to_write", "tokens.add", "tokens.renew", "tokens.revoke", "tokens.used"),
     *("contacts.add", "contacts.take_back", "decisions.add_refused", "decisions.end_refused", "patients.set_standing"),
     *("state.forget_jump", "state.jumped"),
@@ -161,7 +178,9 @@ def found() -> dict[str, Question]:
     """Every public function of a module of `app.db` whose first argument is `tx` and that waits for the database."""
     functions: dict[str, Question] = {}
     for module in (import_module(f"app.db.{name}") for _, name, _ in pkgutil.iter_modules(app.db.__path__)):
-        for name, function in inspect.getmembers(module, lambda f: inspect.iscoroutinefunction(f) or inspect.isasyncgenfunction(f)):
+        for name, function in inspect.getmembers(
+            module, lambda f: inspect.iscoroutinefunction(f) or inspect.isasyncgenfunction(f)
+        ):
             ours = function.__module__ == module.__name__ and not name.startswith("_")
             if ours and next(iter(inspect.signature(function).parameters), "") == "tx":
                 functions[f"{module.__name__.rpartition('.')[2]}.{name}"] = function
@@ -181,7 +200,7 @@ _OBVIOUS = ("catalogue.", "state.", "locks.", "feed.", "alerts.raise_overdue", "
 @pytest.mark.parametrize("name", sorted(OPEN))
 def test_what_is_not_cut_says_so(name: str) -> None:
     told = f"{FOUND[name].__doc__} {inspect.getmodule(FOUND[name]).__doc__}"
-    assert "not cut" in told.lower() or name.startswith(_OBVIOUS), name
+    assert "not cut" in " ".join(told.lower().split()) or name.startswith(_OBVIOUS), name
 
 
 def is_nothing(answer: object) -> bool:
@@ -197,8 +216,10 @@ def is_nothing(answer: object) -> bool:
     return all(is_nothing(part) for part in answer)
 
 
-@pytest.mark.parametrize(("answer", "expected"), [(None, True), ([], True), ((Head(1, 0, None), []), True), (0, True), ([(None, 0)], True), (
-    (Head(1, 0, None), [1]), False), ("lund", False), ([("lund", 0)], False), ({"a": []}, False), (DAY, False), (True, False)])  # fmt: skip
+@pytest.mark.parametrize(("answer", "expected"), [(None, True), ([], True), ((Head(1, 0, None), []), True), (0, True),
+    ([(None, 0)], True), (
+    (Head(1, 0, None), [1]), False), ("lund", False), ([("lund", 0)], False), ({"a": []}, False), (DAY, False), (True,
+     False)])  # fmt: skip
 def test_what_counts_as_nothing(answer: object, expected: bool) -> None:
     assert is_nothing(answer) is expected
 
@@ -212,7 +233,9 @@ async def a_world(tx: Transaction) -> World:
     (raised,) = await alerts.add(tx, [alert])
     at = chart.visits["Y01"]
     by_anna = tx.now, "anna", "id of anna"
-    await contacts.add(tx, ContactRow(at, at, chart.patient, "phone", "no-answer", DAY, None, "a note", None, None, DAY, *by_anna))
+    await contacts.add(
+        tx, ContactRow(at, at, chart.patient, "phone", "no-answer", DAY, None, "a note", None, None, DAY, *by_anna)
+    )
     await decisions.add_refused(tx, chart.patient, "umea")
     event = EventRow(at, chart.patient, "survival", DAY, {}, "a note", "cosmic-lund", "event-1", *by_anna, DAY)
     await patients.add_event(tx, event)
@@ -233,18 +256,26 @@ async def answers(database: Database, actor: Actor, world: World) -> dict[str, o
         return {name: await FOUND[name](tx, *asked(world)) for name, asked in QUESTIONS.items()}
 
 
-async def test_an_actor_without_a_centre_sees_nothing_and_one_of_every_centre_something(database: Database, operator: Actor, world: World) -> None:
+async def test_an_actor_without_a_centre_sees_nothing_and_one_of_every_centre_something(
+    database: Database, operator: Actor, world: World
+) -> None:
     everything, nothing = await answers(database, operator, world), await answers(database, nurse(), world)
     assert [name for name, answer in everything.items() if is_nothing(answer)] == []
     assert [name for name, answer in nothing.items() if not is_nothing(answer)] == []
 
 
-async def test_a_centre_that_has_nothing_to_do_with_the_patient_sees_nothing_but_the_networks_figures(database: Database, world: World) -> None:
+async def test_a_centre_that_has_nothing_to_do_with_the_patient_sees_nothing_but_the_networks_figures(
+    database: Database, world: World
+) -> None:
     foreign = await answers(database, nurse("umea"), world)
-    assert [name for name, answer in foreign.items() if not is_nothing(answer) and not name.startswith("figures.")] == []
+    assert [
+        name for name, answer in foreign.items() if not is_nothing(answer) and not name.startswith("figures.")
+    ] == []
 
 
-async def test_the_responsible_centre_sees_all_of_the_patient(database: Database, operator: Actor, world: World) -> None:
+async def test_the_responsible_centre_sees_all_of_the_patient(
+    database: Database, operator: Actor, world: World
+) -> None:
     own, everything = await answers(database, nurse("lund"), world), await answers(database, operator, world)
     of_somebody_else = {"imports.get"}  # an import is its owner's
     assert [name for name in QUESTIONS if _plain(own[name]) != _plain(everything[name])] == sorted(of_somebody_else)

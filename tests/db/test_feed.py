@@ -57,7 +57,9 @@ async def eight_writers_and_four_pollers(database: Database, actor: Actor, event
 
 
 @pytest.mark.parametrize("events", [400, pytest.param(2000, marks=pytest.mark.proof)])
-async def test_pollers_miss_nothing_and_get_nothing_twice_while_eight_write(database: Database, operator: Actor, events: int) -> None:
+async def test_pollers_miss_nothing_and_get_nothing_twice_while_eight_write(
+    database: Database, operator: Actor, events: int
+) -> None:
     heard = await eight_writers_and_four_pollers(database, operator, events)
     for got in heard:
         assert numbers(got) == list(range(1, events + 1))
@@ -66,7 +68,9 @@ async def test_pollers_miss_nothing_and_get_nothing_twice_while_eight_write(data
     assert all(got == heard[0] for got in heard)
 
 
-async def test_the_same_cursor_gives_the_same_events_for_ever_grown_at_the_end(database: Database, operator: Actor, clock: Clock) -> None:
+async def test_the_same_cursor_gives_the_same_events_for_ever_grown_at_the_end(
+    database: Database, operator: Actor, clock: Clock
+) -> None:
     for _ in range(3):
         async with begin(database, operator, clock) as tx:
             tx.emit(an_event())
@@ -91,7 +95,9 @@ async def test_an_empty_page_still_tells_the_head(database: Database, operator: 
         assert await feed.page(tx, 17, 100) == (await feed.head(tx), [])
 
 
-async def test_the_feed_is_cut_by_the_events_own_centre_and_narrowed_by_type_and_centre(database: Database, operator: Actor, clock: Clock) -> None:
+async def test_the_feed_is_cut_by_the_events_own_centre_and_narrowed_by_type_and_centre(
+    database: Database, operator: Actor, clock: Clock
+) -> None:
     async with begin(database, operator, clock) as tx:
         for kind in ("visit.overdue", "alert.resolved"):
             for centre in ("lund", "umea", "uppsala"):

@@ -37,7 +37,14 @@ def _table(connection: Connection) -> Table:
 def _fill(connection: Connection, infusion: UUID) -> None:
     postgres = connection.dialect.name == "postgresql"
     import_id: Any = new_id() if postgres else new_id().hex
-    row = {"id": import_id, "owner": "t1", "state": "finished", "dry_run": False, "rows": 2, "started_at": "2026-03-04T08:00:00.000Z"}
+    row = {
+        "id": import_id,
+        "owner": "t1",
+        "state": "finished",
+        "dry_run": False,
+        "rows": 2,
+        "started_at": "2026-03-04T08:00:00.000Z",
+    }
     report = json.dumps({"items": [ACCEPTED | {"infusion_id": str(infusion)}, REJECTED]})
     connection.execute(_table(connection).insert().values(**row, report=report))
 
@@ -61,10 +68,16 @@ async def test_a_report_is_kept_on_the_way_up_and_down(database_kind: Kind, make
         await connection.run_sync(step_to, "0010")
         await connection.run_sync(_fill, infusion)
         await connection.run_sync(step_to, "0011")
-        stored = [dict(row) for row in (await connection.execute(select(import_items).order_by(import_items.c.row))).mappings()]
+        stored = [
+            dict(row)
+            for row in (await connection.execute(select(import_items).order_by(import_items.c.row))).mappings()
+        ]
         assert [{name: value for name, value in item.items() if name != "import_id"} for item in stored] == [
             ACCEPTED | {"infusion_id": infusion, "warnings": "late_entry"},
             REJECTED | {"warnings": ""},
         ]
         await connection.run_sync(_step_down)
-        assert await connection.run_sync(_reported) == (2, {"items": [ACCEPTED | {"infusion_id": str(infusion)}, REJECTED]})
+        assert await connection.run_sync(_reported) == (
+            2,
+            {"items": [ACCEPTED | {"infusion_id": str(infusion)}, REJECTED]},
+        )

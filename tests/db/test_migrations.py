@@ -40,7 +40,9 @@ def empty_url(database_kind: Kind, make_database: Callable[..., str]) -> str:
 
 
 def differences(connection: Connection) -> list[object]:
-    return list(compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), service_tables.metadata))
+    return list(
+        compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), service_tables.metadata)
+    )
 
 
 def table_names(connection: Connection) -> set[str]:
@@ -96,14 +98,19 @@ async def test_down_and_up_again_with_rows_in_the_tables(database_url: str, oper
         assert await tx.scalar(select(func.count()).select_from(tables.visits)) == 2
 
 
-async def test_what_was_decided_before_keeps_its_day_through_the_migration_and_back(database_url: str, operator: Actor) -> None:
-    """A visit done before its window had been confirmed; the day of the act is the local one; down again, no visit is without a window."""
+async def test_what_was_decided_before_keeps_its_day_through_the_migration_and_back(
+    database_url: str, operator: Actor
+) -> None:
+    """A visit done before its window had been confirmed; the day of the act is the local one; down again, no visit is
+    without a window."""
     by_hand = {"outcome": "completed", "decided_by": "anna", "decided_at": datetime(2026, 6, 30, 22, 30, tzinfo=UTC)}
     async with full(database_url, operator) as database, begin(database, operator, Clock()) as tx:
         early = {"window_start": DAY, "completed_on": DAY - timedelta(days=1)}
         await tx.run(update(tables.visits).where(tables.visits.c.code == "Y01").values(**by_hand, **early))
         gone = dict.fromkeys(("target_on", "window_start", "window_end"))
-        await tx.run(update(tables.visits).where(tables.visits.c.code == "Y02").values(**by_hand, **gone, completed_on=DAY))
+        await tx.run(
+            update(tables.visits).where(tables.visits.c.code == "Y02").values(**by_hand, **gone, completed_on=DAY)
+        )
     async with opened_for_migration(database_url) as connection:
         await connection.run_sync(step_down, "0006")
         rows = await connection.execute(text("SELECT count(*) FROM visits WHERE window_end IS NULL"))
@@ -112,7 +119,9 @@ async def test_what_was_decided_before_keeps_its_day_through_the_migration_and_b
     visits = tables.visits.c
     database = Database(database_url, KEYS)
     async with begin(database, operator, Clock(), writing=False) as tx:
-        found = await tx.all(select(visits.code, visits.decided_on, visits.confirmed_for, visits.window_end).order_by(visits.code))
+        found = await tx.all(
+            select(visits.code, visits.decided_on, visits.confirmed_for, visits.window_end).order_by(visits.code)
+        )
     await database.close()
     assert [tuple(row) for row in found] == [("Y01", date(2026, 7, 1), DAY, DAY), ("Y02", date(2026, 7, 1), None, DAY)]
 
@@ -136,7 +145,9 @@ async def test_migrating_again_changes_no_row(database_url: str, operator: Actor
     assert sum(map(len, before.values())) > 50
 
 
-async def test_a_fresh_database_knows_centres_products_and_protocols(database: Database, operator: Actor, clock: Clock) -> None:
+async def test_a_fresh_database_knows_centres_products_and_protocols(
+    database: Database, operator: Actor, clock: Clock
+) -> None:
     async with begin(database, operator, clock, writing=False) as tx:
         centres, products = await catalogue.centres(tx), await catalogue.products(tx)
         protocols, counts = await catalogue.protocols(tx), await catalogue.counts(tx)
@@ -147,11 +158,15 @@ async def test_a_fresh_database_knows_centres_products_and_protocols(database: D
     assert sum(count["patients"] for count in counts) > 0
 
 
-async def test_a_published_version_with_another_text_is_refused_and_nothing_is_changed(database_url: str, operator: Actor) -> None:
+async def test_a_published_version_with_another_text_is_refused_and_nothing_is_changed(
+    database_url: str, operator: Actor
+) -> None:
     stored = tables.protocols.c
     database = Database(database_url, KEYS)
     async with begin(database, operator, Clock()) as tx:
-        await tx.run(update(tables.protocols).where(stored.code == "ltfu-15y", stored.version == 1).values(body="another text"))
+        await tx.run(
+            update(tables.protocols).where(stored.code == "ltfu-15y", stored.version == 1).values(body="another text")
+        )
         await tx.run(tables.centres.delete().where(tables.centres.c.code == "orebro"))
     with pytest.raises(ProtocolVersionChanged) as refused:
         await migrate(database_url)
@@ -203,8 +218,12 @@ async def test_the_alembic_command_works_on_the_database_of_the_environment(sqli
         assert await connection.run_sync(table_names) == {"alembic_version"}
 
 
-async def test_the_catalogue_takes_what_is_missing_and_leaves_what_is_there(database: Database, operator: Actor, clock: Clock) -> None:
-    rows = [{"code": code, "name": code, "city": code, "region": code, "status": "active"} for code in ("lund", "boden")]
+async def test_the_catalogue_takes_what_is_missing_and_leaves_what_is_there(
+    database: Database, operator: Actor, clock: Clock
+) -> None:
+    rows = [
+        {"code": code, "name": code, "city": code, "region": code, "status": "active"} for code in ("lund", "boden")
+    ]
     async with begin(database, operator, clock) as tx:
         assert await catalogue.add(tx, rows, "centres") == 1
         assert await catalogue.add(tx, rows, "centres") == 0
@@ -213,7 +232,9 @@ async def test_the_catalogue_takes_what_is_missing_and_leaves_what_is_there(data
     assert (names["boden"], names["lund"]) == ("boden", "Skånes universitetssjukhus")
 
 
-async def test_the_newest_version_of_a_protocol_stands_under_its_code(database: Database, operator: Actor, clock: Clock) -> None:
+async def test_the_newest_version_of_a_protocol_stands_under_its_code(
+    database: Database, operator: Actor, clock: Clock
+) -> None:
     text = next(text for text in protocol.published() if protocol.parse(text).code == "ltfu-15y")
     newer = text.replace("version = 1", "version = 2")
     async with begin(database, operator, clock) as tx:

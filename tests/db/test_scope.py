@@ -14,7 +14,16 @@ from app.db.scope import cut, seen, seen_patient
 from app.db.transaction import Transaction, begin
 from tests.db.rows import DAY, Chart, a_chart, a_plan, a_visit, an_event, an_infusion, nurse
 
-OF_A_PATIENT = ("patients", "patient_identifiers", "infusions", "plans", "visits", "contacts", "patient_events", "history")
+OF_A_PATIENT = (
+    "patients",
+    "patient_identifiers",
+    "infusions",
+    "plans",
+    "visits",
+    "contacts",
+    "patient_events",
+    "history",
+)
 EVERY_TABLE = (*OF_A_PATIENT, "alerts", "events")
 
 
@@ -29,7 +38,13 @@ async def further(tx: Transaction, chart: Chart, centre: str, *, responsible: st
 async def beside(tx: Transaction, chart: Chart) -> None:
     """A contact, an event, an alert and a history row of the patient."""
     at = chart.visits["Y01"]
-    same: dict[str, Any] = {"id": at, "patient_id": chart.patient, "recorded_at": tx.now, "recorded_on": DAY, "recorded_by": "anna"}
+    same: dict[str, Any] = {
+        "id": at,
+        "patient_id": chart.patient,
+        "recorded_at": tx.now,
+        "recorded_on": DAY,
+        "recorded_by": "anna",
+    }
     await tx.run(insert(tables.contacts), {**same, "visit_id": at, "contacted_on": DAY})
     await tx.run(insert(tables.patient_events), {**same, "type": "survival", "occurred_on": DAY, "details": "{}"})
     tx.changed("patient", chart.patient, "registered", None, {}, chart.patient)
@@ -50,9 +65,12 @@ async def counts(database: Database, actor: Actor) -> dict[str, int]:
 
 @pytest.fixture
 async def moved(database: Database, operator: Actor) -> Chart:
-    """Treated in Lund, then again in Umeå, which is responsible now; a third infusion in Uppsala was entered in error."""
+    """Treated in Lund, then again in Umeå, which is responsible now; a third infusion in Uppsala was entered in
+    error."""
     async with begin(database, operator, Clock()) as tx:
-        chart = await a_chart(tx, "umea", treated_at="lund", number="198112289874", ends={"Y01": DAY, "Y02": DAY + timedelta(days=365)})
+        chart = await a_chart(
+            tx, "umea", treated_at="lund", number="198112289874", ends={"Y01": DAY, "Y02": DAY + timedelta(days=365)}
+        )
         await further(tx, chart, "umea", responsible="umea")
         await further(tx, chart, "uppsala", responsible="umea", voided=True)
         await beside(tx, chart)
@@ -71,7 +89,9 @@ async def test_the_responsible_centre_sees_all_of_a_patient(database: Database, 
     }
 
 
-async def test_a_centre_that_gave_an_infusion_sees_the_patient_its_infusion_and_what_that_anchors(database: Database, moved: Chart) -> None:
+async def test_a_centre_that_gave_an_infusion_sees_the_patient_its_infusion_and_what_that_anchors(
+    database: Database, moved: Chart
+) -> None:
     assert await counts(database, nurse("lund")) == {
         **dict.fromkeys(OF_A_PATIENT, 1),
         "infusions": 1,
@@ -95,11 +115,16 @@ async def test_several_centres_see_what_each_of_them_sees(database: Database, mo
     assert await counts(database, nurse("lund", "uppsala")) == await counts(database, nurse("lund"))
 
 
-async def test_a_closed_visit_opens_nothing_to_the_centre_that_was_responsible(database: Database, operator: Actor) -> None:
+async def test_a_closed_visit_opens_nothing_to_the_centre_that_was_responsible(
+    database: Database, operator: Actor
+) -> None:
     async with begin(database, operator, Clock()) as tx:
         chart = await a_chart(tx, "umea", ends={"Y01": DAY})
         closed = a_visit(tx, "Y02", DAY, centre="linkoping", treated_at="umea", outcome="completed")
-        await tx.run(insert(tables.visits), closed | {"patient_id": chart.patient, "infusion_id": chart.infusion, "plan_id": chart.plan})
+        await tx.run(
+            insert(tables.visits),
+            closed | {"patient_id": chart.patient, "infusion_id": chart.infusion, "plan_id": chart.plan},
+        )
     assert await counts(database, nurse("linkoping")) == {}
 
 

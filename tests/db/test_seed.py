@@ -50,9 +50,15 @@ def test_the_shipped_products_fill_their_table_and_name_shipped_protocols():
         "obecabtagene-autoleucel": 21,
         "voretigene-neparvovec": 90,
     }
-    assert (products["tcr-t"]["brand"], products["tcr-t"]["name_sv"]) == (None, "TCR-modifierade T-celler (en per studie)")
+    assert (products["tcr-t"]["brand"], products["tcr-t"]["name_sv"]) == (
+        None,
+        "TCR-modifierade T-celler (en per studie)",
+    )
     assert products["academic-cart"]["inn"] is None
-    assert (products["virus-specific-t-cells"]["plan_class"], products["virus-specific-t-cells"]["protocol"]) == ("none", None)
+    assert (products["virus-specific-t-cells"]["plan_class"], products["virus-specific-t-cells"]["protocol"]) == (
+        "none",
+        None,
+    )
     assert {row["verified"] for row in products.values()} == {False}
     known = {p.code: p for p in map(protocol.parse, protocol.published())}
     assert all(known[row["protocol"]].serves(row["plan_class"]) for row in products.values() if row["protocol"])
@@ -64,7 +70,10 @@ def test_a_file_is_known_by_its_header():
         assert faults(seed.kind, text) == [("1", "unknown_file")]
 
 
-CENTRES = ",".join(seed.CENTRE_COLUMNS) + "\nmalmo,Sjukhuset,Malmö,Skåne,55.6,13.0,active,3,SOC,2020-11,2,1,\nmalmo,,,,,,,,ICT,2021,1,0,\n"
+CENTRES = (
+    ",".join(seed.CENTRE_COLUMNS)
+    + "\nmalmo,Sjukhuset,Malmö,Skåne,55.6,13.0,active,3,SOC,2020-11,2,1,\nmalmo,,,,,,,,ICT,2021,1,0,\n"
+)
 
 
 def test_a_file_may_have_a_mark_other_line_ends_other_order_and_an_hsa_id():
@@ -109,11 +118,15 @@ def test_a_fault_of_a_centre_is_told_with_line_and_field(old, new, field, code):
 
 
 PRODUCTS = f"{','.join(seed.PRODUCT_COLUMNS)}\n"
-PRODUCTS += "new-cart,,,Ny CAR T,New CAR T,CD19,lentiviral,GTMP ex vivo,gene-modified-cells,1,,15,approved,ltfu-15y,yes\n"
+PRODUCTS += (
+    "new-cart,,,Ny CAR T,New CAR T,CD19,lentiviral,GTMP ex vivo,gene-modified-cells,1,,15,approved,ltfu-15y,yes\n"
+)
 
 
 def test_a_product_may_be_verified():
-    assert [(row["verified"], row["target"], row["inn"]) for row in seed.product_rows(PRODUCTS)] == [(True, "CD19", None)]
+    assert [(row["verified"], row["target"], row["inn"]) for row in seed.product_rows(PRODUCTS)] == [
+        (True, "CD19", None)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -145,4 +158,7 @@ def test_a_code_twice_is_refused_and_every_fault_is_listed():
     assert faults(seed.product_rows, text) == [("3.verified", "unknown_value"), ("3.code", "duplicate")]
     with pytest.raises(seed.CatalogueInvalid) as refused:
         seed.product_rows(text)
-    assert refused.value.detail == "line 3, verified: must be one of yes, no; line 3, code: an earlier line has the same code"
+    assert (
+        refused.value.detail
+        == "line 3, verified: must be one of yes, no; line 3, code: an earlier line has the same code"
+    )

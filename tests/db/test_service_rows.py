@@ -16,7 +16,9 @@ from tests.db.rows import NOON, StillClock, a_chart, nurse
 # ---- History and access log ----
 
 
-async def test_the_history_of_a_patient_is_told_newest_first_in_pages(database: Database, operator: Actor, clock: Clock) -> None:
+async def test_the_history_of_a_patient_is_told_newest_first_in_pages(
+    database: Database, operator: Actor, clock: Clock
+) -> None:
     async with begin(database, operator, clock) as tx:
         chart, other = await a_chart(tx, "lund"), await a_chart(tx, "lund")
         for n in range(5):
@@ -38,7 +40,9 @@ async def test_the_history_of_a_patient_is_told_newest_first_in_pages(database: 
     assert await told(nurse("umea")) == []
 
 
-async def test_the_reads_of_a_patient_are_told_newest_first_in_pages(database: Database, operator: Actor, clock: Clock) -> None:
+async def test_the_reads_of_a_patient_are_told_newest_first_in_pages(
+    database: Database, operator: Actor, clock: Clock
+) -> None:
     async with begin(database, operator, clock) as tx:
         chart = await a_chart(tx, "lund")
     for n in range(5):
@@ -52,7 +56,9 @@ async def test_the_reads_of_a_patient_are_told_newest_first_in_pages(database: D
             return await access_log.of_patient(tx, chart.patient, after, limit)
 
     rows = await told(operator)
-    assert [(row.what, row.why, row.request_id) for row in rows] == [(f"list {n}", f"reason {n}", f"request {n}") for n in (4, 3, 2, 1, 0)]
+    assert [(row.what, row.why, row.request_id) for row in rows] == [
+        (f"list {n}", f"reason {n}", f"request {n}") for n in (4, 3, 2, 1, 0)
+    ]
     assert {(row.actor, row.role, row.unit) for row in rows} == {("nurse of lund", "nurse", "lund")}
     assert await told(operator, rows[1].id, 2) == rows[2:4]
     assert await told(nurse("lund")) == rows
@@ -62,7 +68,16 @@ async def test_the_reads_of_a_patient_are_told_newest_first_in_pages(database: D
 # ---- Tokens ----
 
 TOKEN = TokenRow(
-    "0123", "ward of Lund", "hash", Role.NURSE.value, "lund umea", "", NOON.replace(microsecond=0), None, None, NOON.replace(microsecond=0, year=2027)
+    "0123",
+    "ward of Lund",
+    "hash",
+    Role.NURSE.value,
+    "lund umea",
+    "",
+    NOON.replace(microsecond=0),
+    None,
+    None,
+    NOON.replace(microsecond=0, year=2027),
 )
 
 
@@ -82,7 +97,9 @@ async def test_a_token_is_found_by_its_id_and_revoked_once(database: Database, o
 
 async def test_the_state_tells_the_last_sweep_and_the_demos_day(database: Database, operator: Actor) -> None:
     async with begin(database, operator, StillClock(NOON)) as tx:
-        assert await state.get(tx) == state.ServiceState(None, None, 0, 0, None, None, None, demo=False, demo_offset_days=0)
+        assert await state.get(tx) == state.ServiceState(
+            None, None, 0, 0, None, None, None, demo=False, demo_offset_days=0
+        )
         assert await state.take_sweep(tx) is None
         await state.swept(tx, date(2026, 11, 23), raised=3, took_ms=41)
         await state.jumped(tx, date(2026, 11, 1), date(2026, 11, 23))
@@ -91,7 +108,15 @@ async def test_the_state_tells_the_last_sweep_and_the_demos_day(database: Databa
     async with begin(database, operator, StillClock(NOON), writing=False) as tx:
         found = await state.get(tx)
     assert found == state.ServiceState(
-        date(2026, 11, 23), tx.now, 3, 41, date(2026, 11, 1), date(2026, 11, 23), tx.now, demo=True, demo_offset_days=1561
+        date(2026, 11, 23),
+        tx.now,
+        3,
+        41,
+        date(2026, 11, 1),
+        date(2026, 11, 23),
+        tx.now,
+        demo=True,
+        demo_offset_days=1561,
     )
     async with begin(database, operator, StillClock(NOON)) as tx:
         assert await state.take_sweep(tx) == date(2026, 11, 23)
@@ -105,7 +130,10 @@ async def test_the_state_tells_the_last_sweep_and_the_demos_day(database: Databa
 async def test_an_import_is_kept_for_the_one_who_started_it(database: Database, clock: Clock) -> None:
     mine = nurse("lund")
     other = replace(mine, id="another of the same name")
-    second, first = imports.Item(2, "rejected", "date_in_future", "infused_on", "It lies ahead."), imports.Item(1, "accepted", infusion_id=new_id())
+    second, first = (
+        imports.Item(2, "rejected", "date_in_future", "infused_on", "It lies ahead."),
+        imports.Item(1, "accepted", infusion_id=new_id()),
+    )
     async with begin(database, mine, clock) as tx:
         job = await imports.start(tx, dry_run=True, total=2)
         started = await imports.get(tx, job)

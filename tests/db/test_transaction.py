@@ -59,7 +59,15 @@ async def test_history_access_log_head_row_and_events_follow_each_other_and_the_
             tx.changed("patient", new_id(), "registered", None, {"status": "lost"})
             await a_patient(tx, "lund")
     assert [word for word in told if word != "begin"] == [
-        *("insert patients", "insert history", "insert access_log", "insert access_log_patients", "update feed_head", "insert events", "COMMIT")
+        *(
+            "insert patients",
+            "insert history",
+            "insert access_log",
+            "insert access_log_patients",
+            "update feed_head",
+            "insert events",
+            "COMMIT",
+        )
     ]
 
 
@@ -67,7 +75,9 @@ def a_row(tx: Transaction) -> PatientRow:
     return PatientRow(new_id(), 1, {"identifiers": []}, False, "in-follow-up", "lund", tx.now)
 
 
-async def test_new_rows_are_there_for_the_next_statement_parents_before_children(database: Database, operator: Actor) -> None:
+async def test_new_rows_are_there_for_the_next_statement_parents_before_children(
+    database: Database, operator: Actor
+) -> None:
     async with begin(database, operator, Clock()) as tx:
         patient = a_row(tx)
         await patients.add_numbers(tx, patient.id, [("personnummer", "198112289874")])
@@ -76,7 +86,9 @@ async def test_new_rows_are_there_for_the_next_statement_parents_before_children
         assert await patients.get(tx, patient.id) == patient
 
 
-async def test_a_savepoint_that_fails_takes_its_own_new_rows_along_and_no_others(database: Database, operator: Actor) -> None:
+async def test_a_savepoint_that_fails_takes_its_own_new_rows_along_and_no_others(
+    database: Database, operator: Actor
+) -> None:
     async with begin(database, operator, Clock()) as tx:
         rows = [a_row(tx), a_row(tx), a_row(tx)]
         for patient in rows:
@@ -114,10 +126,15 @@ async def test_what_was_told_stands_in_the_rows(database: Database, operator: Ac
     assert (row.kind, row.object_id, row.act, row.patient_id, row.at, row.actor) == (
         *("visit", str(changed), "completed", patient, at, "nurse of lund"),
     )
-    assert KEYS.open(row.sealed, f"history:{row.id}") == {"before": {"outcome": None}, "after": {"outcome": "completed"}}
+    assert KEYS.open(row.sealed, f"history:{row.id}") == {
+        "before": {"outcome": None},
+        "after": {"outcome": "completed"},
+    }
 
 
-async def test_the_head_row_moves_by_the_events_and_its_instant_at_least_one_millisecond(database: Database, operator: Actor) -> None:
+async def test_the_head_row_moves_by_the_events_and_its_instant_at_least_one_millisecond(
+    database: Database, operator: Actor
+) -> None:
     clock, before = StillClock(NOON), await head(database, operator)
     moved = []
     for events in (1, 0, 3):
@@ -132,10 +149,15 @@ async def test_the_head_row_moves_by_the_events_and_its_instant_at_least_one_mil
     assert await head(database, operator) == moved[-1]
     async with begin(database, operator, clock, writing=False) as tx:
         _, events = await feed.page(tx, 0, 10)
-    assert [(e.seq, e.at) for e in events] == [(1, expected), *((n, expected + timedelta(milliseconds=2)) for n in (2, 3, 4))]
+    assert [(e.seq, e.at) for e in events] == [
+        (1, expected),
+        *((n, expected + timedelta(milliseconds=2)) for n in (2, 3, 4)),
+    ]
 
 
-async def test_the_instant_of_the_head_row_follows_the_clock_and_never_goes_back(database: Database, operator: Actor) -> None:
+async def test_the_instant_of_the_head_row_follows_the_clock_and_never_goes_back(
+    database: Database, operator: Actor
+) -> None:
     stamps = []
     for hours in (48 * 365, 48 * 365 + 1, -100):
         async with begin(database, operator, StillClock(NOON + timedelta(hours=hours))) as tx:
@@ -148,7 +170,9 @@ async def test_the_instant_of_the_head_row_follows_the_clock_and_never_goes_back
 
 async def test_ten_thousand_stamps_in_one_millisecond_are_all_different(sqlite_url: str, operator: Actor) -> None:
     database, clock, last = Database(sqlite_url, KEYS), StillClock(NOON + timedelta(days=900)), None
-    raise_head = text("UPDATE feed_head SET last_at = strftime('%Y-%m-%dT%H:%M:%fZ', last_at, '+0.001 seconds') RETURNING last_at")
+    raise_head = text(
+        "UPDATE feed_head SET last_at = strftime('%Y-%m-%dT%H:%M:%fZ', last_at, '+0.001 seconds') RETURNING last_at"
+    )
     async with begin(database, operator, clock) as tx:
         for _ in range(10_000):
             stamp = await tx.scalar(raise_head)
@@ -157,7 +181,9 @@ async def test_ten_thousand_stamps_in_one_millisecond_are_all_different(sqlite_u
     await database.close()
 
 
-async def test_an_act_that_wrote_nothing_leaves_the_head_row_where_it_is(database: Database, operator: Actor, clock: Clock) -> None:
+async def test_an_act_that_wrote_nothing_leaves_the_head_row_where_it_is(
+    database: Database, operator: Actor, clock: Clock
+) -> None:
     before = await head(database, operator)
     async with begin(database, operator, clock) as tx:
         tx.saw("patient", [new_id()])
@@ -205,7 +231,9 @@ async def test_an_exception_takes_everything_back(database: Database, operator: 
     assert await head(database, operator) == before
 
 
-async def test_a_commit_that_fails_is_unavailable_and_nothing_is_stored(database: Database, operator: Actor, clock: Clock) -> None:
+async def test_a_commit_that_fails_is_unavailable_and_nothing_is_stored(
+    database: Database, operator: Actor, clock: Clock
+) -> None:
     before = await head(database, operator)
 
     async def act() -> None:
@@ -226,7 +254,9 @@ async def test_a_commit_that_fails_is_unavailable_and_nothing_is_stored(database
     assert await counted(database, operator, tables.patients) == 1
 
 
-async def test_a_cancelled_act_stores_nothing_and_the_next_one_goes_on(database: Database, operator: Actor, clock: Clock) -> None:
+async def test_a_cancelled_act_stores_nothing_and_the_next_one_goes_on(
+    database: Database, operator: Actor, clock: Clock
+) -> None:
     begun = asyncio.Event()
 
     async def act() -> None:
@@ -248,7 +278,9 @@ async def test_a_cancelled_act_stores_nothing_and_the_next_one_goes_on(database:
 # ---- Reading ----
 
 
-async def test_what_was_read_stands_in_the_access_log_before_the_context_is_left(database: Database, operator: Actor, clock: Clock) -> None:
+async def test_what_was_read_stands_in_the_access_log_before_the_context_is_left(
+    database: Database, operator: Actor, clock: Clock
+) -> None:
     async with begin(database, operator, clock, writing=False) as tx:
         await tx.all(select(tables.centres))
         tx.saw("centre", [new_id()])
@@ -312,14 +344,18 @@ async def test_a_reading_transaction_cannot_write(database: Database, operator: 
     assert await counted(database, operator, tables.published_counts) > 0
 
 
-async def test_a_read_goes_on_while_another_writes_and_sees_only_what_is_committed(database: Database, operator: Actor, clock: Clock) -> None:
+async def test_a_read_goes_on_while_another_writes_and_sees_only_what_is_committed(
+    database: Database, operator: Actor, clock: Clock
+) -> None:
     async with begin(database, operator, clock) as tx:
         await a_patient(tx, "lund")
         assert await counted(database, operator, tables.patients) == 0
     assert await counted(database, operator, tables.patients) == 1
 
 
-async def test_polls_share_one_look_at_the_head_row_and_none_sees_an_older_one(database: Database, operator: Actor, clock: Clock) -> None:
+async def test_polls_share_one_look_at_the_head_row_and_none_sees_an_older_one(
+    database: Database, operator: Actor, clock: Clock
+) -> None:
     looks = []
 
     def look(*told: Any) -> None:

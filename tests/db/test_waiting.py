@@ -34,7 +34,8 @@ async def test_a_locked_file_is_refused_after_one_limit_whether_one_waits_for_th
     database = Database(sqlite_url, KEYS, patience=1.0)
     with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        first = asyncio.create_task(_refused_after(database, operator, clock))  # waits for the lock, with the only connection
+        # Waits for the lock, with the only connection.
+        first = asyncio.create_task(_refused_after(database, operator, clock))
         await asyncio.wait([first], timeout=0.5)
         second = await _refused_after(database, operator, clock)  # waits for the connection, and then for the lock
         assert await first < 1.4
@@ -60,7 +61,9 @@ async def test_a_shared_round_that_hangs_ends_by_itself_and_the_next_one_is_serv
     await together.finished()
 
 
-async def test_a_connection_without_an_answer_is_given_up_and_replaced(postgres_url: str, operator: Actor, clock: Clock) -> None:
+async def test_a_connection_without_an_answer_is_given_up_and_replaced(
+    postgres_url: str, operator: Actor, clock: Clock
+) -> None:
     database = Database(postgres_url, KEYS, pool_size=1, answer_seconds=0.3)
     with pytest.raises(Unavailable):
         async with begin(database, operator, clock, writing=False) as tx:
@@ -69,7 +72,9 @@ async def test_a_connection_without_an_answer_is_given_up_and_replaced(postgres_
     await database.close()
 
 
-async def test_a_caller_that_is_cancelled_leaves_at_once_and_frees_its_connection(postgres_url: str, operator: Actor, clock: Clock) -> None:
+async def test_a_caller_that_is_cancelled_leaves_at_once_and_frees_its_connection(
+    postgres_url: str, operator: Actor, clock: Clock
+) -> None:
     database = Database(postgres_url, KEYS, pool_size=1)
     began = time.monotonic()
     with pytest.raises(TimeoutError):
@@ -87,7 +92,10 @@ async def test_a_connection_that_broke_while_it_rested_costs_nobody_a_call(
     monkeypatch.setattr(waiting, "IDLE_SECONDS", 0.0)
     database, other = Database(postgres_url, KEYS), Database(postgres_url, KEYS)
     await counted(database, operator, tables.centres)
-    everybody_else = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+    everybody_else = text(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> "
+        "pg_backend_pid()"
+    )
     async with begin(other, operator, clock) as tx:
         await tx.all(everybody_else)
     assert await counted(database, operator, tables.centres) > 0
@@ -95,7 +103,9 @@ async def test_a_connection_that_broke_while_it_rested_costs_nobody_a_call(
     await other.close()
 
 
-async def test_an_address_may_set_its_own_limits_of_the_network(postgres_url: str, operator: Actor, clock: Clock) -> None:
+async def test_an_address_may_set_its_own_limits_of_the_network(
+    postgres_url: str, operator: Actor, clock: Clock
+) -> None:
     database = Database(f"{postgres_url}?application_name=ward", KEYS)
     async with begin(database, operator, clock, writing=False) as tx:
         assert await tx.scalar(text("SHOW application_name")) == "ward"

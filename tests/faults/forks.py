@@ -1,7 +1,9 @@
-"""Real processes in milliseconds: one interpreter has everything imported and forks a child for each task of `tests.faults.tasks`.
+"""Real processes in milliseconds: one interpreter has everything imported and forks a child for each task of
+`tests.faults.tasks`.
 
-The children run the service's own code, each on an event loop of its own, and can be killed as any process. A child tells what it was
-told (answers, verdicts, an address) as lines of a file, so that what was promised before a death is known after it.
+The children run the service's own code, each on an event loop of its own, and can be killed as any process. A child
+tells what it was told (answers, verdicts, an address) as lines of a file, so that what was promised before a death is
+known after it.
 """
 
 import json
@@ -16,7 +18,8 @@ from pathlib import Path
 from signal import SIGKILL, SIGTERM
 from typing import Any
 
-# Exit codes of a child: to its end; refused by `Unavailable`; to its end without meeting its fault; another error left the task.
+# Exit codes of a child: to its end; refused by `Unavailable`; to its end without meeting its fault; another error left
+# the task.
 DONE, REFUSED, MISSED, FAILED = 0, 3, 4, 5
 ROOT = Path(__file__).parents[2]
 
@@ -54,7 +57,9 @@ class Forks:
         self.started = 0
         with (folder / "forks.log").open("w") as log:
             command = [sys.executable, "-m", "tests.faults.forks"]
-            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, cwd=ROOT)
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, cwd=ROOT
+            )
 
     def _ask(self, **request: Any) -> Any:
         assert self.process.stdin is not None
@@ -107,7 +112,8 @@ class Forks:
 
 
 def wait_for(what: Any, seconds: float = 30.0) -> Any:
-    """Asks until the answer is true, and answers it; the processor is given away in between. Raises Dead when the time is over."""
+    """Asks until the answer is true, and answers it; the processor is given away in between. Raises Dead when the time
+    is over."""
     until = time.monotonic() + seconds
     while not (answer := what()):
         if time.monotonic() > until:
@@ -116,7 +122,7 @@ def wait_for(what: Any, seconds: float = 30.0) -> Any:
     return answer
 
 
-# ---- The side of the interpreter ----------------------------------------------------------------------------------------
+# ---- The side of the interpreter -------------------------------------------------------------------------------------
 
 
 def _child(request: dict[str, Any]) -> int:
@@ -137,7 +143,7 @@ def _child(request: dict[str, Any]) -> int:
     told = tasks.Told(request["told"])
     try:
         code = asyncio.run(tasks.TASKS[request["task"]](told, **given))
-    except Exception as error:  # noqa: BLE001 - whatever it was, the parent judges it by the code and reads it in the log
+    except Exception as error:  # noqa: BLE001 - the parent judges it by the code, and reads it in the log
         traceback.print_exc()
         return REFUSED if isinstance(error, Unavailable) else FAILED
     return code or (DONE if fault is None or fault.met else MISSED)

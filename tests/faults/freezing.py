@@ -1,5 +1,5 @@
-"""A PostgreSQL of the test's own that can be frozen: every process of it stopped, as when its host has gone, with connections that stay open and say
-nothing."""
+"""A PostgreSQL of the test's own that can be frozen: every process of it stopped, as when its host has gone, with
+connections that stay open and say nothing."""
 
 import os
 import signal

@@ -1,4 +1,5 @@
-"""Clients under load, over real HTTP: nurses who complete, reopen, book and acknowledge overdue visits, and systems that poll the feed."""
+"""Clients under load, over real HTTP: nurses who complete, reopen, book and acknowledge overdue visits, and systems
+that poll the feed."""
 
 import asyncio
 import random
@@ -52,19 +53,24 @@ class Nurse:
     refused: list[str] = field(default_factory=list)
 
     async def work(self, acts: int, *, recording: bool = False) -> None:
-        """`acts` acts, each of which tells the feed of one event, with a booking now and then, and a new patient when `recording`."""
+        """`acts` acts, each of which tells the feed of one event, with a booking now and then, and a new patient when
+        `recording`."""
         dice = random.Random(self.seed)
         for n in range(acts):
             place = dice.randrange(len(self.visits))
             visit = self.visits[place]
             if n % 5 == 0:
-                await self._act(visit, "book", {"booked_on": f"2034-02-{1 + n % 28:02}"} if visit["state"] == "overdue" else None)
+                await self._act(
+                    visit, "book", {"booked_on": f"2034-02-{1 + n % 28:02}"} if visit["state"] == "overdue" else None
+                )
             if visit["state"] == "overdue":
                 await self._act(visit, "complete", {"completed_on": visit["target_on"]})
             else:
                 await self._act(visit, "reopen", {"reason": f"another patient's, {n}"})
             if recording and n % 4 == 0:
-                new = infusion(20 * (self.seed + 1) + n // 4, "2033-10-03", source=f"{self.seed}-{n}", centre=visit["centre"])
+                new = infusion(
+                    20 * (self.seed + 1) + n // 4, "2033-10-03", source=f"{self.seed}-{n}", centre=visit["centre"]
+                )
                 await self._post("/infusions", visit["centre"], new)
 
     async def _act(self, visit: Visit, act: str, body: Any) -> None:
@@ -75,7 +81,9 @@ class Nurse:
             visit |= {name: told[name] for name in ("version", "state", "centre")}
 
     async def _post(self, path: str, centre: str, body: Any, version: int | None = None) -> Any:
-        headers = {"Authorization": f"Bearer demo-nurse-{centre}"} | ({} if version is None else {"If-Match": f'"{version}"'})
+        headers = {"Authorization": f"Bearer demo-nurse-{centre}"} | (
+            {} if version is None else {"If-Match": f'"{version}"'}
+        )
         answer = await self.client.post(path, json=body, headers=headers)
         self.statuses[answer.status_code] += 1
         if answer.status_code in (200, 201):
@@ -85,8 +93,8 @@ class Nurse:
 
 
 async def poll(client: httpx.AsyncClient, limit: int, over: asyncio.Event) -> tuple[list[Any], int]:
-    """The feed as a client reads it, from its cursor on, with the tag of the page that it has; answers the events, and how often it was 304.
-    It ends with the first 304 that was asked for when all was written."""
+    """The feed as a client reads it, from its cursor on, with the tag of the page that it has; answers the events, and
+    how often it was 304. It ends with the first 304 that was asked for when all was written."""
     events: list[Any] = []
     cursor, tag, unchanged = "0", "", 0
     while True:

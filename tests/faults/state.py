@@ -1,4 +1,5 @@
-"""What a database says, comparable between two runs: every row of every table in words, without ids, instants and ciphers."""
+"""What a database says, comparable between two runs: every row of every table in words, without ids, instants and
+ciphers."""
 
 import re
 from collections import Counter
@@ -33,7 +34,10 @@ def _names(found: Mapping[str, list[dict[str, Any]]]) -> dict[str, str]:
     for row in found["patient_identifiers"]:
         names[str(row["patient_id"])] = f"patient {row['blind'].hex()[:16]}"
     for row in found["infusions"]:
-        names[str(row["id"])] = f"infusion {row['source_system']}/{row['source_id']} of {names.get(str(row['patient_id']))} {row['infused_on']}"
+        names[str(row["id"])] = (
+            f"infusion {row['source_system']}/{row['source_id']} of {names.get(str(row['patient_id']))} "
+            f"{row['infused_on']}"
+        )
     for row in found["plans"]:
         names[str(row["id"])] = f"plan {row['protocol_code']} of {names.get(str(row['infusion_id']))}"
     for row in found["visits"]:
@@ -55,11 +59,14 @@ def _connected(url: str) -> Iterator[Connection]:
 
 
 def state(url: str) -> State:
-    """The rows of each table, in words, with how often each stands there. An id that nothing names stays an id, and so differs."""
+    """The rows of each table, in words, with how often each stands there. An id that nothing names stays an id, and so
+    differs."""
     with _connected(url) as connection:
         found = {table.name: _rows(connection, table) for table in metadata.sorted_tables}
     names = _names(found)
-    return {name: Counter(_told(name, row, names) for row in rows) for name, rows in found.items() if name not in LEFT_OUT}
+    return {
+        name: Counter(_told(name, row, names) for row in rows) for name, rows in found.items() if name not in LEFT_OUT
+    }
 
 
 def ask(url: str, statement: str) -> list[tuple[Any, ...]]:

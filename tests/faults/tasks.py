@@ -1,4 +1,5 @@
-"""What the children of `tests.faults.forks` do: the service's own commands, told what to do by the test, telling what was promised."""
+"""What the children of `tests.faults.forks` do: the service's own commands, told what to do by the test, telling what
+was promised."""
 
 import asyncio
 import itertools
@@ -26,8 +27,8 @@ from app.db.columns import Keys
 from app.db.engine import Database
 from app.db.migrate import migrate as to_newest
 from app.errors import Unavailable
-from app.followup import imports, infusions, rounds
-from app.followup.infusions import NewInfusion
+from app.followup import batches, imports, recording
+from app.followup.infusion_fields import NewInfusion
 from app.http import server
 from app.main import House, create_app
 from app.planning.workdays import red_days
@@ -35,7 +36,8 @@ from app.settings import Settings
 
 KEYS = Keys({"test": b"s" * 32}, "test", b"b" * 32)
 COORDINATOR = Actor("coordinator", Role.COORDINATOR, None, unit="tests", id="coordinator")
-IMPORTED = (apscheduler.schedulers.asyncio, apscheduler.triggers.interval)  # before any fork; the worker imports them as it starts
+# Before any fork; the worker imports them as it starts.
+IMPORTED = (apscheduler.schedulers.asyncio, apscheduler.triggers.interval)
 HOWS = ("kill-before", "kill-after", "fail-commit", "error")
 
 for _year in range(2014, 2060):  # once, before any fork
@@ -52,7 +54,7 @@ class Told:
         os.write(self._file, json.dumps(what, default=str).encode() + b"\n")
 
 
-# ---- Faults -------------------------------------------------------------------------------------------------------------
+# ---- Faults ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -63,7 +65,8 @@ class Fault:
 
 
 def arm(how: str, n: int) -> Fault:
-    """Plants one fault in this process: the n-th COMMIT killed before or after, or failing, or the n-th statement failing."""
+    """Plants one fault in this process: the n-th COMMIT killed before or after, or failing, or the n-th statement
+    failing."""
     fault, count = Fault(), itertools.count(1)
     plain = DefaultDialect.do_commit
 
@@ -93,7 +96,7 @@ def arm(how: str, n: int) -> Fault:
     return fault
 
 
-# ---- Commands -----------------------------------------------------------------------------------------------------------
+# ---- Commands --------------------------------------------------------------------------------------------------------
 
 
 @asynccontextmanager
@@ -126,8 +129,8 @@ async def enter(told: Told, url: str, day: str, file: str) -> None:
 async def sweep(told: Told, url: str, day: str) -> None:
     """The worker's rounds: plans without end grow, what is overdue is flagged."""
     async with opened(url, day) as (database, clock):
-        grown = await rounds.extend(database, clock)
-        told([grown, await rounds.sweep(database, clock)])
+        grown = await batches.extend(database, clock)
+        told([grown, await batches.sweep(database, clock)])
 
 
 async def record(told: Told, url: str, day: str, bodies: Sequence[Any]) -> None:
@@ -135,12 +138,13 @@ async def record(told: Told, url: str, day: str, bodies: Sequence[Any]) -> None:
     async with opened(url, day) as (database, clock):
         for body in bodies:
             async with transaction.begin(database, COORDINATOR, clock) as tx:
-                recorded = await infusions.record(tx, NewInfusion.model_validate_json(json.dumps(body)))
+                recorded = await recording.record(tx, NewInfusion.model_validate_json(json.dumps(body)))
             told([201 if recorded.created else 200, recorded.infusion])
 
 
 async def requests(told: Told, url: str, day: str, bodies: Sequence[Any]) -> None:
-    """POST /infusions in turn over the whole application, each answer told; a 503 ends them, another refusal is an error of the test."""
+    """POST /infusions in turn over the whole application, each answer told; a 503 ends them, another refusal is an
+    error of the test."""
     async with opened(url, day) as (database, clock):
         house = House(database, clock, Settings(database_url=url, demo_tokens=True, rate_per_second=100_000))
         transport = httpx.ASGITransport(create_app(house))
@@ -154,7 +158,7 @@ async def requests(told: Told, url: str, day: str, bodies: Sequence[Any]) -> Non
                 told([answer.status_code, answer.json()])
 
 
-# ---- Processes that stay ------------------------------------------------------------------------------------------------
+# ---- Processes that stay ---------------------------------------------------------------------------------------------
 
 
 async def work(told: Told, url: str, day: str, seconds: int = 900) -> int:
@@ -177,8 +181,8 @@ async def sweep_on(told: Told, url: str, day: str, until: str, step: int) -> Non
     async with opened(url, day) as (database, clock):
         while today < last:
             today = clock.fixed = min(last, today + timedelta(days=step))
-            await rounds.extend(database, clock)
-            await rounds.sweep(database, clock)
+            await batches.extend(database, clock)
+            await batches.sweep(database, clock)
             told(str(today))
             await asyncio.sleep(0)
 

@@ -1,4 +1,5 @@
-"""The machine's clock goes back 200 days and on again: no alert is lost, none is raised twice, none is resolved (contract 3, rule 13)."""
+"""The machine's clock goes back 200 days and on again: no alert is lost, none is raised twice, none is resolved
+(contract 3, rule 13)."""
 
 import asyncio
 import json
@@ -16,10 +17,10 @@ from app.clock import Clock
 from app.db import tables, transaction
 from app.db.engine import Database
 from app.db.transaction import Transaction
-from app.followup import alerts, contacts, infusions, patients, rounds, status, visits
+from app.followup import alerts, batches, contacts, infusions, patients, recording, status, visits
 from app.followup.commands import Reason
 from app.followup.contacts import NewContact
-from app.followup.infusions import Correction, NewInfusion
+from app.followup.infusion_fields import Correction, NewInfusion
 from app.followup.patients import PatientChange
 from app.followup.visits import Booking, Completion
 from tests.faults.given import infusion
@@ -46,8 +47,10 @@ class House:
 
     async def recorded(self, on: date, nth: int, infused_on: str, discharged_on: str) -> Told:
         self.clock.fixed = on
-        new = NewInfusion.model_validate_json(json.dumps(infusion(nth, infused_on, source=str(nth), discharged_on=discharged_on)))
-        told: Told = (await self.do(lambda tx: infusions.record(tx, new))).infusion
+        new = NewInfusion.model_validate_json(
+            json.dumps(infusion(nth, infused_on, source=str(nth), discharged_on=discharged_on))
+        )
+        told: Told = (await self.do(lambda tx: recording.record(tx, new))).infusion
         return told
 
     async def do_on(self, on: date, act: Callable[[Transaction], Awaitable[Any]]) -> Any:
@@ -56,32 +59,38 @@ class House:
 
     async def recalled(self, on: date) -> int:
         """What `follow-up alerts recall` does on a day."""
-        return await rounds.recall(self.db, Clock(fixed=on), OPERATOR)
+        return await batches.recall(self.db, Clock(fixed=on), OPERATOR)
 
     async def ended_by(self) -> Counter[str]:
         """How many alerts were resolved, by why."""
         alert = tables.alerts.c
         async with self.db.read.connect() as connection:
-            return Counter((await connection.execute(select(alert.resolved_by).where(alert.state == "resolved"))).scalars())
+            return Counter(
+                (await connection.execute(select(alert.resolved_by).where(alert.state == "resolved"))).scalars()
+            )
 
     async def rounds(self, on: date) -> int:
         """What the worker does on a day."""
         self.clock.fixed = on
-        await rounds.extend(self.db, self.clock)
-        return await rounds.sweep(self.db, self.clock)
+        await batches.extend(self.db, self.clock)
+        return await batches.sweep(self.db, self.clock)
 
     async def unresolved(self) -> dict[UUID, tuple[UUID, str]]:
         """By visit, the unresolved alert and its state."""
         alert = tables.alerts.c
         async with self.db.read.connect() as connection:
-            rows = await connection.execute(select(alert.visit_id, alert.id, alert.state).where(alert.state != "resolved"))
+            rows = await connection.execute(
+                select(alert.visit_id, alert.id, alert.state).where(alert.state != "resolved")
+            )
             return {row.visit_id: (row.id, row.state) for row in rows}
 
     async def told(self, kind: str) -> dict[UUID, int]:
         """How many events of a kind the feed has of each visit."""
         event = tables.events.c
         async with self.db.read.connect() as connection:
-            rows = await connection.execute(select(event.visit_id, func.count()).where(event.type == kind).group_by(event.visit_id))
+            rows = await connection.execute(
+                select(event.visit_id, func.count()).where(event.type == kind).group_by(event.visit_id)
+            )
             return {row[0]: row[1] for row in rows}
 
 
@@ -109,7 +118,8 @@ async def test_a_clock_that_goes_back_200_days_and_on_again_loses_no_alert_and_r
     assert await house.rounds(BACK) == 0
     await _touch(house, told)
     late = await house.recorded(BACK, 9, "2025-12-01", "2025-12-10")  # its Y01 ends between the two days
-    await house.do(lambda tx: visits.reopen(tx, done, Reason(reason="another patient's"), version=2))  # its window ended between them too
+    # Its window ended between them too.
+    await house.do(lambda tx: visits.reopen(tx, done, Reason(reason="another patient's"), version=2))
     assert await house.rounds(BACK + timedelta(days=1)) == 0
     assert await house.unresolved() == before, "an alert went with the clock, or came before its day"
 
@@ -128,7 +138,9 @@ async def test_a_clock_that_goes_back_200_days_and_on_again_loses_no_alert_and_r
 AHEAD = date(2031, 6, 1)
 
 
-async def test_one_sweep_under_a_clock_years_ahead_silences_nothing_and_what_it_raised_is_taken_back(house: House) -> None:
+async def test_one_sweep_under_a_clock_years_ahead_silences_nothing_and_what_it_raised_is_taken_back(
+    house: House,
+) -> None:
     told = [await house.recorded(date(2025, 3, 20 + n), n, f"2025-03-0{n}", "2025-03-20") for n in range(1, 4)]
     await house.rounds(DAY)
     right = await house.unresolved()
@@ -156,7 +168,7 @@ async def test_two_clocks_at_once_lose_nothing_and_raise_nothing_twice(house: Ho
     for n in range(1, 4):
         await house.recorded(date(2025, 3, 20 + n), n, f"2025-03-0{n}", "2025-03-20")
     ahead, right = Clock(fixed=AHEAD), Clock(fixed=DAY)
-    flagged = await asyncio.gather(*(rounds.sweep(house.db, clock) for clock in (ahead, right, ahead, right)))
+    flagged = await asyncio.gather(*(batches.sweep(house.db, clock) for clock in (ahead, right, ahead, right)))
     assert sum(flagged) == 21
     assert set((await house.told("visit.overdue")).values()) == {1}
     check_invariants(house.url, AHEAD)

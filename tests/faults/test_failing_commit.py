@@ -1,4 +1,5 @@
-"""A commit that fails has not said 201: the answer is an error, nothing is stored, and the same request works when the fault has gone."""
+"""A commit that fails has not said 201: the answer is an error, nothing is stored, and the same request works when the
+fault has gone."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -35,7 +36,9 @@ async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
     settings = Settings(database_url=database.url, demo_tokens=True)
     app = create_app(House(database, Clock(fixed=date.fromisoformat(DAY)), settings))
     token = {"Authorization": "Bearer demo-coordinator-lund"}
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1", headers=token) as made:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://127.0.0.1", headers=token
+    ) as made:
         yield made
 
 
@@ -59,8 +62,8 @@ def refused(database: Database) -> AbstractContextManager[None]:
 
 
 def cut_off(database: Database) -> AbstractContextManager[None]:
-    """The transaction is gone after its last statement: PostgreSQL ends the session; SQLite rolls back by itself (as it does when it cannot
-    write), and the driver's COMMIT of nothing then says nothing."""
+    """The transaction is gone after its last statement: PostgreSQL ends the session; SQLite rolls back by itself (as it
+    does when it cannot write), and the driver's COMMIT of nothing then says nothing."""
     end = "SELECT pg_terminate_backend(pg_backend_pid())" if database.dialect == "postgresql" else "ROLLBACK"
 
     def act(connection: Connection, _: object, statement: str, *__: object) -> None:
@@ -84,7 +87,9 @@ async def test_a_commit_that_fails_has_not_said_201(
     database: Database, database_url: str, client: httpx.AsyncClient, fault: Fault, status: int
 ) -> None:
     async with database.write.begin() as connection:
-        await connection.execute(text("CREATE TABLE hanging (seq bigint REFERENCES events (seq) DEFERRABLE INITIALLY DEFERRED)"))
+        await connection.execute(
+            text("CREATE TABLE hanging (seq bigint REFERENCES events (seq) DEFERRABLE INITIALLY DEFERRED)")
+        )
     before = state(database_url)
     with fault(database):
         answer = await client.post("/api/v1/infusions", json=BODY)

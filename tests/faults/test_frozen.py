@@ -1,4 +1,5 @@
-"""A database that freezes: nobody waits for ever, nothing that was acknowledged is lost, and all goes on when it moves again.
+"""A database that freezes: nobody waits for ever, nothing that was acknowledged is lost, and all goes on when it moves
+again.
 
 `FREEZE_SECONDS=60` freezes as long as that with the limits of production; without it 12 seconds with short ones.
 """
@@ -46,7 +47,7 @@ def freezer(forks: Forks) -> Iterator[Freezer]:
         made.stop()
 
 
-# ---- Processes end ------------------------------------------------------------------------------------------------------
+# ---- Processes end ---------------------------------------------------------------------------------------------------
 
 
 def _ended_within(forks: Forks, child: Any, seconds: float) -> int:
@@ -64,7 +65,8 @@ def test_a_worker_whose_database_freezes_ends_with_one_after_two_intervals(forks
     worker = forks.start("work", url=freezer.url, day=SWEPT, seconds=1)
     _until(lambda: _swept(worker.log, 3))
     with freezer.frozen():
-        assert _ended_within(forks, worker, 2 + 10 + 6 + 3) == 1  # two intervals, a look of the watch, the batch cut off, closing
+        # Two intervals, a look of the watch, the batch cut off, closing.
+        assert _ended_within(forks, worker, 2 + 10 + 6 + 3) == 1
 
 
 def test_a_worker_whose_database_freezes_ends_at_once_when_asked(forks: Forks, freezer: Freezer) -> None:
@@ -91,12 +93,15 @@ async def test_a_service_whose_database_freezes_ends_when_asked(forks: Forks, fr
             assert (await client.get(address(service) + "/readyz")).status_code == 503
             assert time.monotonic() - began < READY_SECONDS + 1
             service.ask_to_stop()
-            assert await asyncio.to_thread(_ended_within, forks, service, 10 + 5) == DONE  # the grace of answers under way, and closing
+            # The grace of answers under way, and closing.
+            assert await asyncio.to_thread(_ended_within, forks, service, 10 + 5) == DONE
             await asyncio.gather(*hanging, return_exceptions=True)
 
 
 async def _poll(client: httpx.AsyncClient) -> httpx.Response:
-    return await client.get("/alerts/events", params={"after": "0"}, headers={"Authorization": "Bearer demo-integration-all"})
+    return await client.get(
+        "/alerts/events", params={"after": "0"}, headers={"Authorization": "Bearer demo-integration-all"}
+    )
 
 
 def _until(holds: Any) -> None:
@@ -106,7 +111,7 @@ def _until(holds: Any) -> None:
         os.sched_yield()
 
 
-# ---- Writers ------------------------------------------------------------------------------------------------------------
+# ---- Writers ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -120,7 +125,8 @@ class Call:
 
 @dataclass
 class Writer:
-    """Records patients and books their first visits, and sends each act again until it is acknowledged, as a system does."""
+    """Records patients and books their first visits, and sends each act again until it is acknowledged, as a system
+    does."""
 
     client: httpx.AsyncClient
     nth: int
@@ -148,7 +154,9 @@ class Writer:
                 await asyncio.wait_for(self.over.wait(), 0.02)
 
     async def _sent(self, path: str, body: Any, version: int | None = None) -> Any:
-        headers = {"Authorization": "Bearer demo-nurse-lund"} | ({} if version is None else {"If-Match": f'"{version}"'})
+        headers = {"Authorization": "Bearer demo-nurse-lund"} | (
+            {} if version is None else {"If-Match": f'"{version}"'}
+        )
         while True:
             began = time.monotonic()
             answer = await self.client.post(path, json=body, headers=headers)
@@ -188,7 +196,10 @@ async def test_a_database_frozen_three_times_under_eight_writers_loses_no_acknow
     worker = forks.start("work", url=freezer.url, day=SWEPT, seconds=60)
     over, seen = asyncio.Event(), list[Call]()
     writers = [Writer(service, n, over) for n in range(WRITERS)]
-    tasks = [*(asyncio.create_task(w.work()) for w in writers), *(asyncio.create_task(_look(service, over, seen)) for _ in range(2))]
+    tasks = [
+        *(asyncio.create_task(w.work()) for w in writers),
+        *(asyncio.create_task(_look(service, over, seen)) for _ in range(2)),
+    ]
     moved: list[float] = []
     for _ in range(FREEZES):
         await _all_well_since(writers, tasks, time.monotonic())
@@ -196,7 +207,9 @@ async def test_a_database_frozen_three_times_under_eight_writers_loses_no_acknow
             await asyncio.wait(tasks, timeout=FREEZE)
             frozen_at = time.monotonic() - FREEZE
         moved.append(time.monotonic())
-        assert any(call.status == 503 and call.began > frozen_at for w in writers for call in w.calls), "the freeze was noticed by nobody"
+        assert any(call.status == 503 and call.began > frozen_at for w in writers for call in w.calls), (
+            "the freeze was noticed by nobody"
+        )
         await _all_well_since(writers, tasks, moved[-1] + WELL_AFTER)
         assert (await service.get(str(service.base_url).replace("/api/v1/", "/readyz"))).status_code == 200
     over.set()
@@ -206,7 +219,9 @@ async def test_a_database_frozen_three_times_under_eight_writers_loses_no_acknow
     calls = [call for w in writers for call in w.calls] + seen
     assert max(call.ended - call.began for call in calls) < ANSWERED
     for moment in moved:  # from then on to the next freeze nobody is refused
-        assert [c for c in calls if c.status == 503 and moment + WELL_AFTER < c.began and c.ended < moment + WELL_AFTER + 1] == []
+        assert [
+            c for c in calls if c.status == 503 and moment + WELL_AFTER < c.began and c.ended < moment + WELL_AFTER + 1
+        ] == []
     _check_acknowledged(freezer.url, writers)
     forks.run("sweep", url=freezer.url, day=SWEPT)
     check_invariants(freezer.url, date.fromisoformat(SWEPT))
@@ -229,7 +244,11 @@ def _check_acknowledged(url: str, writers: list[Writer]) -> None:
         assert len(writer.recorded) > 0
     assert sorted(source for source, _ in stored) == sorted(source for w in writers for source in w.recorded)
     days = dict(ask(url, "SELECT CAST(id AS text), CAST(booked_on AS text) FROM visits WHERE booked_on IS NOT NULL"))
-    told = dict(ask(url, "SELECT object_id, count(*) FROM history WHERE kind = 'visit' AND act = 'booked' GROUP BY object_id"))
+    told = dict(
+        ask(url, "SELECT object_id, count(*) FROM history WHERE kind = 'visit' AND act = 'booked' GROUP BY object_id")
+    )
     for writer in writers:
         assert {visit: days[visit] for visit in writer.last} == writer.last
-        assert {visit: told[visit] for visit in writer.booked} == writer.booked, "a booking was stored twice, or not at all"
+        assert {visit: told[visit] for visit in writer.booked} == writer.booked, (
+            "a booking was stored twice, or not at all"
+        )

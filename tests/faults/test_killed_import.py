@@ -1,4 +1,5 @@
-"""An import whose process was killed: its report holds what is stored and says that it was interrupted, and the file given again goes on."""
+"""An import whose process was killed: its report holds what is stored and says that it was interrupted, and the file
+given again goes on."""
 
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -36,7 +37,9 @@ async def report(url: str, clock: Clock) -> Any:
         await database.close()
 
 
-async def test_a_killed_import_says_interrupted_and_its_file_given_again_goes_on(forks: Forks, given: Given, database_kind: Kind) -> None:
+async def test_a_killed_import_says_interrupted_and_its_file_given_again_goes_on(
+    forks: Forks, given: Given, database_kind: Kind
+) -> None:
     url, file = given.copy("seeded", database_kind), given.file("killed.csv", a_file(sample=ROWS))
     _, told = forks.run("enter", url=url, day=DAY, file=file, fault=["kill-after", KILLED_AT])
     assert (await report(url, Clock(date.fromisoformat(DAY))))["state"] == "running"
@@ -46,4 +49,6 @@ async def test_a_killed_import_says_interrupted_and_its_file_given_again_goes_on
     assert len(told) == KILLED_AT - 2
     assert died["accepted"] == len(ask(url, "SELECT id FROM infusions"))
     _, again = forks.run("enter", url=url, day=DAY, file=file)
-    assert [line["verdict"] for line in again] == ["unchanged"] * (KILLED_AT - 1) + ["accepted"] * (ROWS - KILLED_AT + 1)
+    assert [line["verdict"] for line in again] == ["unchanged"] * (KILLED_AT - 1) + ["accepted"] * (
+        ROWS - KILLED_AT + 1
+    )

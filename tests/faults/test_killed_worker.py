@@ -1,7 +1,8 @@
 """Sixty kills of the worker just after a commit: no alert missing, none twice, the events without a gap.
 
-Killed at random, a worker is nearly always hit while it waits. So each kill comes 0 to 4 ms after the database has changed for the k-th
-time since the worker began: the `-wal` file of SQLite, or the head row in PostgreSQL, which every writing commit moves.
+Killed at random, a worker is nearly always hit while it waits. So each kill comes 0 to 4 ms after the database has
+changed for the k-th time since the worker began: the `-wal` file of SQLite, or the head row in PostgreSQL, which every
+writing commit moves.
 """
 
 import random
@@ -29,7 +30,8 @@ SWEPT = re.compile(r"job\.finished.*sweep")
 
 @contextmanager
 def _changes(url: str) -> Iterator[Callable[[], object]]:
-    """Something that differs after every change of the database; looking at it takes microseconds, and holds nobody up."""
+    """Something that differs after every change of the database; looking at it takes microseconds, and holds nobody
+    up."""
     if url.startswith("sqlite"):
         wal = Path(url.partition("///")[2] + "-wal")
 
@@ -47,7 +49,8 @@ def _changes(url: str) -> Iterator[Callable[[], object]]:
 
 
 def _kill(child: Child, look: Callable[[], object], change: int, delay: float) -> None:
-    """Kills the worker `delay` seconds after the change of that number; or now, when its sweep is over and it waits for the next."""
+    """Kills the worker `delay` seconds after the change of that number; or now, when its sweep is over and it waits for
+    the next."""
     seen, changes, looks, until = look(), 0, 0, time.monotonic() + 60
     while changes < change:
         now, looks = look(), looks + 1
@@ -65,7 +68,9 @@ def _kill(child: Child, look: Callable[[], object], change: int, delay: float) -
 
 @pytest.mark.proof
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_worker_killed_just_after_a_commit_loses_no_alert_and_raises_none_twice(forks: Forks, given: Given, kind: Kind) -> None:
+def test_a_worker_killed_just_after_a_commit_loses_no_alert_and_raises_none_twice(
+    forks: Forks, given: Given, kind: Kind
+) -> None:
     """The worker as it is run: it sweeps as it starts, so each one is killed at its first changes."""
     url, dice, day = given.copy("many", kind), random.Random(20261123), FIRST
     for _ in range(10):
@@ -81,7 +86,9 @@ def test_a_worker_killed_just_after_a_commit_loses_no_alert_and_raises_none_twic
 
 @pytest.mark.proof
 @pytest.mark.parametrize("kind", KINDS)
-def test_rounds_killed_just_after_a_commit_lose_no_alert_and_raise_none_twice(forks: Forks, given: Given, kind: Kind) -> None:
+def test_rounds_killed_just_after_a_commit_lose_no_alert_and_raise_none_twice(
+    forks: Forks, given: Given, kind: Kind
+) -> None:
     """The worker's rounds, day after day without a rest, so that each kill hits one at work."""
     url, dice, day = given.copy("many", kind), random.Random(20261123), FIRST
     for _ in range(20):
@@ -89,7 +96,8 @@ def test_rounds_killed_just_after_a_commit_lose_no_alert_and_raise_none_twice(fo
             child = forks.start("sweep_on", url=url, day=str(day), until=LATER, step=STEP.days)
             _kill(child, look, dice.randint(1, 10), dice.uniform(0, 0.004))
         assert forks.ended(child) == -SIGKILL, child.log.read_text()
-        day = max([day, *map(date.fromisoformat, child.lines())])  # the last day that was over; it is killed in the next
+        # The last day that was over; it is killed in the next.
+        day = max([day, *map(date.fromisoformat, child.lines())])
         _check(url, day + STEP)
     forks.run("sweep", url=url, day=str(day + STEP))
     _check(url, day + STEP, swept=True)
@@ -98,4 +106,6 @@ def test_rounds_killed_just_after_a_commit_lose_no_alert_and_raise_none_twice(fo
 
 def _check(url: str, day: date, *, swept: bool = False) -> None:
     check_invariants(url, day, swept=swept)
-    assert ask(url, "SELECT visit_id FROM events WHERE type = 'visit.overdue' GROUP BY visit_id HAVING count(*) > 1") == []
+    assert (
+        ask(url, "SELECT visit_id FROM events WHERE type = 'visit.overdue' GROUP BY visit_id HAVING count(*) > 1") == []
+    )

@@ -1,7 +1,8 @@
-"""The Nth-fault loop: a command is killed around its n-th commit, or its n-th commit or statement fails, for n = 1, 2, 3 and on.
+"""The Nth-fault loop: a command is killed around its n-th commit, or its n-th commit or statement fails, for n = 1, 2,
+3 and on.
 
-After each death the database keeps what must hold and all that was promised; the command run again brings it to exactly the state of a
-run that nobody disturbed. The loop ends with the first n that the command does not reach.
+After each death the database keeps what must hold and all that was promised; the command run again brings it to exactly
+the state of a run that nobody disturbed. The loop ends with the first n that the command does not reach.
 """
 
 from collections.abc import Callable
@@ -24,8 +25,9 @@ from tests.invariants import check_invariants
 
 @dataclass(frozen=True)
 class Case:
-    """A command, the database it begins on, its input and day. `commits` and `statements`: how many it has at least, so that a loop which
-    ended at once would be seen. `sweeps`: until its end, what is overdue may wait for its alert. `step`: every so many statements."""
+    """A command, the database it begins on, its input and day. `commits` and `statements`: how many it has at least, so
+    that a loop which ended at once would be seen. `sweeps`: until its end, what is overdue may wait for its alert.
+    `step`: every so many statements."""
 
     task: str
     begins: str
@@ -38,11 +40,21 @@ class Case:
 
 
 def _infusions(_: Given) -> dict[str, Any]:
-    """A reinfusion that closes an overdue visit with its alert; its day of discharge, told later; both parts of a split dose."""
+    """A reinfusion that closes an overdue visit with its alert; its day of discharge, told later; both parts of a split
+    dose."""
     again = infusion(1, "2026-10-01", source="again")
-    doses = [infusion(5, f"2026-09-{day}", source=f"dose-{day}", product="obecabtagene-autoleucel") for day in ("01", "11")]
+    doses = [
+        infusion(5, f"2026-09-{day}", source=f"dose-{day}", product="obecabtagene-autoleucel") for day in ("01", "11")
+    ]
     done = [{"protocol": "ltfu-15y", "code": "W4", "completed_on": "2026-11-02"}]
-    return {"bodies": [again, again | {"discharged_on": "2026-10-10"}, doses[0], doses[1] | {"discharged_on": "2026-10-05", "completed": done}]}
+    return {
+        "bodies": [
+            again,
+            again | {"discharged_on": "2026-10-10"},
+            doses[0],
+            doses[1] | {"discharged_on": "2026-10-05", "completed": done},
+        ]
+    }
 
 
 def _rows(sample: int, *, dirty: bool) -> Callable[[Given], dict[str, Any]]:
@@ -71,11 +83,18 @@ FAST: list[tuple[Kind, Case, str]] = [
     ("postgresql", RECORD, "kill-after"),
     ("postgresql", SWEEP_FEW, "kill-before"),
 ]
-# A death shows the same whichever client began the transaction: HTTP around it is walked at the kill that a client would notice.
+# A death shows the same whichever client began the transaction: HTTP around it is walked at the kill that a client
+# would notice.
 WHOLE = [(kind, case, how) for kind in KINDS for case in (MIGRATE, RECORD, SWEEP, IMPORT_FEW) for how in HOWS]
-WHOLE += [(kind, case, how) for kind in KINDS for case, how in ((POST, "kill-after"), (IMPORT, "kill-after"), (IMPORT, "error"))]
+WHOLE += [
+    (kind, case, how)
+    for kind in KINDS
+    for case, how in ((POST, "kill-after"), (IMPORT, "kill-after"), (IMPORT, "error"))
+]
 WHOLE = [found for found in WHOLE if found not in FAST]
-SPARSE = 4  # PostgreSQL is sent fewer statements than SQLite, but no other ones, and a database of its own takes longer to make: every fourth
+# PostgreSQL is sent fewer statements than SQLite, but no other ones, and a database of its own takes longer to make:
+# every fourth.
+SPARSE = 4
 
 
 def _name(value: object) -> str | None:
@@ -83,13 +102,17 @@ def _name(value: object) -> str | None:
 
 
 @pytest.mark.parametrize(("kind", "case", "how"), FAST, ids=_name)
-def test_a_command_may_die_anywhere_and_is_run_again(forks: Forks, given: Given, kind: Kind, case: Case, how: str) -> None:
+def test_a_command_may_die_anywhere_and_is_run_again(
+    forks: Forks, given: Given, kind: Kind, case: Case, how: str
+) -> None:
     _loop(forks, given, kind, case, how)
 
 
 @pytest.mark.proof
 @pytest.mark.parametrize(("kind", "case", "how"), WHOLE, ids=_name)
-def test_every_command_may_die_at_every_commit_and_statement(forks: Forks, given: Given, kind: Kind, case: Case, how: str) -> None:
+def test_every_command_may_die_at_every_commit_and_statement(
+    forks: Forks, given: Given, kind: Kind, case: Case, how: str
+) -> None:
     _loop(forks, given, kind, case, how)
 
 
@@ -107,14 +130,17 @@ def _loop(forks: Forks, given: Given, kind: Kind, case: Case, how: str) -> None:
         if status == MISSED:
             break
         met = n
-        # Reflection of a SQLite table asks in another way when its first question fails: a migration goes on, and must end as it should.
+        # Reflection of a SQLite table asks in another way when its first question fails: a migration goes on, and must
+        # end as it should.
         asked_anew = kind == "sqlite" and case.task == "migrate" and how == "error" and status == DONE
         assert asked_anew or status == (-SIGKILL if how.startswith("kill") else REFUSED)
         _check_after_death(url, case, told, f"{how} {n}")
         _, again = forks.run(case.task, url=url, **options)
         _check_at_the_end(url, case, [*told, *again], expected, f"{how} {n}")
         given.drop(url)
-    assert met >= (case.statements - step if how == "error" else case.commits), f"{how}: the command was over after {met}"
+    assert met >= (case.statements - step if how == "error" else case.commits), (
+        f"{how}: the command was over after {met}"
+    )
 
 
 def _check_after_death(url: str, case: Case, told: list[Any], when: str) -> None:

@@ -23,7 +23,9 @@ async def _ended(forks: Forks, worker: Child) -> None:
 
 
 @pytest.mark.proof
-async def test_four_pollers_of_two_services_miss_nothing_while_eight_write_and_a_worker_sweeps(forks: Forks, given: Given) -> None:
+async def test_four_pollers_of_two_services_miss_nothing_while_eight_write_and_a_worker_sweeps(
+    forks: Forks, given: Given
+) -> None:
     url = given.copy("many", "postgresql")
     forks.run("sweep", url=url, day=SWEPT)
     with forks.running("serve", url=url, day=SWEPT) as one, forks.running("serve", url=url, day=SWEPT) as other:
@@ -34,7 +36,8 @@ async def test_four_pollers_of_two_services_miss_nothing_while_eight_write_and_a
             pollers = [asyncio.create_task(poll(clients[n % 2], 20 + 30 * n, over)) for n in range(POLLERS)]
             worker = forks.start("sweep_on", url=url, day=SWEPT, until=UNTIL, step=10)
             await asyncio.gather(*(nurse.work((EVENTS - 1000) // WRITERS) for nurse in nurses), _ended(forks, worker))
-            forks.run("sweep", url=url, day=UNTIL)  # what the rounds left to the next one, because somebody was at work on it
+            # What the rounds left to the next one, because somebody was at work on it.
+            forks.run("sweep", url=url, day=UNTIL)
             over.set()
             heard = await asyncio.gather(*pollers)
     assert [nurse.refused for nurse in nurses] == [[]] * WRITERS
@@ -43,12 +46,15 @@ async def test_four_pollers_of_two_services_miss_nothing_while_eight_write_and_a
     for events, _ in heard:
         assert [event["seq"] for event in events] == list(range(1, len(stored) + 1)), "missed, twice, or out of order"
         assert [(event["seq"], event["id"]) for event in events] == stored
-    assert all(unchanged > 0 for _, unchanged in heard)  # each has come to the end of the feed, and been told so without a body
+    # Each has come to the end of the feed, and been told so without a body.
+    assert all(unchanged > 0 for _, unchanged in heard)
     check_invariants(url, date.fromisoformat(UNTIL))
 
 
 @pytest.mark.proof
-async def test_a_service_and_a_worker_write_one_sqlite_file_and_no_client_is_told_that_it_is_locked(forks: Forks, given: Given) -> None:
+async def test_a_service_and_a_worker_write_one_sqlite_file_and_no_client_is_told_that_it_is_locked(
+    forks: Forks, given: Given
+) -> None:
     url = given.copy("many", "sqlite")
     forks.run("sweep", url=url, day=SWEPT)
     with forks.running("serve", url=url, day=SWEPT) as service:

@@ -1,4 +1,5 @@
-"""An alert is raised, resolved and opened again in the transaction that changes its visit (contract 3, rules 8 to 10 and 13)."""
+"""An alert is raised, resolved and opened again in the transaction that changes its visit (contract 3, rules 8 to 10
+and 13)."""
 
 import pytest
 
@@ -23,7 +24,10 @@ async def test_a_sweep_raises_once_and_completing_closes_it(ward):
     assert await ward.sweep("2026-05-04") == 0
     done = await ward.done(code(told, "Y01"), "2026-05-01")
     assert (done["state"], done["on_time"]) == ("completed", True)
-    assert await ward.events() == [("visit.overdue", "Y01", "open", None), ("alert.resolved", "Y01", "resolved", "completed")]
+    assert await ward.events() == [
+        ("visit.overdue", "Y01", "open", None),
+        ("alert.resolved", "Y01", "resolved", "completed"),
+    ]
 
 
 async def test_undoing_raises_it_again_at_once(ward):
@@ -51,7 +55,11 @@ async def test_a_transfer_closes_the_alert_here_and_raises_it_there(ward):
     kinds = [(kind, by) for kind, _, _, by in await ward.events()]
     assert kinds == [("visit.overdue", None), ("alert.resolved", "transferred"), ("visit.overdue", None)]
     whole = await ward.follow_up(told["patient_id"])  # Lund gave the infusion and still sees its plan
-    assert (whole["responsible_centre"], code(whole, "Y01")["centre"], whole["alerts"][0]["centre"]) == ("goteborg", "goteborg", "goteborg")
+    assert (whole["responsible_centre"], code(whole, "Y01")["centre"], whole["alerts"][0]["centre"]) == (
+        "goteborg",
+        "goteborg",
+        "goteborg",
+    )
 
 
 async def lost(ward: Ward) -> dict:
@@ -94,7 +102,8 @@ async def test_what_a_person_acknowledged_stays_so_when_the_patient_is_found(war
 async def test_lost_needs_three_attempts_through_two_channels_since_last_heard_of(ward):
     told = await overdue(ward)
     for on, channel, outcome in (
-        ("2026-05-01", "phone", "no-answer"), ("2026-05-02", "letter", "no-answer"), ("2026-05-02", "phone", "will-come"),
+        ("2026-05-01", "phone", "no-answer"), ("2026-05-02", "letter", "no-answer"), ("2026-05-02", "phone",
+         "will-come"),
         ("2026-05-03", "phone", "busy"), ("2026-05-03", "phone", "no-answer"), ("2026-05-04", "phone", "wrong-number"),
     ):  # fmt: skip
         await ward.tried(code(told, "Y01"), on, channel, outcome)
@@ -122,14 +131,19 @@ async def test_a_corrected_date_moves_open_visits_and_their_alerts(ward):
     moved = await ward.do(infusions.correct, told["id"], fix, told["version"])
     assert (code(moved, "Y01")["window_end"].isoformat(), code(moved, "Y01")["state"]) == ("2026-05-09", "due")
     assert code(moved, "W4")["target_on"].isoformat() == "2025-04-15"
-    assert [(kind, by) for kind, _, _, by in await ward.events()] == [("visit.overdue", None), ("alert.resolved", "replanned")]
+    assert [(kind, by) for kind, _, _, by in await ward.events()] == [
+        ("visit.overdue", None),
+        ("alert.resolved", "replanned"),
+    ]
     assert await ward.sweep("2026-05-10") == 1
 
 
 async def test_a_clock_that_goes_back_and_on_again_loses_no_alert(ward):
     told = await overdue(ward)
     assert await ward.sweep("2025-10-16") == 0
-    await ward.do(visits.book, code(told, "Y02")["id"], visits.Booking.model_validate({"booked_on": "2027-03-04"}), version=1)
+    await ward.do(
+        visits.book, code(told, "Y02")["id"], visits.Booking.model_validate({"booked_on": "2027-03-04"}), version=1
+    )
     assert len((await ward.follow_up(told["patient_id"]))["alerts"]) == 1
     assert await ward.sweep("2026-05-04") == 0
     assert await ward.sweep("2027-06-01") == 1
@@ -140,13 +154,13 @@ async def test_two_sweeps_at_once_raise_nothing_twice(ward):
     import asyncio
 
     from app.clock import Clock
-    from app.followup import rounds
+    from app.followup import batches
 
     ward.today = ward.today.replace(year=2025, month=4, day=20)
     for _ in range(5):
         await ward.infuse("2025-03-04")
     ward.today = ward.today.replace(year=2028)
-    await asyncio.gather(*[rounds.sweep(ward.db, Clock(ward.today)) for _ in range(4)])
+    await asyncio.gather(*[batches.sweep(ward.db, Clock(ward.today)) for _ in range(4)])
     assert len(await ward.events()) == 5 * 3
 
 

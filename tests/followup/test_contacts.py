@@ -27,7 +27,12 @@ async def test_the_same_contact_again_is_the_stored_one(ward, visit):
     again, created = await log(ward, visit, note="a retry")
     assert (again["id"], created) == (first["id"], False)
     other = ward.member("lund", role=Role.NURSE)
-    for differs in ({"outcome": "busy"}, {"channel": "letter", "outcome": "letter-sent"}, {"contacted_on": "2026-11-23"}, {"by": other}):
+    for differs in (
+        {"outcome": "busy"},
+        {"channel": "letter", "outcome": "letter-sent"},
+        {"contacted_on": "2026-11-23"},
+        {"by": other},
+    ):
         told, created = await log(ward, visit, **differs)
         assert created
         assert told["id"] != first["id"]
@@ -45,7 +50,10 @@ async def test_a_contact_with_the_same_source_is_the_stored_one_and_with_other_v
 
 
 async def test_a_postponement_to_another_day_is_no_repeat(ward, visit):
-    told = [await log(ward, visit, channel=None, outcome=None, remind_on=day) for day in ("2026-12-01", "2026-12-08", "2026-12-08")]
+    told = [
+        await log(ward, visit, channel=None, outcome=None, remind_on=day)
+        for day in ("2026-12-01", "2026-12-08", "2026-12-08")
+    ]
     assert [created for _, created in told] == [True, True, False]
 
 
@@ -96,7 +104,11 @@ async def test_a_contact_without_a_visit_stands_on_every_row_of_the_patient(ward
 
 
 async def test_a_nurse_takes_back_her_own_event_on_its_day_unless_something_rests_on_it(ward, visit):
-    patient, nurse, other = visit["patient_id"], ward.member("lund", role=Role.NURSE), ward.member("lund", "umea", role=Role.NURSE)
+    patient, nurse, other = (
+        visit["patient_id"],
+        ward.member("lund", role=Role.NURSE),
+        ward.member("lund", "umea", role=Role.NURSE),
+    )
     back = {"type": "reinstated", "on": "2026-11-24", "entered_in_error": True}
 
     async def happens(by, **told):

@@ -1,4 +1,5 @@
-"""Dates that are mended or come late, through the acts: what people decided is judged by the dates as now known (contract 3, rule 4)."""
+"""Dates that are mended or come late, through the acts: what people decided is judged by the dates as now known
+(contract 3, rule 4)."""
 
 from datetime import date
 
@@ -6,13 +7,15 @@ import pytest
 
 from app.db.visits import DueFilter
 from app.errors import Conflict, Invalid, StaleVersion
-from app.followup import figures, infusions, lists, patients, visits
+from app.followup import due_list, figures, infusions, patients, visits
 from app.followup.commands import Ask, Reason
 from app.planning.visits import VisitState
 from tests.followup.ward import Ward, code
 
 BOTH = ["window_not_open", "nearer_to_next"]
-DECISIONS = DueFilter(state=tuple(VisitState), status=("in-follow-up", "lost", "plan-ended"), needs_decision=("decided-before-window",))
+DECISIONS = DueFilter(
+    state=tuple(VisitState), status=("in-follow-up", "lost", "plan-ended"), needs_decision=("decided-before-window",)
+)
 
 
 async def corrected(ward: Ward, infusion: dict, **told: object) -> dict:
@@ -22,11 +25,13 @@ async def corrected(ward: Ward, infusion: dict, **told: object) -> dict:
 
 async def confirmed(ward: Ward, visit: dict) -> dict:
     now = await ward.visit(visit["id"])
-    return await ward.do(visits.confirm, visit["id"], visits.Confirmed(codes=["window_not_open"]), version=now["version"])
+    return await ward.do(
+        visits.confirm, visit["id"], visits.Confirmed(codes=["window_not_open"]), version=now["version"]
+    )
 
 
 async def to_decide(ward: Ward) -> list[str]:
-    page = await ward.do(lists.due, DECISIONS, Ask(50, ward.today, count=True), writing=False)
+    page = await ward.do(due_list.due, DECISIONS, Ask(50, ward.today, count=True), writing=False)
     assert page.total == len(page.items)
     assert {item["needs_decision"] for item in page.items} <= {"decided-before-window"}
     return [item["code"] for item in page.items]
@@ -54,23 +59,39 @@ async def test_an_infusion_typed_a_year_late_and_corrected_is_as_entered_rightly
     ward.today = date(2026, 11, 24)
     answer = await corrected(ward, typed, infused_on="2020-03-04")
     assert answer["warnings"] == ["done_outside_window"]
-    assert [(v["code"], v["completed_on"].isoformat(), v["fits"] and v["fits"]["code"]) for v in answer["done_outside_window"]] == [
+    assert [
+        (v["code"], v["completed_on"].isoformat(), v["fits"] and v["fits"]["code"])
+        for v in answer["done_outside_window"]
+    ] == [
         ("W4", "2021-04-16", "Y01"),
         ("Y04", "2025-03-04", "Y05"),
     ]
     w4, y04, y05 = (code(answer, name) for name in ("W4", "Y04", "Y05"))
-    assert (w4["target_on"].isoformat(), w4["on_time"], w4["completed_on"].isoformat()) == ("2020-04-15", False, "2021-04-16")
-    assert (y04["target_on"].isoformat(), y04["on_time"], y05["target_on"].isoformat()) == ("2024-03-04", False, "2025-03-04")
+    assert (w4["target_on"].isoformat(), w4["on_time"], w4["completed_on"].isoformat()) == (
+        "2020-04-15",
+        False,
+        "2021-04-16",
+    )
+    assert (y04["target_on"].isoformat(), y04["on_time"], y05["target_on"].isoformat()) == (
+        "2024-03-04",
+        False,
+        "2025-03-04",
+    )
     mended, plain = [await ward.follow_up(told["patient_id"]) for told in (typed, right)]
     assert [told_apart(v) for v in mended["visits"]] == [told_apart(v) for v in plain["visits"]]
     lund, umea = [await ward.do(figures.centre, name, None, writing=False) for name in ("lund", "umea")]
-    assert (lund["completeness"], lund["on_time"], lund["visits"]) == (umea["completeness"], umea["on_time"], umea["visits"])
+    assert (lund["completeness"], lund["on_time"], lund["visits"]) == (
+        umea["completeness"],
+        umea["on_time"],
+        umea["visits"],
+    )
     assert lund["on_time"] == {"on_time": 0, "done": 2, "percent": 0.0}
     assert await to_decide(ward) == []
 
 
 async def done_before_its_window(ward: Ward) -> dict:
-    """A response check done while no discharge was known, and a discharge that comes later and moves the window behind that day."""
+    """A response check done while no discharge was known, and a discharge that comes later and moves the window behind
+    that day."""
     ward.today = date(2025, 4, 15)
     told = await ward.infuse("2025-03-04")
     await ward.done(code(told, "W4"), "2025-04-15")
@@ -96,7 +117,9 @@ async def test_a_confirmation_ends_the_question_until_the_window_moves_again(war
     await corrected(ward, told, discharged_on="2025-05-09")
     assert await to_decide(ward) == ["W4"]
     with pytest.raises(StaleVersion):
-        await ward.do(visits.confirm, first["id"], visits.Confirmed(codes=["window_not_open"]), version=first["version"])
+        await ward.do(
+            visits.confirm, first["id"], visits.Confirmed(codes=["window_not_open"]), version=first["version"]
+        )
     await confirmed(ward, code(told, "W4"))
     assert await to_decide(ward) == []
 
@@ -161,7 +184,8 @@ async def test_what_was_not_closed_before_its_window_cannot_be_confirmed(ward):
 
 
 async def without_a_window(ward: Ward) -> tuple[dict, dict]:
-    """A second infusion takes the protocol of the first, its D28 is done, and then it turns out to be the earlier one, which has a W4 instead."""
+    """A second infusion takes the protocol of the first, its D28 is done, and then it turns out to be the earlier one,
+    which has a W4 instead."""
     first = await ward.infuse("2020-03-04", protocols=["ltfu-15y-d28"])
     second = await ward.infuse("2024-03-04", patient_id=first["patient_id"])
     await ward.done(code(second, "D28"), "2024-04-01")
@@ -195,7 +219,7 @@ async def test_a_list_shows_what_has_no_window_last_and_once_on_whatever_page(wa
     wanted = DueFilter(state=(VisitState.COMPLETED, VisitState.DUE), status=DECISIONS.status)
     shown, after = [], None
     while True:
-        page = await ward.do(lists.due, wanted, Ask(1, ward.today, after), writing=False)
+        page = await ward.do(due_list.due, wanted, Ask(1, ward.today, after), writing=False)
         shown += [(item["code"], item["window_end"]) for item in page.items]
         if (after := page.next) is None:
             break
@@ -204,20 +228,23 @@ async def test_a_list_shows_what_has_no_window_last_and_once_on_whatever_page(wa
     assert shown[-1] == ("D28", None)
     assert [name for name, _ in shown].count("D28") == 1
     narrowed = DueFilter(state=(VisitState.COMPLETED,), status=DECISIONS.status, due_to=date(2030, 1, 1))
-    page = await ward.do(lists.due, narrowed, Ask(50, ward.today), writing=False)
+    page = await ward.do(due_list.due, narrowed, Ask(50, ward.today), writing=False)
     assert sorted(item["code"] for item in page.items) == ["Y01", "Y01"]
 
 
 async def test_a_birth_date_that_is_mended_moves_a_hand_over_that_was_done(ward):
     ward.today = date(2026, 8, 31)
-    told = await ward.infuse("2024-02-10", patient={"identifiers": [{"system": "reservnummer", "value": "TESTNR999001"}], "name": "Test Testsson",
-                                                    "birth_date": "2008-08-31"})  # fmt: skip
+    number = {"system": "reservnummer", "value": "TESTNR999001"}
+    child = {"identifiers": [number], "name": "Test Testsson", "birth_date": "2008-08-31"}
+    told = await ward.infuse("2024-02-10", patient=child)
     await ward.done(code(told, "T18"), "2026-08-31")
     person = await ward.do(patients.get, told["patient_id"], writing=False)
     change = patients.PatientChange.model_validate({"birth_date": "2009-08-31"})
     answer = await ward.do(patients.change, told["patient_id"], change, person["version"])
     assert answer["warnings"] == ["done_outside_window"]
-    assert [(v["code"], v["window_start"].isoformat()) for v in answer["done_outside_window"]] == [("T18", "2027-03-04")]
+    assert [(v["code"], v["window_start"].isoformat()) for v in answer["done_outside_window"]] == [
+        ("T18", "2027-03-04")
+    ]
     assert await to_decide(ward) == ["T18"]
 
 
@@ -228,7 +255,12 @@ async def test_a_booking_outside_a_window_that_has_moved_is_gone_whether_the_vis
         ward.today = date(2026, 11, 24)
         infusion = await ward.infuse("2025-10-20")
         visit = code(infusion, "Y01")
-        await ward.do(visits.book, visit["id"], visits.Booking.model_validate({"booked_on": "2027-03-01"}), version=visit["version"])
+        await ward.do(
+            visits.book,
+            visit["id"],
+            visits.Booking.model_validate({"booked_on": "2027-03-01"}),
+            version=visit["version"],
+        )
         if closed_meanwhile:
             await ward.done(visit, "2026-11-20")
         dropped = (await corrected(ward, infusion, infused_on="2025-10-19"))["dropped_bookings"]

@@ -3,13 +3,13 @@
 from datetime import date
 
 from app.db.visits import DueFilter
-from app.followup import lists
+from app.followup import due_list
 from app.followup.commands import Ask
 from tests.followup.ward import Ward, code
 
 
 async def listed(ward: Ward, **wanted: object) -> list[dict]:
-    page = await ward.do(lists.due, DueFilter(**wanted), Ask(50, ward.today), writing=False)
+    page = await ward.do(due_list.due, DueFilter(**wanted), Ask(50, ward.today), writing=False)
     return list(page.items)
 
 

@@ -10,7 +10,7 @@ from app.db import state
 from app.db.columns import Keys
 from app.db.engine import Database
 from app.db.transaction import begin
-from app.followup import health, rounds
+from app.followup import batches, health
 from app.followup.health import Jump, does_not_follow
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -33,7 +33,9 @@ OPERATOR = Actor("operator:test", Role.OPERATOR, None, id="operator:test")
         (timedelta(), timedelta(hours=-1), False),  # set back an hour
     ],
 )
-def test_a_day_that_does_not_follow_from_the_last_one_is_a_jump(moved: timedelta, passed: timedelta, jumps: bool) -> None:
+def test_a_day_that_does_not_follow_from_the_last_one_is_a_jump(
+    moved: timedelta, passed: timedelta, jumps: bool
+) -> None:
     assert does_not_follow(DAY, NOON, DAY + moved, NOON + passed) is jumps
 
 
@@ -49,36 +51,36 @@ class SetClock(Clock):
 
 
 async def _jump(database: Database, at: datetime) -> Jump | None:
-    return await rounds.jump(database, SetClock(at))
+    return await batches.jump(database, SetClock(at))
 
 
 async def test_a_jump_is_told_until_a_person_has_looked_or_three_days_have_passed(database_url: str) -> None:
     database = Database(database_url, Keys.fresh())
-    await rounds.sweep(database, SetClock(NOON))
+    await batches.sweep(database, SetClock(NOON))
     assert await _jump(database, NOON + QUARTER) is None
-    await rounds.sweep(database, SetClock(NOON + YEARS))
+    await batches.sweep(database, SetClock(NOON + YEARS))
     told = Jump(DAY, DAY + YEARS)
     assert await _jump(database, NOON + YEARS) == told
     assert await _jump(database, NOON) == Jump(DAY + YEARS, DAY), "another machine, whose clock is right"
-    await rounds.sweep(database, SetClock(NOON + 2 * QUARTER))  # the clock is set right
+    await batches.sweep(database, SetClock(NOON + 2 * QUARTER))  # the clock is set right
     back = Jump(DAY + YEARS, DAY)
     assert await _jump(database, NOON + timedelta(days=1)) == back
-    await rounds.sweep(database, SetClock(NOON + timedelta(days=2)))
+    await batches.sweep(database, SetClock(NOON + timedelta(days=2)))
     assert await _jump(database, NOON + timedelta(days=2)) == back
-    await rounds.sweep(database, SetClock(NOON + timedelta(days=4)))
+    await batches.sweep(database, SetClock(NOON + timedelta(days=4)))
     assert await _jump(database, NOON + timedelta(days=4)) is None
-    await rounds.sweep(database, SetClock(NOON + YEARS))
-    await rounds.recall(database, SetClock(NOON + YEARS), OPERATOR)
+    await batches.sweep(database, SetClock(NOON + YEARS))
+    await batches.recall(database, SetClock(NOON + YEARS), OPERATOR)
     assert await _jump(database, NOON + YEARS) is None
     await database.close()
 
 
 async def test_a_demos_day_is_moved_by_hand_and_tells_no_jump(sqlite_url: str) -> None:
     database = Database(sqlite_url, Keys.fresh())
-    await rounds.sweep(database, SetClock(NOON))
+    await batches.sweep(database, SetClock(NOON))
     async with begin(database, OPERATOR, SetClock(NOON)) as tx:
         await state.mark_demo(tx)
-    await rounds.sweep(database, Clock(fixed=DAY + YEARS))
+    await batches.sweep(database, Clock(fixed=DAY + YEARS))
     assert await _jump(database, NOON) is None
     await database.close()
 
@@ -86,7 +88,7 @@ async def test_a_demos_day_is_moved_by_hand_and_tells_no_jump(sqlite_url: str) -
 async def test_the_last_sweep_tells_its_day_and_how_many_it_raised_whatever_was_swept_before(sqlite_url: str) -> None:
     database = Database(sqlite_url, Keys.fresh())
     for at in (NOON + YEARS, NOON):
-        await rounds.sweep(database, SetClock(at))
+        await batches.sweep(database, SetClock(at))
         async with begin(database, OPERATOR, SetClock(at), writing=False) as tx:
             found = await health.health(tx, 15)
         assert (found.last_swept_on, found.last_sweep_at, found.raised, found.late) == (at.date(), at, 0, False)

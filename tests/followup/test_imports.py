@@ -26,13 +26,21 @@ def number(nth: int) -> str:
 
 
 def row(nth: int, person: int, infused_on: str, **changed: str) -> dict[str, str]:
-    told = {"personnummer": number(person), "name": f"Test {person}", "centre": "lund", "product": "axicabtagene-ciloleucel", "context": "SOC"}
+    told = {
+        "personnummer": number(person),
+        "name": f"Test {person}",
+        "centre": "lund",
+        "product": "axicabtagene-ciloleucel",
+        "context": "SOC",
+    }
     return told | {"infused_on": infused_on, "source_system": "list", "source_id": f"r-{nth}"} | changed
 
 
 def file(*rows: dict[str, str]) -> BytesIO:
     names = [*COLUMNS, "continues"]
-    return BytesIO("\n".join([",".join(names), *(",".join(told.get(name, "") for name in names) for told in rows)]).encode())
+    return BytesIO(
+        "\n".join([",".join(names), *(",".join(told.get(name, "") for name in names) for told in rows)]).encode()
+    )
 
 
 # Rows that build on rows before them, each with what the real run says of it.
@@ -87,7 +95,9 @@ KEYS = st.sets(st.integers(0, 12).map(lambda n: ("key", n)), min_size=1, max_siz
 
 
 @given(st.lists(KEYS, max_size=30))
-def test_rows_that_share_anything_directly_or_by_others_are_judged_together(keys: list[set[tuple[object, ...]]]) -> None:
+def test_rows_that_share_anything_directly_or_by_others_are_judged_together(
+    keys: list[set[tuple[object, ...]]],
+) -> None:
     rows = [Row(n, {}) for n in range(len(keys))]
     together = [{row.number for row in group.rows} for group in grouped(rows, lambda row: keys[row.number])]
     assert sorted(number for group in together for number in group) == list(range(len(keys)))

@@ -31,7 +31,11 @@ async def on_postgres(postgres_url: str) -> AsyncIterator[Ward]:
 async def outcomes(*acts: Any) -> list[BaseException]:
     """What acts at once were refused with, but for refusals of the field."""
     told = await asyncio.gather(*acts, return_exceptions=True)
-    return [one for one in told if isinstance(one, BaseException) and (isinstance(one, Unavailable) or not isinstance(one, FollowUpError))]
+    return [
+        one
+        for one in told
+        if isinstance(one, BaseException) and (isinstance(one, Unavailable) or not isinstance(one, FollowUpError))
+    ]
 
 
 async def test_a_change_of_numbers_beside_an_infusion_of_the_same_person_never_deadlocks(on_postgres: Ward) -> None:
@@ -45,13 +49,18 @@ async def test_a_change_of_numbers_beside_an_infusion_of_the_same_person_never_d
         await ward.do(patients.change, patient, change, stands["version"])
 
     def infused(n: int) -> Any:
-        return ward.infuse(f"{2016 + n % 10}-0{1 + n // 10}-04", patient={"identifiers": [first], "name": "Test Testsson"}, new_course=True)
+        return ward.infuse(
+            f"{2016 + n % 10}-0{1 + n // 10}-04",
+            patient={"identifiers": [first], "name": "Test Testsson"},
+            new_course=True,
+        )
 
     assert await outcomes(*(act(n) for n in range(PAIRS) for act in (patched, infused))) == []
 
 
 async def _crossing(ward: Ward, times: int) -> tuple[list[Any], int]:
-    """Two transactions that take two locks in opposite order, the second one waiting until the first has its own: PostgreSQL ends one of them."""
+    """Two transactions that take two locks in opposite order, the second one waiting until the first has its own:
+    PostgreSQL ends one of them."""
     tries, met = count(), asyncio.Barrier(2)
 
     async def crossing(names: tuple[str, str]) -> str:

@@ -98,7 +98,9 @@ async def test_the_longest_silence_comes_first_page_by_page_on_one_day(ward):
     given = {day: (await ward.infuse(day))["patient_id"] for day in days}
     found, after = [], None
     while True:
-        page = await ward.do(decisions.undecided, UndecidedFilter(), Ask(1, ward.today, after, count=True), writing=False)
+        page = await ward.do(
+            decisions.undecided, UndecidedFilter(), Ask(1, ward.today, after, count=True), writing=False
+        )
         found += [item["id"] for item in page.items]
         assert page.total == 4
         if (after := page.next) is None:
@@ -129,7 +131,10 @@ async def test_what_was_closed_stays_closed_until_an_infusion_comes(ward):
 
 async def test_a_decision_is_taken_back_like_other_events(ward):
     patient = (await ward.infuse("2009-03-04"))["patient_id"]
-    for decision in ({"decision": "hand-over", "reason": "to primary care"}, {"decision": "extend", "protocol": "ltfu-15y-plus"}):
+    for decision in (
+        {"decision": "hand-over", "reason": "to primary care"},
+        {"decision": "extend", "protocol": "ltfu-15y-plus"},
+    ):
         await decide(ward, patient, **decision)
         assert await undecided(ward, "no-plan") == []
         await ward.happens(patient, "reinstated", str(ward.today), entered_in_error=True)
@@ -143,7 +148,13 @@ async def test_an_extension_plans_what_lies_ahead_and_nothing_of_before(ward):
     given = await ward.infuse("2009-03-04")
     await decide(ward, given["patient_id"], "extend", protocol="ltfu-15y-plus")
     told = await ward.follow_up(given["patient_id"])
-    assert [v["code"] for v in told["visits"] if v["state"] in ("planned", "due", "overdue")] == ["Y18", "Y19", "Y20", "Y21", "Y22"]
+    assert [v["code"] for v in told["visits"] if v["state"] in ("planned", "due", "overdue")] == [
+        "Y18",
+        "Y19",
+        "Y20",
+        "Y21",
+        "Y22",
+    ]
     assert {v["code"] for v in told["visits"]}.isdisjoint({"Y16", "Y17"})
     # A later infusion of the class goes on by the same protocol.
     later = await ward.infuse("2026-11-20", patient_id=given["patient_id"])
@@ -176,7 +187,12 @@ async def test_a_reported_death_needs_a_clinicians_word_or_a_sign_of_life(ward):
     patient = given["patient_id"]
     await told(ward, patient, "deceased-reported")
     with pytest.raises(Forbidden):
-        await ward.do(decisions.decide, patient, NewDecision(decision=Decision.NOT_DECEASED), by=ward.member("lund", role=Role.NURSE))
+        await ward.do(
+            decisions.decide,
+            patient,
+            NewDecision(decision=Decision.NOT_DECEASED),
+            by=ward.member("lund", role=Role.NURSE),
+        )
     assert (await undecided(ward))[0][1] == "deceased-reported"
     # What happened before the report says nothing; what came after it ends it.
     await ward.done(code(given, "W4"), "2026-01-02")
@@ -212,7 +228,9 @@ async def standing(ward: Ward) -> list[tuple[object, ...]]:
 
 async def test_what_stood_before_the_columns_came_is_told_by_the_migration_as_by_the_acts(ward, database_url):
     given = await ward.infuse("2012-03-04")
-    over, reported, dead, booked, voided = [await ward.infuse(day) for day in ("2009-03-04", "2025-11-01", "2026-03-04", "2012-04-04", "2026-04-04")]
+    over, reported, dead, booked, voided = [
+        await ward.infuse(day) for day in ("2009-03-04", "2025-11-01", "2026-03-04", "2012-04-04", "2026-04-04")
+    ]
     await ward.infuse("2026-11-20", **WITHOUT_FOLLOW_UP)
     # About a visit: a contact without one is nothing that the older schema can keep.
     await ward.tried(over["visits"][0], "2026-11-24", "phone", "will-come")

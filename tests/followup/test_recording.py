@@ -6,9 +6,9 @@ import pytest
 
 from app.actor import Role
 from app.errors import Conflict, Invalid, NotFound, NotYourCentre, StaleVersion, VersionRequired
-from app.followup import infusions
+from app.followup import infusions, previews, recording
 from app.followup.commands import Reason
-from app.followup.infusions import Correction, NewInfusion
+from app.followup.infusion_fields import Correction, NewInfusion
 from tests.followup.ward import code, reserve_number
 
 SOURCE = {"system": "cosmic-lund", "id": "proc-8841"}
@@ -17,8 +17,15 @@ SOURCE = {"system": "cosmic-lund", "id": "proc-8841"}
 async def test_an_infusion_has_its_plan_and_sixteen_visits(ward):
     told = await ward.infuse("2025-03-04")
     assert [v["code"] for v in told["visits"]] == ["W4", *[f"Y{n:02}" for n in range(1, 16)]]
-    assert (told["follow_up_until"], told["infusion_number"], told["course_number"], told["reinfusion"]) == (date(2040, 3, 4), 1, 1, False)
-    assert [(p["protocol"], p["class"], p["state"]) for p in told["plans"]] == [({"code": "ltfu-15y", "version": 1}, "gene-modified-cells", "active")]
+    assert (told["follow_up_until"], told["infusion_number"], told["course_number"], told["reinfusion"]) == (
+        date(2040, 3, 4),
+        1,
+        1,
+        False,
+    )
+    assert [(p["protocol"], p["class"], p["state"]) for p in told["plans"]] == [
+        ({"code": "ltfu-15y", "version": 1}, "gene-modified-cells", "active")
+    ]
     assert code(told, "W4")["missed_reason"] == "before-registration"
 
 
@@ -29,7 +36,13 @@ async def test_a_product_without_a_protocol_is_stored_without_a_plan(ward):
 
 def message(**told):
     """A system's message about one infusion."""
-    body = {"centre": "lund", "product": "axicabtagene-ciloleucel", "context": "SOC", "infused_on": "2025-03-04", "source": SOURCE}
+    body = {
+        "centre": "lund",
+        "product": "axicabtagene-ciloleucel",
+        "context": "SOC",
+        "infused_on": "2025-03-04",
+        "source": SOURCE,
+    }
     return NewInfusion.model_validate(body | {"patient": {"identifiers": [PERSON], "name": "Test Testsson"}} | told)
 
 
@@ -37,26 +50,30 @@ PERSON = reserve_number()
 
 
 async def test_the_same_message_again_changes_nothing_and_a_null_filled_in_is_a_correction(ward):
-    first = await ward.do(infusions.record, message())
-    again = await ward.do(infusions.record, message())
+    first = await ward.do(recording.record, message())
+    again = await ward.do(recording.record, message())
     assert (first.created, again.created, again.infusion["version"]) == (True, False, 1)
-    filled = await ward.do(infusions.record, message(discharged_on="2025-03-25"))
-    assert (filled.created, filled.infusion["version"], code(filled.infusion, "W4")["target_on"]) == (False, 2, date(2025, 4, 22))
-    late = await ward.do(infusions.record, message())  # the first message, delivered once more
+    filled = await ward.do(recording.record, message(discharged_on="2025-03-25"))
+    assert (filled.created, filled.infusion["version"], code(filled.infusion, "W4")["target_on"]) == (
+        False,
+        2,
+        date(2025, 4, 22),
+    )
+    late = await ward.do(recording.record, message())  # the first message, delivered once more
     assert (late.infusion["version"], late.infusion["discharged_on"]) == (2, date(2025, 3, 25))
 
 
 async def test_a_changed_value_is_refused_with_id_and_version(ward):
-    first = await ward.do(infusions.record, message())
+    first = await ward.do(recording.record, message())
     with pytest.raises(Conflict) as refused:
-        await ward.do(infusions.record, message(infused_on="2025-03-05"))
+        await ward.do(recording.record, message(infused_on="2025-03-05"))
     assert refused.value.facts == {"infusion_id": str(first.infusion["id"]), "version": 1, "changed": ["infused_on"]}
 
 
 async def test_many_at_once_make_one(ward):
     import asyncio
 
-    told = await asyncio.gather(*[ward.do(infusions.record, message()) for _ in range(6)])
+    told = await asyncio.gather(*[ward.do(recording.record, message()) for _ in range(6)])
     assert [t.created for t in told].count(True) == 1
     assert len({t.infusion["id"] for t in told}) == 1
 
@@ -68,7 +85,11 @@ async def test_a_reinfusion_supersedes_and_its_void_brings_back(ward):
     second = await ward.infuse("2025-09-10", discharged_on="2025-09-24", patient_id=first["patient_id"])
     whole = await ward.follow_up(first["patient_id"])
     reasons = [v["cancel_reason"] or v["missed_reason"] for v in whole["visits"] if v["infusion_id"] == first["id"]]
-    assert (second["reinfusion"], reasons.count("superseded"), reasons.count("closed-before-reinfusion")) == (True, 11, 5)
+    assert (second["reinfusion"], reasons.count("superseded"), reasons.count("closed-before-reinfusion")) == (
+        True,
+        11,
+        5,
+    )
     voided = await ward.do(infusions.void, second["id"], Reason(reason="fel patient"), second["version"])
     assert (voided["voided"], {v["cancel_reason"] for v in voided["visits"]}) == (True, {"entered-in-error"})
     whole = await ward.follow_up(first["patient_id"])
@@ -103,7 +124,9 @@ async def test_a_correction_needs_the_version_that_was_read_and_a_repeated_one_d
 async def test_another_class_is_voided_and_recorded_anew(ward):
     told = await ward.infuse("2026-03-04")
     with pytest.raises(Conflict, match="other_class"):
-        await ward.do(infusions.correct, told["id"], Correction.model_validate({"product": "onasemnogene-abeparvovec"}), 1)
+        await ward.do(
+            infusions.correct, told["id"], Correction.model_validate({"product": "onasemnogene-abeparvovec"}), 1
+        )
 
 
 async def test_after_a_death_no_infusion_and_for_the_withdrawn_none_until_reinstated(ward):
@@ -131,7 +154,9 @@ async def test_visits_done_before_are_taken_with_a_late_entry(ward):
 
 async def test_every_fault_is_told_at_once_and_nothing_is_stored(ward):
     with pytest.raises(Invalid) as refused:
-        await ward.infuse("2027-03-04", centre="malmo", product="yescarta2", discharged_on="2025-01-01", protocols=["nope"])
+        await ward.infuse(
+            "2027-03-04", centre="malmo", product="yescarta2", discharged_on="2025-01-01", protocols=["nope"]
+        )
     assert {(e.field, e.code) for e in refused.value.errors} == {
         ("centre", "unknown_centre"), ("product", "unknown_product"), ("protocols.0", "unknown_protocol"),
         ("infused_on", "date_in_future"), ("discharged_on", "before_infusion"),
@@ -168,9 +193,15 @@ async def test_a_known_person_is_joined_and_the_infusing_centre_becomes_responsi
     first = await ward.infuse("2024-03-04", patient=person)
     umea = ward.member("umea")
     preview = await ward.do(
-        infusions.preview,
+        previews.preview,
         NewInfusion.model_validate(
-            {"centre": "umea", "product": "axicabtagene-ciloleucel", "context": "SOC", "infused_on": "2026-10-01", "patient": person}
+            {
+                "centre": "umea",
+                "product": "axicabtagene-ciloleucel",
+                "context": "SOC",
+                "infused_on": "2026-10-01",
+                "patient": person,
+            }
         ),
         by=umea,
         writing=False,
@@ -197,12 +228,20 @@ async def test_a_foreign_patient_is_not_there_and_a_foreign_centre_is_not_ones_o
 async def test_a_preview_stores_nothing_and_says_what_recording_does(ward):
     person = {"identifiers": [reserve_number()], "name": "Test Testsson"}
     first = await ward.infuse("2021-05-04", patient=person)
-    body = {"centre": "lund", "product": "axicabtagene-ciloleucel", "context": "SOC", "infused_on": "2026-09-10", "patient": person}
-    preview = await ward.do(infusions.preview, NewInfusion.model_validate(body), writing=False)
+    body = {
+        "centre": "lund",
+        "product": "axicabtagene-ciloleucel",
+        "context": "SOC",
+        "infused_on": "2026-09-10",
+        "patient": person,
+    }
+    preview = await ward.do(previews.preview, NewInfusion.model_validate(body), writing=False)
     assert {change["why"] for change in preview["changes"]} == {"superseded"}
     assert len((await ward.follow_up(first["patient_id"]))["visits"]) == 16
     second = await ward.infuse("2026-09-10", patient=person)
-    assert [(v["code"], v["target_on"]) for v in second["visits"]] == [(v["code"], v["target_on"]) for v in preview["visits"]]
+    assert [(v["code"], v["target_on"]) for v in second["visits"]] == [
+        (v["code"], v["target_on"]) for v in preview["visits"]
+    ]
 
 
 async def test_a_system_tells_its_own_id(ward):
@@ -214,7 +253,9 @@ async def test_a_system_tells_its_own_id(ward):
 
 async def test_a_split_dose_continues_by_itself(ward):
     first = await ward.infuse("2026-01-12", product="obecabtagene-autoleucel")
-    second = await ward.infuse("2026-01-21", product="obecabtagene-autoleucel", patient_id=first["patient_id"], discharged_on="2026-02-04")
+    second = await ward.infuse(
+        "2026-01-21", product="obecabtagene-autoleucel", patient_id=first["patient_id"], discharged_on="2026-02-04"
+    )
     assert (second["infusion_number"], second["course_number"], second["reinfusion"]) == (2, 1, False)
     assert code(second, "W4")["target_on"] == date(2026, 3, 4)
 
@@ -268,23 +309,31 @@ async def test_a_preview_tells_a_former_centre_of_its_own_visits_only(ward):
     mine = await ward.infuse("2022-05-04", centre="umea", by=umea, patient=known)
     await ward.infuse("2024-05-04", patient=known)
     ward.today = date(2026, 11, 24)
-    asked = {"centre": "umea", "product": "axicabtagene-ciloleucel", "context": "SOC", "infused_on": "2026-11-20", "patient_id": mine["patient_id"]}
-    told = await ward.do(infusions.preview, NewInfusion.model_validate(asked), by=umea, writing=False)
+    asked = {
+        "centre": "umea",
+        "product": "axicabtagene-ciloleucel",
+        "context": "SOC",
+        "infused_on": "2026-11-20",
+        "patient_id": mine["patient_id"],
+    }
+    told = await ward.do(previews.preview, NewInfusion.model_validate(asked), by=umea, writing=False)
     own = {visit["id"] for visit in mine["visits"]}
     assert {change["visit_id"] for change in told["changes"]} <= own
-    everything = await ward.do(infusions.preview, NewInfusion.model_validate(asked | {"centre": "lund"}), writing=False)
+    everything = await ward.do(previews.preview, NewInfusion.model_validate(asked | {"centre": "lund"}), writing=False)
     assert {change["visit_id"] for change in everything["changes"]} - own
 
 
 async def test_a_phone_that_the_same_source_fills_in_is_a_correction_and_another_name_is_not(ward):
     from app.followup import patients
 
-    first = await ward.do(infusions.record, message())
-    again = await ward.do(infusions.record, message(patient={"identifiers": [PERSON], "name": "Test Testsson", "phone": "+46701740605"}))
+    first = await ward.do(recording.record, message())
+    again = await ward.do(
+        recording.record, message(patient={"identifiers": [PERSON], "name": "Test Testsson", "phone": "+46701740605"})
+    )
     assert not again.created
     assert (await ward.do(patients.get, first.infusion["patient_id"], writing=False))["phone"] == "+46701740605"
     with pytest.raises(Conflict, match="source_conflict") as refused:
-        await ward.do(infusions.record, message(patient={"identifiers": [PERSON], "name": "Annat Namn"}))
+        await ward.do(recording.record, message(patient={"identifiers": [PERSON], "name": "Annat Namn"}))
     assert refused.value.facts["changed"] == ["patient.name"]
 
 
@@ -298,9 +347,9 @@ async def test_a_visit_done_after_the_death_is_refused_with_both_dates(ward):
 
 
 async def test_what_was_corrected_here_and_is_told_so_by_the_sender_is_no_conflict(ward):
-    first = await ward.do(infusions.record, message())
+    first = await ward.do(recording.record, message())
     await ward.do(infusions.correct, first.infusion["id"], Correction.model_validate({"infused_on": "2025-03-05"}), 1)
-    again = await ward.do(infusions.record, message(infused_on="2025-03-05"))
+    again = await ward.do(recording.record, message(infused_on="2025-03-05"))
     assert (again.created, again.infusion["version"]) == (False, 2)
 
 

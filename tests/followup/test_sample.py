@@ -1,4 +1,5 @@
-"""The published sample: 304 infusions of 297 invented persons, checked against days that share no code with the service (tests/years/schedule.py)."""
+"""The published sample: 304 infusions of 297 invented persons, checked against days that share no code with the service
+(tests/years/schedule.py)."""
 
 import asyncio
 import csv
@@ -18,9 +19,9 @@ from app.db import transaction
 from app.db.columns import Keys
 from app.db.engine import Database
 from app.db.visits import DueFilter
-from app.followup import figures, infusions, lists
+from app.followup import due_list, figures, infusions, recording
 from app.followup.commands import Ask
-from app.followup.infusions import NewInfusion
+from app.followup.infusion_fields import NewInfusion
 from app.planning.state import state
 from app.planning.visits import Outcome, VisitState, Window
 from tests.databases import KINDS, Kind, fresh_database, made_once
@@ -52,7 +53,7 @@ async def enter(ward: Ward, rows: Sequence[dict[str, str]], *, each_on_its_day: 
         told = body(row)
         day = max(told.infused_on, told.discharged_on or told.infused_on) if each_on_its_day else ward.today
         async with transaction.begin(ward.db, EVERYBODY, Clock(day)) as tx:
-            await infusions.record(tx, told)
+            await recording.record(tx, told)
 
 
 async def due(ward: Ward, wanted: DueFilter, day: date) -> list[dict[str, Any]]:
@@ -60,7 +61,7 @@ async def due(ward: Ward, wanted: DueFilter, day: date) -> list[dict[str, Any]]:
     items: list[dict[str, Any]] = []
     after = None
     while True:
-        page = await ward.do(lists.due, wanted, Ask(40, day, after, False), writing=False)
+        page = await ward.do(due_list.due, wanted, Ask(40, day, after, False), writing=False)
         items += page.items
         if (after := page.next) is None:
             return items
@@ -68,12 +69,17 @@ async def due(ward: Ward, wanted: DueFilter, day: date) -> list[dict[str, Any]]:
 
 def superseded_on(row: dict[str, str]) -> date | None:
     """The day of the same person's next infusion, if there is one: all of the sample are of one class."""
-    later = [r["infused_on"] for r in ROWS if r["personnummer"] == row["personnummer"] and r["infused_on"] > row["infused_on"]]
+    later = [
+        r["infused_on"]
+        for r in ROWS
+        if r["personnummer"] == row["personnummer"] and r["infused_on"] > row["infused_on"]
+    ]
     return date.fromisoformat(min(later)) if later else None
 
 
 def expected_due(centre: str, day: date) -> list[tuple[date, str, str]]:
-    """(window end, source id, code) of each visit that is due or overdue in a centre on a day when nobody has come to any visit."""
+    """(window end, source id, code) of each visit that is due or overdue in a centre on a day when nobody has come to
+    any visit."""
     found = []
     for row in ROWS:
         closed = superseded_on(row)
@@ -116,13 +122,21 @@ async def test_every_infusion_has_sixteen_visits_on_the_right_days(sample):
     for row in ROWS:
         async with transaction.begin(sample.db, EVERYBODY, Clock(sample.today), writing=False) as tx:
             found = await infusions.find(
-                tx, infusions.InfusionFilter(source_system=row["source_system"], source_id=row["source_id"]), Ask(2, sample.today)
+                tx,
+                infusions.InfusionFilter(source_system=row["source_system"], source_id=row["source_id"]),
+                Ask(2, sample.today),
             )
             told = await infusions.get(tx, found.items[0]["id"])
         discharged = date.fromisoformat(row["discharged_on"]) if row["discharged_on"] else None
         right = sixteen(date.fromisoformat(row["infused_on"]), discharged)
-        days = {v["code"]: (v["target_on"], v["window_start"], v["window_end"], v["suggested_on"]) for v in told["visits"] if v["anchor"] != "birth"}
-        assert days == {code: (w.target, w.start, w.end, suggested(w.target, w.start, w.end)) for code, w in right.items()}
+        days = {
+            v["code"]: (v["target_on"], v["window_start"], v["window_end"], v["suggested_on"])
+            for v in told["visits"]
+            if v["anchor"] != "birth"
+        }
+        assert days == {
+            code: (w.target, w.start, w.end, suggested(w.target, w.start, w.end)) for code, w in right.items()
+        }
         seen += len(days)
     assert seen == 304 * 16
 
@@ -146,7 +160,9 @@ async def test_state_in_json_in_sql_and_in_python_agree(sample):
         day = date.fromordinal(chance.randint(date(2015, 1, 1).toordinal(), date(2042, 1, 1).toordinal()))
         by_sql: dict[Any, VisitState] = {}
         for name in VisitState:
-            for item in await due(sample, DueFilter(state=(name,), centre="lund", status=("in-follow-up", "plan-ended")), day):
+            for item in await due(
+                sample, DueFilter(state=(name,), centre="lund", status=("in-follow-up", "plan-ended")), day
+            ):
                 assert item["state"] == name.value
                 assert item["id"] not in by_sql, "one visit in two states"
                 by_sql[item["id"]] = name
@@ -164,7 +180,8 @@ async def test_the_network_counts_what_the_published_list_counts_and_says_what_i
     infused = {c["centre"]: c["infusions"] for c in told["centres"]}
     assert infused == {r["code"]: int(r["infusions"]) for r in published if r["infusions"]}
     assert told["unexplained"] == (
-        "uppsala ACT: 46 infusions of 45 patients; the list of 2025-09-08 counts 0 reinfusions, which leaves 1 infusion unexplained"
+        "uppsala ACT: 46 infusions of 45 patients; the list of 2025-09-08 counts 0 reinfusions, which leaves 1 "
+        "infusion unexplained"
     )
 
 
@@ -192,9 +209,22 @@ async def visits_by_person(ward: Ward) -> dict[str, list[tuple[Any, ...]]]:
         page = await infusions.find(tx, infusions.InfusionFilter(), Ask(500, ward.today))
         for item in page.items:
             told = await infusions.get(tx, item["id"])
-            names = ("code", "target_on", "window_start", "window_end", "suggested_on", "state", "centre", "cancel_reason", "missed_reason")
+            names = (
+                "code",
+                "target_on",
+                "window_start",
+                "window_end",
+                "suggested_on",
+                "state",
+                "centre",
+                "cancel_reason",
+                "missed_reason",
+            )
             visits = [tuple(v[name] for name in names) for v in told["visits"]]
-            found[told["source"]["id"]] = [(told["infusion_number"], told["course_number"], told["reinfusion"]), *visits]
+            found[told["source"]["id"]] = [
+                (told["infusion_number"], told["course_number"], told["reinfusion"]),
+                *visits,
+            ]
     return found
 
 
@@ -202,16 +232,25 @@ async def visits_by_person(ward: Ward) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def sums_of(told: dict[str, Any]) -> Iterator[Equation]:
-    """What a reader may add up in a network's summary: centres to the network, contexts to their centre, states to a centre's visits, patients and
-    those infused again to infusions."""
+    """What a reader may add up in a network's summary: centres to the network, contexts to their centre, states to a
+    centre's visits, patients and those infused again to infusions."""
     columns: dict[object, dict[object, int]] = defaultdict(dict)
     for centre in told["centres"]:
         code, cells = centre["centre"], {}
         for name in ("infusions", "patients", "courses", "children", "reinfusions", "lost", "followed_elsewhere"):
             cells[name, "all"] = centre[name]
-        cells |= {(name, context["context"]): context[name] for context in centre["by_context"] for name in ("infusions", "patients", "reinfusions")}
+        cells |= {
+            (name, context["context"]): context[name]
+            for context in centre["by_context"]
+            for name in ("infusions", "patients", "reinfusions")
+        }
         cells |= {(name, "visits"): value for name, value in centre["visits"].items()}
-        cells |= {(name, part): centre[part][name] for part in ("completeness", "on_time") for name in centre[part] if name != "percent"}
+        cells |= {
+            (name, part): centre[part][name]
+            for part in ("completeness", "on_time")
+            for name in centre[part]
+            if name != "percent"
+        }
         unknown = {key: (code, *key) for key, value in cells.items() if value == "<5"}
         for key, cell in unknown.items():
             columns[key][cell] = 1

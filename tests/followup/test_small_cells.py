@@ -36,7 +36,9 @@ def told_sums(hidden: frozenset[Cell], rows_add_up: bool) -> Iterator[Equation]:
 
 
 @given(tables(), st.booleans(), st.sets(st.sampled_from(CENTRES), max_size=2))
-def test_no_hidden_cell_follows_from_the_sums_unless_nothing_is_left_to_hide(table: dict[Cell, int], rows_add_up: bool, known: set[str]):
+def test_no_hidden_cell_follows_from_the_sums_unless_nothing_is_left_to_hide(
+    table: dict[Cell, int], rows_add_up: bool, known: set[str]
+):
     hidden = small_cells.hidden(table, open_rows=known, rows_add_up=rows_add_up)
     others = {cell for cell in table if cell[0] not in known}
     assert hidden <= others
@@ -66,7 +68,8 @@ def test_one_hidden_cell_of_a_column_hides_the_next_smallest(column: list[int], 
 
 
 def test_two_pairs_that_one_cell_joins_do_not_give_that_cell_away():
-    """Each row and column holds two hidden cells, and still the one that joins two closed squares would follow from the others."""
+    """Each row and column holds two hidden cells, and still the one that joins two closed squares would follow from the
+    others."""
     squares = {(row, column): 2 for rows, columns in (("ab", "vw"), ("de", "yz")) for row in rows for column in columns}
     table = {(row, column): 50 for row in "abcde" for column in "vwxyz"} | squares | {("a", "y"): 3}
     hidden = small_cells.hidden(table, rows_add_up=True)
@@ -94,8 +97,15 @@ async def test_the_network_role_is_told_totals_and_no_small_cell(ward: Ward):
     assert (told["infusions"], told["patients"], told["by_context"][0]["patients"]) == (16, 16, 16)
     assert [of(told, centre)["patients"] for centre in ("lund", "umea", "uppsala", "goteborg")] == ["<5", "<5", 7, 0]
     umea = of(told, "umea")
-    assert umea["by_context"] == [{"context": "SOC", "infusions": "<5", "patients": "<5", "reinfusions": 0, "first_infused_on": None}]
-    assert (umea["infusions"], umea["courses"], umea["visits"]["planned"], umea["visits"]["overdue"]) == ("<5", "<5", "<5", 0)
+    assert umea["by_context"] == [
+        {"context": "SOC", "infusions": "<5", "patients": "<5", "reinfusions": 0, "first_infused_on": None}
+    ]
+    assert (umea["infusions"], umea["courses"], umea["visits"]["planned"], umea["visits"]["overdue"]) == (
+        "<5",
+        "<5",
+        "<5",
+        0,
+    )
     assert umea["completeness"]["percent"] is None
     assert of(told, "uppsala")["visits"]["planned"] > 7
 

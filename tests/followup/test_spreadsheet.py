@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.followup import spreadsheet
-from app.followup.spreadsheet import COLUMNS, MOST_ROWS, ROW_CHARACTERS, FileUnreadable, Row, RowInvalid, column, command, continued
+from app.followup.spreadsheet import (
+    COLUMNS,
+    MOST_ROWS,
+    ROW_CHARACTERS,
+    FileUnreadable,
+    Row,
+    RowInvalid,
+    column,
+    command,
+    continued,
+)
 
 DIRTY = Path(__file__).parents[1] / "data" / "infusions-dirty.csv"
 SAMPLE = resources.files("app.data") / "infusions-2025-09-08.csv"
@@ -103,16 +113,34 @@ def test_a_day_number_is_refused_with_the_day_it_would_mean():
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 def test_separator_line_end_mark_and_order_do_not_matter(separator, end, mark):
     turned = dict(reversed(VALUES.items()))
-    assert [command(row) for row in read(mark + file(turned, turned, separator=separator, end=end))] == [command(Row(1, VALUES))] * 2
+    assert [command(row) for row in read(mark + file(turned, turned, separator=separator, end=end))] == [
+        command(Row(1, VALUES))
+    ] * 2
 
 
 def test_codes_are_read_without_regard_to_case_and_values_without_their_edges():
-    row = read(file({**VALUES, "centre": " LUND", "product": "TisaGenLecLeucel ", "context": "soc", "name": "\u00a0Test Testsson "}))[0]
+    row = read(
+        file(
+            {
+                **VALUES,
+                "centre": " LUND",
+                "product": "TisaGenLecLeucel ",
+                "context": "soc",
+                "name": "\u00a0Test Testsson ",
+            }
+        )
+    )[0]
     assert command(row) == command(Row(1, VALUES))
 
 
 def test_optional_columns_reach_the_body():
-    more = {**VALUES, "birth_date": "1981-12-28", "phone": "+46701740605", "protocol": "LTFU-15y-D28", "continues": "r-0"}
+    more = {
+        **VALUES,
+        "birth_date": "1981-12-28",
+        "phone": "+46701740605",
+        "protocol": "LTFU-15y-D28",
+        "continues": "r-0",
+    }
     row = read(file(more))[0]
     body = command(row)
     assert body["patient"] == command(Row(1, VALUES))["patient"] | {"birth_date": "1981-12-28", "phone": "+46701740605"}
@@ -286,7 +314,10 @@ def test_a_file_of_too_many_rows_is_refused_blank_ones_too():
         assert refused.value.code == "too_many_rows"
 
 
-@pytest.mark.parametrize("row", [b"," * ROW_CHARACTERS * 2, b'"' + b"a\n" * ROW_CHARACTERS, b'"a\n",' * ROW_CHARACTERS, b"a" * ROW_CHARACTERS * 2])
+@pytest.mark.parametrize(
+    "row",
+    [b"," * ROW_CHARACTERS * 2, b'"' + b"a\n" * ROW_CHARACTERS, b'"a\n",' * ROW_CHARACTERS, b"a" * ROW_CHARACTERS * 2],
+)
 def test_a_row_without_end_is_refused_before_it_is_held_whole(row):
     data = BytesIO(file(VALUES) + row + b"," * 10_000_000)
     with pytest.raises(FileUnreadable) as refused:

@@ -1,5 +1,6 @@
-"""Lives that the service once told wrongly, each from its first day on, and what must hold in the end; on both databases. A new one is a function
-below with the mark `life`, named as the sentence that was not true. The numbers are those of the rules in contract 3."""
+"""Lives that the service once told wrongly, each from its first day on, and what must hold in the end; on both
+databases. A new one is a function below with the mark `life`, named as the sentence that was not true. The numbers are
+those of the rules in contract 3."""
 
 from collections.abc import Awaitable, Callable
 from datetime import date
@@ -9,7 +10,7 @@ import pytest
 from app.db.transaction import Transaction
 from app.db.visits import LONGEST_OPEN, DueFilter
 from app.errors import Conflict, Invalid
-from app.followup import catalogue, contacts, decisions, health, infusions, lists, visits
+from app.followup import catalogue, contacts, decisions, due_list, health, infusions, visits
 from app.followup.commands import Ask, Reason
 from app.followup.contacts import NewContact
 from app.followup.decisions import NewDecision, UndecidedFilter
@@ -32,7 +33,7 @@ async def test_a_life_is_told_rightly(ward: Ward, told: Life) -> None:
     await told(ward)
 
 
-# ---- Corrected and late dates (4) ---------------------------------------------------------------------------------------
+# ---- Corrected and late dates (4) ------------------------------------------------------------------------------------
 
 
 @life
@@ -54,21 +55,28 @@ async def a_check_done_before_a_discharge_that_came_later_is_asked_about(ward: W
     given = await ward.infuse("2025-03-04")
     await ward.done(code(given, "W4"), "2025-04-15")
     ward.today = date(2025, 5, 20)
-    await ward.do(infusions.correct, given["id"], infusions.Correction.model_validate({"discharged_on": "2025-05-02"}), 1)
+    await ward.do(
+        infusions.correct, given["id"], infusions.Correction.model_validate({"discharged_on": "2025-05-02"}), 1
+    )
     w4 = code(await ward.follow_up(given["patient_id"]), "W4")
     assert (w4["on_time"], w4["waits_for"]) == (False, None)
     asked = DueFilter(state=tuple(VisitState), needs_decision=("decided-before-window",))
-    listed = await ward.do(lists.due, asked, Ask(20, ward.today), writing=False)
+    listed = await ward.do(due_list.due, asked, Ask(20, ward.today), writing=False)
     assert [(item["id"], item["needs_decision"]) for item in listed.items] == [(w4["id"], "decided-before-window")]
 
 
-# ---- What ends, and what is taken back (7) ------------------------------------------------------------------------------
+# ---- What ends, and what is taken back (7) ---------------------------------------------------------------------------
 
 
 @life
 async def a_second_taking_back_leaves_an_old_withdrawal_as_it_was(ward: Ward) -> None:
     patient = (await ward.infuse("2024-03-04"))["patient_id"]
-    for kind, on in ("withdrawn", "2024-06-01"), ("reinstated", "2025-06-01"), ("deceased", "2026-03-01"), ("deceased", "2026-03-02"):
+    for kind, on in (
+        ("withdrawn", "2024-06-01"),
+        ("reinstated", "2025-06-01"),
+        ("deceased", "2026-03-01"),
+        ("deceased", "2026-03-02"),
+    ):
         await ward.happens(patient, kind, on)
     await ward.happens(patient, "reinstated", "2026-04-01", entered_in_error=True)
     before = (await ward.follow_up(patient))["visits"]
@@ -89,7 +97,7 @@ async def an_old_visit_entered_late_does_not_find_somebody_who_is_lost(ward: War
     assert (await ward.follow_up(given["patient_id"]))["status"] == "in-follow-up"
 
 
-# ---- Nothing ends in silence (17) ---------------------------------------------------------------------------------------
+# ---- Nothing ends in silence (17) ------------------------------------------------------------------------------------
 
 
 async def _undecided(ward: Ward) -> dict[str, str]:
@@ -122,17 +130,24 @@ async def after_year_fifteen_somebody_is_asked_and_the_visits_go_on(ward: Ward) 
     given = await ward.infuse("2011-11-20")
     await ward.done(code(given, "Y15"), "2026-11-23")
     assert await _undecided(ward) == {given["patient_id"]: "plan-ended"}
-    await ward.do(decisions.decide, given["patient_id"], NewDecision.model_validate({"decision": "extend", "protocol": "ltfu-15y-plus"}))
+    await ward.do(
+        decisions.decide,
+        given["patient_id"],
+        NewDecision.model_validate({"decision": "extend", "protocol": "ltfu-15y-plus"}),
+    )
     told = await ward.follow_up(given["patient_id"])
     assert (await _undecided(ward), told["status"], told["next_visit"]["code"]) == ({}, "in-follow-up", "Y16")
 
 
-# ---- Classes of protocols (18) ------------------------------------------------------------------------------------------
+# ---- Classes of protocols (18) ---------------------------------------------------------------------------------------
 
 
 @life
 async def a_protocol_serves_its_classes_and_the_second_eye_goes_on_with_the_first(ward: Ward) -> None:
-    for product, protocol in ("axicabtagene-ciloleucel", "aav-5y"), ("onasemnogene-abeparvovec", "se-childhood-transition"):
+    for product, protocol in (
+        ("axicabtagene-ciloleucel", "aav-5y"),
+        ("onasemnogene-abeparvovec", "se-childhood-transition"),
+    ):
         with pytest.raises(Invalid) as refused:
             await ward.infuse("2026-01-12", product=product, protocols=[protocol])
         assert [(fault.field, fault.code) for fault in refused.value.errors] == [("protocols.0", "other_class")]
@@ -141,7 +156,7 @@ async def a_protocol_serves_its_classes_and_the_second_eye_goes_on_with_the_firs
     assert (second["course_number"], second["reinfusion"]) == (1, False)
 
 
-# ---- What cannot have been (6, 7) ---------------------------------------------------------------------------------------
+# ---- What cannot have been (6, 7) ------------------------------------------------------------------------------------
 
 
 @life
@@ -152,10 +167,12 @@ async def nobody_is_discharged_after_death_nor_leaves_care_before_it_began(ward:
             await ward.happens(patient, kind, "2026-03-03", **told)
     await ward.happens(patient, "deceased", "2026-03-10")
     with pytest.raises(Conflict, match="after_death"):
-        await ward.do(infusions.correct, given["id"], infusions.Correction.model_validate({"discharged_on": "2026-03-11"}), 1)
+        await ward.do(
+            infusions.correct, given["id"], infusions.Correction.model_validate({"discharged_on": "2026-03-11"}), 1
+        )
 
 
-# ---- Attempts and reports (8) -------------------------------------------------------------------------------------------
+# ---- Attempts and reports (8) ----------------------------------------------------------------------------------------
 
 
 @life
@@ -182,7 +199,7 @@ async def a_death_reported_on_the_wrong_row_is_ended_on_a_later_day(ward: Ward) 
     assert await _undecided(ward) == {}
 
 
-# ---- What is told again (1) ---------------------------------------------------------------------------------------------
+# ---- What is told again (1) ------------------------------------------------------------------------------------------
 
 SOURCE = {"system": "journal-lund", "id": "proc-1"}
 
@@ -219,7 +236,7 @@ async def a_repeat_keeps_what_it_fills_in_and_a_voided_row_frees_its_id(ward: Wa
     assert (await ward.infuse("2025-03-05", patient=person, source=SOURCE))["id"] != filled["id"]
 
 
-# ---- The list and the plan (4, 13) --------------------------------------------------------------------------------------
+# ---- The list and the plan (4, 13) -----------------------------------------------------------------------------------
 
 
 @life

@@ -1,4 +1,5 @@
-"""What belongs to the centre that is responsible, and what a voided infusion opens: nothing (contract 3, rule 11), on both databases."""
+"""What belongs to the centre that is responsible, and what a voided infusion opens: nothing (contract 3, rule 11), on
+both databases."""
 
 from datetime import date
 
@@ -11,9 +12,9 @@ from app.db.infusions import InfusionFilter
 from app.db.transaction import Transaction
 from app.db.visits import DueFilter
 from app.errors import Forbidden, Invalid, NotFound
-from app.followup import alerts, audit, contacts, decisions, infusions, lists, patients, status, visits
+from app.followup import alerts, audit, contacts, decisions, due_list, infusions, patients, status, visits
 from app.followup.commands import Ask, Reason
-from app.followup.infusions import Correction
+from app.followup.infusion_fields import Correction
 from app.followup.patients import NewEvent, PatientChange
 from app.planning.visits import VisitState
 from tests.followup.ward import Ward, code, reserve_number
@@ -59,7 +60,11 @@ async def test_a_centre_that_is_not_responsible_changes_its_own_infusion_and_not
         (patients.report, patient, event(type="deceased")),
         (patients.report, patient, event(type="transferred", centre="umea")),
         (contacts.log, patient, contacts.NewContact.model_validate({"channel": "phone", "outcome": "busy"})),
-        (contacts.log_about_visit, visit["id"], contacts.NewContact.model_validate({"channel": "phone", "outcome": "busy"})),
+        (
+            contacts.log_about_visit,
+            visit["id"],
+            contacts.NewContact.model_validate({"channel": "phone", "outcome": "busy"}),
+        ),
         (decisions.decide, patient, decisions.NewDecision.model_validate({"decision": "close", "reason": "moved"})),
     ]
     worked = [
@@ -79,10 +84,14 @@ async def test_a_centre_that_is_not_responsible_changes_its_own_infusion_and_not
             await ward.do(act, visit["id"], told, by=UMEA, version=1)
     assert await stored(ward) == before
     now = await ward.do(infusions.get, former["id"], by=UMEA, writing=False)
-    mended = await ward.do(infusions.correct, former["id"], Correction.model_validate({"batch": "SE-1"}), now["version"], by=UMEA)
+    mended = await ward.do(
+        infusions.correct, former["id"], Correction.model_validate({"batch": "SE-1"}), now["version"], by=UMEA
+    )
     assert mended["batch"] == "SE-1"
     # The responsible centre corrects it too (rule 10).
-    assert (await ward.do(infusions.correct, former["id"], Correction.model_validate({"batch": "SE-2"}), mended["version"]))["batch"] == "SE-2"
+    assert (
+        await ward.do(infusions.correct, former["id"], Correction.model_validate({"batch": "SE-2"}), mended["version"])
+    )["batch"] == "SE-2"
 
 
 async def test_what_was_told_before_tells_a_former_centre_neither_note_nor_author(ward, former):
@@ -105,12 +114,18 @@ async def test_a_visit_closed_while_responsible_is_told_to_that_centre_no_more_o
     of_patient = DueFilter(state=(VisitState.COMPLETED,), patient=patient)
 
     async def listed(by, *filters):
-        return [(await ward.do(lists.due, wanted, Ask(20, ward.today), by=by, writing=False)).items for wanted in filters]
+        return [
+            (await ward.do(due_list.due, wanted, Ask(20, ward.today), by=by, writing=False)).items for wanted in filters
+        ]
 
     lund = ward.member("lund")
     assert [[v["id"] for v in items] for items in await listed(lund, closed, of_patient)] == [[visit["id"]]] * 2
     await ward.happens(patient, "transferred", "2025-04-04", centre="linkoping")
-    assert await listed(lund, closed, of_patient, DueFilter(state=(VisitState.COMPLETED,), centre="lund")) == [[], [], []]
+    assert await listed(lund, closed, of_patient, DueFilter(state=(VisitState.COMPLETED,), centre="lund")) == [
+        [],
+        [],
+        [],
+    ]
     with pytest.raises(NotFound):
         await ward.do(visits.get, visit["id"], by=lund, writing=False)
     # The responsible centre sees all; the centre that gave the infusion its plan, without the contacts of others.
@@ -141,7 +156,9 @@ async def test_protection_is_lifted_by_a_clinician_or_coordinator_with_a_reason(
     lifted = await ward.do(patients.change, patient, change(protected=False, reason="the authority has ended it"), 2)
     assert lifted["protected"] is False
     told = (await ward.do(audit.changes, patient, Ask(20, ward.today), writing=False)).items
-    assert [row["after"] for row in told if row["act"] == "protection lifted"] == [{"reason": "the authority has ended it"}]
+    assert [row["after"] for row in told if row["act"] == "protection lifted"] == [
+        {"reason": "the authority has ended it"}
+    ]
 
 
 async def test_a_voided_infusion_opens_nothing_to_its_centre(ward, former):
@@ -161,13 +178,15 @@ async def test_a_voided_infusion_opens_nothing_to_its_centre(ward, former):
             await ward.do(question, *told, by=UMEA, writing=False)
     everything = DueFilter(state=tuple(VisitState))
     for page in (
-        await ward.do(lists.due, everything, ask, by=UMEA, writing=False),
-        await ward.do(lists.due, DueFilter(state=tuple(VisitState), patient=patient), ask, by=UMEA, writing=False),
+        await ward.do(due_list.due, everything, ask, by=UMEA, writing=False),
+        await ward.do(due_list.due, DueFilter(state=tuple(VisitState), patient=patient), ask, by=UMEA, writing=False),
         await ward.do(infusions.find, InfusionFilter(), ask, by=UMEA, writing=False),
         (await ward.do(alerts.snapshot, frozenset({"open", "acknowledged"}), None, ask, by=UMEA, writing=False)).page,
     ):
         assert page.items == []
-    assert await ward.do(audit.visit_changes, (await ward.do(_now)).replace(year=2020), 50, by=UMEA, writing=False) == []
+    assert (
+        await ward.do(audit.visit_changes, (await ward.do(_now)).replace(year=2020), 50, by=UMEA, writing=False) == []
+    )
     assert (await ward.do(patients.search, patients.Search(name="Test"), by=UMEA, writing=False))["items"] == []
     # To the responsible centre it is still there.
     assert (await ward.do(infusions.get, former["id"], writing=False))["voided"] is True

@@ -1,5 +1,5 @@
-"""The words of the pages: every message of templates and code stands in both catalogues. `python -m tests.house.catalogues` adds what is missing,
-empty, so that somebody translates it."""
+"""The words of the pages: every message of templates and code stands in both catalogues. `python -m
+tests.house.catalogues` adds what is missing, empty, so that somebody translates it."""
 
 from pathlib import Path
 

@@ -1,4 +1,5 @@
-"""The service as the demo puts it together (its own addresses too), over ASGI on a migrated SQLite file of the test's own."""
+"""The service as the demo puts it together (its own addresses too), over ASGI on a migrated SQLite file of the test's
+own."""
 
 from collections.abc import AsyncIterator
 

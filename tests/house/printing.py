@@ -28,7 +28,7 @@ ROLES = (Role.NURSE, Role.CLINICIAN, Role.COORDINATOR, Role.INTEGRATION, Role.NE
 _SENTENCE = re.compile(r"(.+?)\.(?:\s|$)", re.DOTALL)
 
 
-# ---- The house ----------------------------------------------------------------------------------------------------------
+# ---- The house -------------------------------------------------------------------------------------------------------
 
 
 def tracked(*patterns: str) -> list[str]:
@@ -38,7 +38,8 @@ def tracked(*patterns: str) -> list[str]:
 
 
 def floors() -> list[list[str]]:
-    """The floors from above, each with its rooms, as the import rules of pyproject.toml have them; rooms not built are left out."""
+    """The floors from above, each with its rooms, as the import rules of pyproject.toml have them; rooms not built are
+    left out."""
     rules = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     layers = next(rule["layers"] for rule in rules if rule["type"] == "layers")
     return [[name.strip() for name in layer.split("|") if not name.strip().startswith("(")] for layer in layers]
@@ -74,7 +75,7 @@ def _line(path: str, name: str, indent: int) -> str:
     return f"{' ' * indent}{name:<{22 - indent}} {told}".rstrip()
 
 
-# ---- Who may what -------------------------------------------------------------------------------------------------------
+# ---- Who may what ----------------------------------------------------------------------------------------------------
 
 
 def who_may() -> str:
@@ -91,17 +92,23 @@ def _may(act: Act, role: Role) -> str:
 
 def scopes() -> str:
     """Each scope with what it opens."""
-    rows = [[f"`{scope}`", "; ".join(act.value for act in SCOPE if SCOPE[act] == scope)] for scope in sorted(set(SCOPE.values()))]
+    rows = [
+        [f"`{scope}`", "; ".join(act.value for act in SCOPE if SCOPE[act] == scope)]
+        for scope in sorted(set(SCOPE.values()))
+    ]
     return table(["scope", "opens"], rows)
 
 
-# ---- Settings, addresses, errors ----------------------------------------------------------------------------------------
+# ---- Settings, addresses, errors -------------------------------------------------------------------------------------
 
 
 def settings() -> str:
     """Each setting with its default."""
     prefix = Settings.model_config["env_prefix"]
-    rows = [[f"`{prefix}{name.upper()}`", _default(field.default), field.description or ""] for name, field in Settings.model_fields.items()]
+    rows = [
+        [f"`{prefix}{name.upper()}`", _default(field.default), field.description or ""]
+        for name, field in Settings.model_fields.items()
+    ]
     return table(["variable", "default", "what"], rows)
 
 
@@ -114,7 +121,10 @@ def _default(value: object) -> str:
 def addresses() -> str:
     """Each address of the API, with the act that it needs."""
     rows = [[f"{route.method} {route.path}", route.act.value, _code(route.told)] for route in routes()]
-    return table(["address (under `/api/v1`)", "act", "what"], [[f"`{a.replace(' /api/v1', ' ')}`", act, told] for a, act, told in rows])
+    return table(
+        ["address (under `/api/v1`)", "act", "what"],
+        [[f"`{a.replace(' /api/v1', ' ')}`", act, told] for a, act, told in rows],
+    )
 
 
 def _code(text: str) -> str:
@@ -132,7 +142,9 @@ def every_error() -> list[type[FollowUpError]]:
         below = waiting.pop().__subclasses__()
         found |= dict.fromkeys(below)
         waiting += below
-    return sorted((cls for cls in found if cls.__module__.startswith("app.")), key=lambda cls: (kind_of_class(cls), cls.code))
+    return sorted(
+        (cls for cls in found if cls.__module__.startswith("app.")), key=lambda cls: (kind_of_class(cls), cls.code)
+    )
 
 
 def kind_of_class(cls: type[FollowUpError]) -> tuple[int, str]:
@@ -145,14 +157,20 @@ def errors() -> str:
     """Each error that a caller may meet: status, type of the problem, code, what it says."""
     every_error()  # so that every class is loaded
     told = [line for line in problems.every_code() if line.status != 500]
-    return table(["status", "type", "code", "what it says"], [[str(t.status), f"`{t.type}`", f"`{t.code}`", t.title] for t in told])
+    return table(
+        ["status", "type", "code", "what it says"],
+        [[str(t.status), f"`{t.type}`", f"`{t.code}`", t.title] for t in told],
+    )
 
 
 def commands() -> str:
     """Each command of `follow-up` with its own options."""
     from app.cli import commands as app
 
-    rows = [[f"`{name}`", _code(told), " ".join(f"`{option}`" for option in options)] for name, told, options in _commands(get_command(app), "")]
+    rows = [
+        [f"`{name}`", _code(told), " ".join(f"`{option}`" for option in options)]
+        for name, told, options in _commands(get_command(app), "")
+    ]
     return table(["command", "what it does", "options"], rows)
 
 
@@ -164,20 +182,32 @@ def _commands(command: Any, name: str) -> Iterator[tuple[str, str, list[str]]]:
         return
     words = [str(p.metavar or p.name).upper() for p in command.params if p.param_type_name == "argument"]
     options = [max(p.opts, key=len) for p in command.params if p.param_type_name == "option"]
-    yield " ".join([name, *words]), " ".join(command.help.split()), [o for o in options if o not in ("--today", "--json", "--help")]
+    yield (
+        " ".join([name, *words]),
+        " ".join(command.help.split()),
+        [o for o in options if o not in ("--today", "--json", "--help")],
+    )
 
 
-# ---- Protocols ----------------------------------------------------------------------------------------------------------
+# ---- Protocols -------------------------------------------------------------------------------------------------------
 
 
 def protocols() -> str:
     """The published protocols that are shipped."""
     parsed = sorted((protocol.parse(text) for text in protocol.published()), key=lambda p: p.code)
     rows = [
-        [f"`{p.code}` {p.version}", _kind(p), "; ".join(_visits(p)), "verified" if p.verified else "**not verified**", " ".join(p.source.split())]
+        [
+            f"`{p.code}` {p.version}",
+            _kind(p),
+            "; ".join(_visits(p)),
+            "verified" if p.verified else "**not verified**",
+            " ".join(p.source.split()),
+        ]
         for p in parsed
     ]
-    return table(["protocol, version", "kind", "visits (window: days before/after)", "checked at the source", "source"], rows)
+    return table(
+        ["protocol, version", "kind", "visits (window: days before/after)", "checked at the source", "source"], rows
+    )
 
 
 def _kind(p: Protocol) -> str:
@@ -210,11 +240,13 @@ def _alike(rule: VisitRule) -> tuple[object, ...]:
 
 
 def _offset(offset: Offset) -> str:
-    unit, number = next((name, n) for name in ("days", "weeks", "months", "years") if (n := getattr(offset, name)) is not None)
+    unit, number = next(
+        (name, n) for name in ("days", "weeks", "months", "years") if (n := getattr(offset, name)) is not None
+    )
     return f"{number} {unit}"
 
 
-# ---- Writing ------------------------------------------------------------------------------------------------------------
+# ---- Writing ---------------------------------------------------------------------------------------------------------
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

@@ -1,4 +1,5 @@
-"""The addresses of the API, read from an application that is put together as the demo puts it together, on a database that is never opened."""
+"""The addresses of the API, read from an application that is put together as the demo puts it together, on a database
+that is never opened."""
 
 from dataclasses import dataclass
 from functools import cache

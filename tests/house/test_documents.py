@@ -1,4 +1,5 @@
-"""The documents say what the code does: what code prints stands there as printed, and what is written by hand names all there is."""
+"""The documents say what the code does: what code prints stands there as printed, and what is written by hand names all
+there is."""
 
 import re
 import tomllib
@@ -22,7 +23,11 @@ def _text(path: str) -> str:
 def _first_column(path: str, head: str) -> set[str]:
     """The words in backquotes in the first column of the table whose head begins so."""
     rows = _text(path).partition(f"\n| {head} |")[2].splitlines()[2:]
-    return {word for row in takewhile(lambda row: row.startswith("|"), rows) for word in re.findall(r"`([^`]+)`", row.split("|")[1])}
+    return {
+        word
+        for row in takewhile(lambda row: row.startswith("|"), rows)
+        for word in re.findall(r"`([^`]+)`", row.split("|")[1])
+    }
 
 
 @pytest.mark.parametrize("name", PRINTED)
@@ -50,7 +55,8 @@ def test_every_table_is_told() -> None:
 
 def test_every_dependency_is_told() -> None:
     declared = tomllib.loads(_text("pyproject.toml"))["project"]["dependencies"]
-    assert _first_column("docs/architecture.md", "package") == {re.match(r"[a-z0-9-]+", line)[0] for line in declared}  # type: ignore[index]
+    names = {re.match(r"[a-z0-9-]+", line)[0] for line in declared}  # type: ignore[index]
+    assert _first_column("docs/architecture.md", "package") == names
 
 
 def test_every_setting_is_told() -> None:

@@ -1,4 +1,5 @@
-"""The field's errors: each says what is wrong in its docstring, has a code of its own, and is an answer that a caller can act on."""
+"""The field's errors: each says what is wrong in its docstring, has a code of its own, and is an answer that a caller
+can act on."""
 
 import pytest
 
@@ -16,7 +17,8 @@ def test_an_error_says_what_is_wrong_in_one_sentence(cls: type[FollowUpError]) -
     assert "__doc__" in vars(cls)
     assert vars(cls)["__doc__"]
     assert cls.__doc__ is not None
-    assert cls.__doc__.strip().splitlines()[0].endswith(".")
+    assert cls.__doc__.strip().partition("\n\n")[0].endswith(".")
+    assert "\n" not in cls.title()
 
 
 @pytest.mark.parametrize("cls", ERRORS, ids=lambda cls: cls.__name__)

@@ -1,4 +1,5 @@
-"""No name and no number of a person stands in clear in the database file or in a log line: canaries go everywhere, then all is searched."""
+"""No name and no number of a person stands in clear in the database file or in a log line: canaries go everywhere, then
+all is searched."""
 
 import asyncio
 import json
@@ -23,13 +24,27 @@ CSV = "personnummer,name,centre,product,context,indication,infused_on,discharged
 
 
 def _forms(number: str) -> set[str]:
-    """All ways in which a personnummer is written: twelve or ten digits, with and without the sign before the last four."""
-    return {n for digits in (number, number[2:]) for n in (digits, f"{digits[:-4]}-{digits[-4:]}", f"{digits[:-4]}+{digits[-4:]}")}
+    """All ways in which a personnummer is written: twelve or ten digits, with and without the sign before the last
+    four."""
+    return {
+        n
+        for digits in (number, number[2:])
+        for n in (digits, f"{digits[:-4]}-{digits[-4:]}", f"{digits[:-4]}+{digits[-4:]}")
+    }
 
 
 def _canaries() -> set[bytes]:
-    told = {*WORDS, *(form for n in (NUMBER, NEW_NUMBER, IMPORTED, WRONG) for form in _forms(n)), *PHONES, BORN.isoformat()}
-    ways = {word for text in told for word in (text, text.lower(), text.upper(), json.dumps(text).strip('"'), text.lstrip("+"))}
+    told = {
+        *WORDS,
+        *(form for n in (NUMBER, NEW_NUMBER, IMPORTED, WRONG) for form in _forms(n)),
+        *PHONES,
+        BORN.isoformat(),
+    }
+    ways = {
+        word
+        for text in told
+        for word in (text, text.lower(), text.upper(), json.dumps(text).strip('"'), text.lstrip("+"))
+    }
     return {way.encode(code) for way in ways for code in ("utf-8", "latin-1", "utf-16-le")}
 
 
@@ -62,7 +77,14 @@ async def test_no_name_and_no_number_stands_in_the_database_or_in_a_log_line(
 
 
 def test_the_search_finds_what_it_looks_for() -> None:
-    for told in (NUMBER, f"{NUMBER[2:8]}-{NUMBER[8:]}", "GULNÄBB", json.dumps("Kanariefågel"), "1957-11-09", "46701740605"):
+    for told in (
+        NUMBER,
+        f"{NUMBER[2:8]}-{NUMBER[8:]}",
+        "GULNÄBB",
+        json.dumps("Kanariefågel"),
+        "1957-11-09",
+        "46701740605",
+    ):
         assert any(canary in f"...{told}...".encode() for canary in _canaries())
 
 
@@ -79,9 +101,13 @@ async def _a_life(service: Service) -> str:
     recorded = told.json()
     patient, visit = recorded["patient_id"], recorded["visits"][1]["id"]
     assert (await service.post("/infusions", body)).status_code == 200
-    assert (await service.post("/infusions", body | {"patient": _person(NUMBER) | {"name": "Steglits"}})).status_code == 409
     assert (
-        await service.post("/infusions/preview", infusion(patient=_person(NUMBER), infused_on="2026-06-01", discharged_on=None))
+        await service.post("/infusions", body | {"patient": _person(NUMBER) | {"name": "Steglits"}})
+    ).status_code == 409
+    assert (
+        await service.post(
+            "/infusions/preview", infusion(patient=_person(NUMBER), infused_on="2026-06-01", discharged_on=None)
+        )
     ).status_code == 200
     for wanted in ({"identifier": {"system": "personnummer", "value": NUMBER}}, {"name": "gulnäbb"}):
         assert len((await service.post("/patients/search", wanted)).json()["items"]) == 1
@@ -98,23 +124,43 @@ async def _a_life(service: Service) -> str:
     assert (await service.post(f"/visits/{visit}/contacts", contact)).status_code == 201
     done = {"completed_on": "2026-03-04", "response": "CR"}
     assert (await service.post(f"/visits/{visit}/complete", done, headers={"If-Match": '"1"'})).status_code == 200
-    reads = ["/visits", "/infusions", "/alerts", "/alerts/events", f"/visits/{visit}", f"/infusions/{recorded['id']}", f"/patients/{patient}"]
+    reads = [
+        "/visits",
+        "/infusions",
+        "/alerts",
+        "/alerts/events",
+        f"/visits/{visit}",
+        f"/infusions/{recorded['id']}",
+        f"/patients/{patient}",
+    ]
     reads += [f"/patients/{patient}/{what}" for what in ("follow-up", "history", "plans")]
     answers = [await service.get(path) for path in reads]
     assert {answer.status_code for answer in answers} == {200}
     assert (await service.get(f"/patients/{patient}/accesses", token="demo-auditor")).status_code == 200
-    voided = await service.post(f"/infusions/{recorded['id']}/void", {"reason": "twice"}, token="demo-clinician-lund", headers={"If-Match": '"1"'})
+    voided = await service.post(
+        f"/infusions/{recorded['id']}/void",
+        {"reason": "twice"},
+        token="demo-clinician-lund",
+        headers={"If-Match": '"1"'},
+    )
     assert voided.status_code == 200
     return " ".join(answer.text for answer in answers)
 
 
 async def _refusals(service: Service) -> None:
     """Persons where none belong: in addresses, parameters, broken bodies, numbers that cannot be, tokens."""
-    for path in (f"/patients/{NUMBER}", f"/patients/{NUMBER[2:8]}-{NUMBER[8:]}/follow-up", f"/visits?name=Gulnäbb&nr={NUMBER}", f"/{NUMBER}"):
+    for path in (
+        f"/patients/{NUMBER}",
+        f"/patients/{NUMBER[2:8]}-{NUMBER[8:]}/follow-up",
+        f"/visits?name=Gulnäbb&nr={NUMBER}",
+        f"/{NUMBER}",
+    ):
         assert (await service.get(path)).status_code in (404, 422)
     assert (await service.post("/infusions", infusion(patient=_person(WRONG)))).status_code == 422
     assert (await service.post("/infusions", infusion(patient=_person(NUMBER), Gulnäbb=NUMBER))).status_code == 422
-    assert (await service.call("POST", "/infusions", content=f'{{"name": "Gulnäbb {NUMBER}",'.encode(), headers=_JSON)).status_code == 400
+    assert (
+        await service.call("POST", "/infusions", content=f'{{"name": "Gulnäbb {NUMBER}",'.encode(), headers=_JSON)
+    ).status_code == 400
     assert (await service.get("/visits", token=NUMBER)).status_code == 401
     assert (await service.get("/visits", headers={"X-Request-Id": NUMBER})).headers["x-request-id"] != NUMBER
 
@@ -125,7 +171,9 @@ async def _an_import(service: Service) -> None:
         f"{WRONG},Domherre Bofink,lund,axicabtagene-ciloleucel,SOC,DLBCL,2025-05-05,2025-05-19,B-1,list,2",
     ]
     file = (CSV + "\n".join(rows)).encode()
-    told = await service.call("POST", "/imports", token="demo-coordinator-lund", content=file, headers={"Content-Type": "text/csv"})
+    told = await service.call(
+        "POST", "/imports", token="demo-coordinator-lund", content=file, headers={"Content-Type": "text/csv"}
+    )
     assert told.status_code == 202
     await asyncio.gather(*service.app.state.jobs)
     report = (await service.get(f"/imports/{told.json()['id']}", token="demo-coordinator-lund")).json()

@@ -1,4 +1,5 @@
-"""Who may what: the mark of each address, the act that its work asks for, and the one table of app/actor.py say the same."""
+"""Who may what: the mark of each address, the act that its work asks for, and the one table of app/actor.py say the
+same."""
 
 import re
 from typing import Any, ClassVar
@@ -64,7 +65,7 @@ async def _call(service: Service, route: Route, token: str) -> Any:
     return await service.call(route.method, _address(route), api="", token=token, **options)
 
 
-# ---- The table, from outside --------------------------------------------------------------------------------------------
+# ---- The table, from outside -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("role", TOKENS)
@@ -85,7 +86,7 @@ async def test_a_system_without_a_scope_may_nothing_that_needs_one(service: Serv
         assert (told.status_code == 403) is not allowed, route
 
 
-# ---- The act, from inside -----------------------------------------------------------------------------------------------
+# ---- The act, from inside --------------------------------------------------------------------------------------------
 
 
 class Listening(Actor):
@@ -98,21 +99,25 @@ class Listening(Actor):
         Actor.must(self, act)
 
 
-async def test_the_work_asks_for_the_act_that_the_address_declares_before_it_looks_anything_up(service: Service) -> None:
+async def test_the_work_asks_for_the_act_that_the_address_declares_before_it_looks_anything_up(
+    service: Service,
+) -> None:
     _let_in(service, Listening("listening", Role.OPERATOR, None, id="listening"))
     asked = {}
     for route in ROUTES:
         Listening.asked.clear()
         told = await _call(service, route, "any")
         assert told.status_code < 500, route
-        asked[route] = [act for act in Listening.asked if act is not Act.SWEEP]  # the demo's new day is swept, and that is the worker's act
+        # The demo's new day is swept, and that is the worker's act.
+        asked[route] = [act for act in Listening.asked if act is not Act.SWEEP]
     # Once by the mark, and once more by the work itself, which commands and the worker call too.
     times = {route: 1 if (route.method, route.path) in WITHOUT_AN_ACT | READ_FIRST else 2 for route in ROUTES}
     assert asked == {route: [route.act] * times[route] for route in ROUTES}
 
 
 def _let_in(service: Service, actor: Actor) -> None:
-    """Every call is this actor's: the layer that asks who calls is given another answer, before the first call builds it."""
+    """Every call is this actor's: the layer that asks who calls is given another answer, before the first call builds
+    it."""
 
     async def authenticate(token: str, loopback: bool) -> tuple[str, Actor]:
         return token, actor

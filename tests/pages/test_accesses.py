@@ -21,7 +21,10 @@ async def test_an_auditor_finds_who_has_read_and_why_by_id_or_address(nurse: War
         assert (told.status_code, told.headers["location"]) == (303, f"/patients/{patient}/accesses")
     page = (await auditor.get(f"/patients/{patient}/accesses")).text
     row = re.sub(r"<[^>]*>", "|", next(row for row in page.split("<tr>") if "calls the registry" in row))
-    assert re.search(r"\d{4}-\d\d-\d\d \d\d\.\d\d\|+demo-nurse-lund\|+sjuksköterska\|+Lund\|+numret i klartext\|+calls the registry", row)
+    assert re.search(
+        r"\d{4}-\d\d-\d\d \d\d\.\d\d\|+demo-nurse-lund\|+sjuksköterska\|+Lund\|+numret i klartext\|+calls the registry",
+        row,
+    )
     assert "Testsson" not in page
 
 
@@ -49,7 +52,10 @@ async def test_older_reads_stand_on_pages_of_their_own(nurse: Ward, auditor: War
 async def test_nobody_else_is_led_there_or_let_in(nurse: Ward, token: str):
     reader = await Ward(nurse.service).log_in(token)
     patient = (await nurse.service.recorded())["patient_id"]
-    assert [(await reader.get(path)).status_code for path in ("/accesses", f"/patients/{patient}/accesses")] == [403, 403]
+    assert [(await reader.get(path)).status_code for path in ("/accesses", f"/patients/{patient}/accesses")] == [
+        403,
+        403,
+    ]
     assert 'href="/accesses"' not in (await reader.get("/profile")).text
 
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from app.clock import Clock
-from app.followup import rounds
+from app.followup import batches
 from tests.api.conftest import infusion
 from tests.pages.conftest import Ward
 
@@ -20,10 +20,12 @@ async def alert(nurse: Ward) -> dict[str, Any]:
 
 async def raised(ward: Ward, **told: Any) -> dict[str, Any]:
     answer = await ward.service.post(
-        "/infusions", infusion(infused_on="2026-10-12", discharged_on="2026-10-19", **told), token="demo-coordinator-lund"
+        "/infusions",
+        infusion(infused_on="2026-10-12", discharged_on="2026-10-19", **told),
+        token="demo-coordinator-lund",
     )
     assert answer.status_code == 201, answer.text
-    await rounds.sweep(ward.service.house.db, Clock(ward.service.house.clock.today() + timedelta(days=40)))
+    await batches.sweep(ward.service.house.db, Clock(ward.service.house.clock.today() + timedelta(days=40)))
     found: dict[str, Any] = (await ward.service.get("/alerts")).json()["items"][0]
     return found
 

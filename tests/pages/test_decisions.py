@@ -10,10 +10,17 @@ async def _over(ward: Ward) -> str:
 async def test_the_list_shows_them_and_the_decision_takes_them_off(nurse: Ward):
     patient = await _over(nurse)
     page = (await nurse.get("/")).text
-    for told in ("Ta ställning: patienter (1)", "inget besök att vänta", "2009-03-04", "2024-03-04", f'href="/patients/{patient}/decide"'):
+    for told in (
+        "Ta ställning: patienter (1)",
+        "inget besök att vänta",
+        "2009-03-04",
+        "2024-03-04",
+        f'href="/patients/{patient}/decide"',
+    ):
         assert told in page
     form = (await nurse.get(f"/patients/{patient}/decide")).text
-    assert ('value="extend"' in form, "ltfu-15y-plus" in form, "aav-5y" in form) == (True, True, False)  # those that serve the class
+    # Those that serve the class.
+    assert ('value="extend"' in form, "ltfu-15y-plus" in form, "aav-5y" in form) == (True, True, False)
     saved = await nurse.post(f"/patients/{patient}/decide", decision="extend", protocol="ltfu-15y-plus")
     assert (saved.status_code, saved.headers["location"]) == (303, "/")
     assert "inget besök att vänta" not in (await nurse.get("/")).text
@@ -31,7 +38,9 @@ async def test_a_contact_without_a_visit_is_logged_and_undone(nurse: Ward):
     patient = str((await nurse.service.recorded(infused_on="2012-03-04", discharged_on=None))["patient_id"])
     assert "ingen kontakt på fjorton månader" in (await nurse.get("/")).text
     path = f"/patients/{patient}/decide"
-    assert (await nurse.post(f"/patients/{patient}/contacts", channel="phone", outcome="will-come")).headers["location"] == path
+    assert (await nurse.post(f"/patients/{patient}/contacts", channel="phone", outcome="will-come")).headers[
+        "location"
+    ] == path
     assert "ingen kontakt på fjorton månader" not in (await nurse.get("/")).text
     (contact,) = (await nurse.service.get(f"/patients/{patient}/follow-up")).json()["contacts"]
     assert (await nurse.post(f"/patients/{patient}/contacts/{contact['id']}/undo")).status_code == 303

@@ -1,4 +1,5 @@
-"""The due list as a nurse works it off: with plain forms and with parts of the page, the same acts and the same rows after them."""
+"""The due list as a nurse works it off: with plain forms and with parts of the page, the same acts and the same rows
+after them."""
 
 import re
 
@@ -33,7 +34,9 @@ async def test_a_row_tells_patient_visit_window_and_state_and_masks_the_number(n
 @pytest.mark.parametrize("script", [False, True])
 async def test_booked_and_undone(nurse: Ward, scripted: Ward, due: dict, script: bool):
     ward = scripted if script else nurse
-    told = await ward.post(f"/visits/{due['id']}/book", version=due["version"], booked_on="2026-12-03", back="group=now")
+    told = await ward.post(
+        f"/visits/{due['id']}/book", version=due["version"], booked_on="2026-12-03", back="group=now"
+    )
     if script:
         assert "2026-12-03" in row_of(told.text, due["id"])
         assert "<html" not in told.text
@@ -52,13 +55,20 @@ async def test_done_and_undone(nurse: Ward, scripted: Ward, due: dict, script: b
     for _ in range(2):  # a double click does one thing
         await ward.post(path, version=due["version"], completed_on=DAY, response="CR")
     done = await nurse.visit("Y01")
-    assert (done["state"], done["completed_on"], done["response"], done["version"]) == ("completed", DAY, "CR", due["version"] + 1)
+    assert (done["state"], done["completed_on"], done["response"], done["version"]) == (
+        "completed",
+        DAY,
+        "CR",
+        due["version"] + 1,
+    )
     await ward.post(f"/visits/{due['id']}/reopen", version=done["version"])
     assert (await nurse.visit("Y01"))["state"] == due["state"]
 
 
 @pytest.mark.parametrize("script", [False, True])
-async def test_a_refusal_keeps_the_form_open_with_what_was_written(nurse: Ward, scripted: Ward, due: dict, script: bool):
+async def test_a_refusal_keeps_the_form_open_with_what_was_written(
+    nurse: Ward, scripted: Ward, due: dict, script: bool
+):
     ward = scripted if script else nurse
     told = await ward.post(f"/visits/{due['id']}/complete", version=due["version"], completed_on="2027-01-01")
     assert told.status_code == 422
@@ -172,8 +182,13 @@ async def test_a_row_that_needs_a_decision_asks_for_one(nurse: Ward, scripted: W
     assert "Besluta…" in row_of(page, due["id"])
     choices = row_of((await scripted.get("/", row=due["id"], form="decide")).text, due["id"])
     assert f'href="/patients/{due["patient"]["id"]}?tell=lost-to-follow-up#type"' in choices
-    assert [text in choices for text in ("Tappad ur uppföljningen…", "Missat…", "Fortsätt söka…", "Avbryt")] == [True] * 4
-    assert 'value="lost-to-follow-up" selected' in (await nurse.get(f"/patients/{due['patient']['id']}", tell="lost-to-follow-up")).text
+    assert [text in choices for text in ("Tappad ur uppföljningen…", "Missat…", "Fortsätt söka…", "Avbryt")] == [
+        True
+    ] * 4
+    assert (
+        'value="lost-to-follow-up" selected'
+        in (await nurse.get(f"/patients/{due['patient']['id']}", tell="lost-to-follow-up")).text
+    )
 
 
 async def test_a_death_that_was_reported_by_a_call_leads_to_its_record(nurse: Ward, due: dict):
@@ -191,7 +206,9 @@ async def test_a_row_is_made_for_its_reader_its_filters_and_its_facts_only(nurse
         mine, theirs = row_of((await nurse.get("/")).text, due["id"]), row_of((await other.get("/")).text, due["id"])
         assert ("Testsson" in mine, "Testsson" in theirs) == (True, False)
         assert ("Årskontroll 1" in mine, "Year 1 visit" in theirs) == (True, True)
-        assert f'"/?booked=no&amp;row={due["id"]}&amp;form=book#v-{due["id"]}"' in row_of((await nurse.get("/", booked="no")).text, due["id"])
+        assert f'"/?booked=no&amp;row={due["id"]}&amp;form=book#v-{due["id"]}"' in row_of(
+            (await nurse.get("/", booked="no")).text, due["id"]
+        )
     await nurse.post(f"/visits/{due['id']}/book", version=due["version"], booked_on="2026-12-03")
     assert ["2026-12-03" in row_of((await ward.get("/")).text, due["id"]) for ward in (nurse, other)] == [True, True]
 
@@ -210,12 +227,16 @@ async def early(nurse: Ward) -> dict:
     w4 = next(visit for visit in told["visits"] if visit["code"] == "W4")
     path = f"/visits/{w4['id']}/complete"
     await nurse.service.post(path, {"completed_on": "2026-11-02"}, headers={"If-Match": f'"{w4["version"]}"'})
-    await nurse.service.patch(f"/infusions/{told['id']}", {"discharged_on": "2026-10-20"}, headers={"If-Match": f'"{told["version"]}"'})
+    await nurse.service.patch(
+        f"/infusions/{told['id']}", {"discharged_on": "2026-10-20"}, headers={"If-Match": f'"{told["version"]}"'}
+    )
     return await nurse.visit("W4")
 
 
 @pytest.mark.parametrize("act", ["confirm", "reopen"])
-async def test_a_visit_closed_before_its_window_is_confirmed_or_opened_again_without_script(nurse: Ward, early: dict, act: str):
+async def test_a_visit_closed_before_its_window_is_confirmed_or_opened_again_without_script(
+    nurse: Ward, early: dict, act: str
+):
     page = (await nurse.get("/")).text
     (section,) = re.findall(r'<section class="moved">.*?</section>', page, re.DOTALL)
     assert "Ta ställning: stängt före sitt fönster (1)" in section

@@ -17,7 +17,8 @@ def test_a_cell_that_would_run_is_made_harmless(cell: str):
 
 
 @pytest.mark.parametrize(
-    ("cell", "text"), [(None, ""), ("Anna", "Anna"), (3, "3"), (date(2026, 11, 23), "2026-11-23"), ("070-1740605", "070-1740605")]
+    ("cell", "text"),
+    [(None, ""), ("Anna", "Anna"), (3, "3"), (date(2026, 11, 23), "2026-11-23"), ("070-1740605", "070-1740605")],
 )
 def test_any_other_cell_stays(cell: object, text: str):
     assert harmless(cell) == text
@@ -25,7 +26,13 @@ def test_any_other_cell_stays(cell: object, text: str):
 
 def item(**changed: Any) -> dict[str, Any]:
     patient = {"name": "Anna; Testsson", "masked_number": "19811228-****", "phone": "+46701740605"}
-    row = {"label": {"sv": "Årskontroll 1", "en": "Year 1 visit"}, "state": "due", "days_overdue": 0, "booked_on": None, "last_contact": None}
+    row = {
+        "label": {"sv": "Årskontroll 1", "en": "Year 1 visit"},
+        "state": "due",
+        "days_overdue": 0,
+        "booked_on": None,
+        "last_contact": None,
+    }
     return row | {"patient": patient, "window_start": date(2026, 7, 5), "window_end": date(2026, 10, 10)} | changed
 
 
@@ -43,7 +50,9 @@ async def listed(nurse: Ward) -> list[dict[str, Any]]:
     both = [await nurse.service.recorded(infused_on="2025-10-20", discharged_on="2025-11-03") for _ in range(2)]
     hidden = both[1]["patient_id"]
     now = await nurse.service.get(f"/patients/{hidden}")
-    assert (await nurse.service.patch(f"/patients/{hidden}", {"protected": True}, headers={"If-Match": now.headers["etag"]})).status_code == 200
+    assert (
+        await nurse.service.patch(f"/patients/{hidden}", {"protected": True}, headers={"If-Match": now.headers["etag"]})
+    ).status_code == 200
     return both
 
 
@@ -56,7 +65,9 @@ async def test_paper_has_everybody_but_protected_identities_and_says_so(nurse: W
     assert "<button" not in page.partition("<main")[2]
 
 
-async def test_a_file_is_an_attachment_with_a_mark_and_without_protected_identities(nurse: Ward, listed: list[dict[str, Any]]):
+async def test_a_file_is_an_attachment_with_a_mark_and_without_protected_identities(
+    nurse: Ward, listed: list[dict[str, Any]]
+):
     answer = await nurse.get("/due.csv")
     assert answer.content.startswith(b"\xef\xbb\xbf")
     assert answer.headers["content-disposition"] == 'attachment; filename="follow-up-lund-2026-11-23.csv"'
@@ -71,7 +82,9 @@ async def test_the_filters_of_the_list_hold_for_both(nurse: Ward, listed: list[d
 
 
 @pytest.mark.parametrize(("path", "what"), [("/due/print", "due list printed"), ("/due.csv", "due list exported")])
-async def test_what_leaves_the_screen_is_logged_of_those_who_are_on_it(nurse: Ward, listed: list[dict[str, Any]], path: str, what: str):
+async def test_what_leaves_the_screen_is_logged_of_those_who_are_on_it(
+    nurse: Ward, listed: list[dict[str, Any]], path: str, what: str
+):
     await nurse.get(path)
     seen = []
     for infused in listed:

@@ -55,7 +55,9 @@ async def test_the_plan_is_shown_and_nothing_is_saved(nurse: Ward, scripted: War
         assert "2026-12-21" in page  # the response check, 28 days after discharge
         assert "2041-11-20" in page
     after = await nurse.service.counts()
-    assert {name: after[name] for name in ("patients", "infusions", "visits")} == {name: before[name] for name in ("patients", "infusions", "visits")}
+    assert {name: after[name] for name in ("patients", "infusions", "visits")} == {
+        name: before[name] for name in ("patients", "infusions", "visits")
+    }
 
 
 @pytest.mark.parametrize("written", ["811228-9874", "198112289874", "8112289874", "81 12 28 - 98 74"])
@@ -83,7 +85,9 @@ async def test_a_saved_form_that_tells_something_else_is_refused_and_says_where_
 
 
 async def test_every_fault_leads_to_its_field_and_what_was_written_is_kept(nurse: Ward):
-    told = await nurse.post("/infusions/new", **form(number="811228-9875", infused_on="2027-01-01", name=None, batch="B-7"))
+    told = await nurse.post(
+        "/infusions/new", **form(number="811228-9875", infused_on="2027-01-01", name=None, batch="B-7")
+    )
     assert told.status_code == 422
     assert '<a href="#name">' in told.text
     assert 'value="B-7"' in told.text
@@ -109,7 +113,9 @@ async def test_a_birth_date_is_asked_where_the_number_does_not_tell_it(nurse: Wa
 
 
 @pytest.mark.parametrize(("course", "numbers"), [("new", (2, True)), ("near", (1, False))])
-async def test_an_infusion_within_thirty_days_asks_for_its_course(nurse: Ward, scripted: Ward, course: str, numbers: tuple[int, bool]):
+async def test_an_infusion_within_thirty_days_asks_for_its_course(
+    nurse: Ward, scripted: Ward, course: str, numbers: tuple[int, bool]
+):
     number = number_of(date(1970, 1, 1), 3)
     first = await nurse.service.recorded(patient=known(number), infused_on="2026-11-01", discharged_on="2026-11-08")
     told = form(number=number)
@@ -137,20 +143,28 @@ async def test_the_effect_on_an_earlier_plan_is_shown(nurse: Ward):
     number = number_of(date(1970, 1, 2), 3)
     await nurse.service.recorded(patient=known(number), infused_on="2025-10-20", discharged_on="2025-11-03")
     visit = await nurse.visit("Y02")
-    await nurse.service.post(f"/visits/{visit['id']}/book", {"booked_on": "2027-10-20"}, headers={"If-Match": f'"{visit["version"]}"'})
+    await nurse.service.post(
+        f"/visits/{visit['id']}/book", {"booked_on": "2027-10-20"}, headers={"If-Match": f'"{visit["version"]}"'}
+    )
     page = (await nurse.post("/infusions/preview", **form(number=number))).text
     assert "Anna Testsson</a>" in page
     assert "Y03" in page
     assert "2027-10-20" in page
 
 
-# ---- A person known elsewhere -------------------------------------------------------------------------------------------
+# ---- A person known elsewhere ----------------------------------------------------------------------------------------
 
 
 async def elsewhere(ward: Ward, **told: Any) -> tuple[str, str]:
     """A number that only Uppsala knows, and the patient's id."""
     number = number_of(date(1966, 3, 3), 5)
-    body = infusion(patient=known(number, "Berit Hemligsson"), centre="uppsala", infused_on="2026-11-02", discharged_on="2026-11-09", **told)
+    body = infusion(
+        patient=known(number, "Berit Hemligsson"),
+        centre="uppsala",
+        infused_on="2026-11-02",
+        discharged_on="2026-11-09",
+        **told,
+    )
     answer = await ward.service.post("/infusions", body, token="demo-coordinator-uppsala")
     assert answer.status_code == 201, answer.text
     return number, answer.json()["patient_id"]
@@ -174,7 +188,9 @@ async def test_of_a_person_known_elsewhere_nothing_more_is_told_than_that(nurse:
 
 async def test_a_death_recorded_elsewhere_is_not_told_by_a_refusal(nurse: Ward):
     number, patient = await elsewhere(nurse)
-    await nurse.service.post(f"/patients/{patient}/events", {"type": "deceased", "on": "2026-11-15"}, token="demo-coordinator-uppsala")
+    await nurse.service.post(
+        f"/patients/{patient}/events", {"type": "deceased", "on": "2026-11-15"}, token="demo-coordinator-uppsala"
+    )
     refused = await nurse.post("/infusions/new", **answered(form(number=number), "new"))
     assert refused.status_code == 409
     assert "2026-11-15" not in refused.text

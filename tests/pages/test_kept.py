@@ -1,4 +1,5 @@
-"""A form sent when the session had run out: after the login it is there again, filled in, and nothing has been saved."""
+"""A form sent when the session had run out: after the login it is there again, filled in, and nothing has been
+saved."""
 
 import re
 from collections.abc import AsyncIterator
@@ -55,11 +56,17 @@ async def _due(ward: Ward) -> dict:
     [
         ("book", {"booked_on": "2026-12-03"}, 'value="2026-12-03"'),
         ("complete", {"completed_on": "2026-11-20", "response": "PR"}, 'value="PR" checked'),
-        ("contacts", {"channel": "letter", "outcome": "busy", "note": "call in the evening"}, 'value="call in the evening"'),
+        (
+            "contacts",
+            {"channel": "letter", "outcome": "busy", "note": "call in the evening"},
+            'value="call in the evening"',
+        ),
         ("miss", {"reason": "moved abroad"}, 'value="moved abroad"'),
     ],
 )
-async def test_a_form_of_a_row_stands_open_with_what_was_written(later: tuple[Ward, Later], act: str, fields: dict[str, str], shown: str):
+async def test_a_form_of_a_row_stands_open_with_what_was_written(
+    later: tuple[Ward, Later], act: str, fields: dict[str, str], shown: str
+):
     ward, clock = later
     visit = await _due(ward)
     before = await ward.service.counts()
@@ -76,7 +83,9 @@ async def test_a_form_of_a_row_stands_open_with_what_was_written(later: tuple[Wa
 async def test_an_event_stands_in_its_form(later: tuple[Ward, Later]):
     ward, clock = later
     stored = await ward.service.recorded()
-    _, page = await _again(ward, clock, f"/patients/{stored['patient_id']}/events", type="survival", on="2026-11-20", note="by letter")
+    _, page = await _again(
+        ward, clock, f"/patients/{stored['patient_id']}/events", type="survival", on="2026-11-20", note="by letter"
+    )
     assert 'value="by letter"' in page
     assert WORDS in page
     assert (await ward.service.counts())["patient_events"] == 0
@@ -85,7 +94,9 @@ async def test_an_event_stands_in_its_form(later: tuple[Ward, Later]):
 async def test_a_new_infusion_stands_in_its_form_with_its_plan_and_is_not_stored(later: tuple[Ward, Later]):
     ward, clock = later
     form = {"once": str(uuid4()), "number": "811228-9874", "name": "Test Testsson", "centre": "lund", "context": "SOC"}
-    status, page = await _again(ward, clock, "/infusions/new", product="axicabtagene-ciloleucel", infused_on="2026-11-20", **form)
+    status, page = await _again(
+        ward, clock, "/infusions/new", product="axicabtagene-ciloleucel", infused_on="2026-11-20", **form
+    )
     assert status == 409
     assert 'value="Test Testsson"' in page
     assert form["once"] in page

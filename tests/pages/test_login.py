@@ -13,7 +13,9 @@ from tests.pages.conftest import FORM, Ward
 
 
 async def _account(service: Service) -> str:
-    async with begin(service.house.db, Actor("operator:test", Role.OPERATOR, None, id="operator:test"), service.house.clock) as tx:
+    async with begin(
+        service.house.db, Actor("operator:test", Role.OPERATOR, None, id="operator:test"), service.house.clock
+    ) as tx:
         return await accounts.add(tx, NewAccount("karin.n", "Karin N", Role.NURSE, frozenset({"lund"})))
 
 
@@ -34,7 +36,9 @@ async def test_a_part_of_a_page_asked_for_without_a_session_sends_the_whole_brow
     assert (told.status_code, told.headers["hx-redirect"]) == (200, "/login?next=%2F")
 
 
-@pytest.mark.parametrize("where", ["https://evil.example/", "//evil.example", "//[", "/\\evil.example", "javascript:alert(1)"])
+@pytest.mark.parametrize(
+    "where", ["https://evil.example/", "//evil.example", "//[", "/\\evil.example", "javascript:alert(1)"]
+)
 async def test_nobody_is_sent_elsewhere_after_login(service: Service, where: str):
     told = await Ward(service).post("/login/demo", token="demo-nurse-lund", next=where)
     assert told.headers["location"] == "/"
@@ -49,17 +53,28 @@ async def test_a_wrong_password_keeps_the_user_name_and_not_the_password(service
 
 
 @pytest.mark.parametrize(
-    "headers", [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "https://evil.example"}, {"Origin": "null"}, {}]
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {},
+    ],
 )
 async def test_a_form_of_another_site_is_refused_and_changes_nothing(nurse: Ward, headers: dict[str, str]):
     before = await nurse.service.counts()
-    told = await nurse.client.post("/profile/names", content=urlencode({"back": "/"}), headers={"Content-Type": FORM["Content-Type"], **headers})
+    told = await nurse.client.post(
+        "/profile/names", content=urlencode({"back": "/"}), headers={"Content-Type": FORM["Content-Type"], **headers}
+    )
     assert told.status_code == 403
     assert await nurse.service.counts() == before
 
 
 async def test_a_form_of_our_own_by_a_browser_that_tells_its_origin_only_is_taken(nurse: Ward):
-    told = await nurse.client.post("/profile/names", content="back=%2F", headers={"Content-Type": FORM["Content-Type"], "Origin": AT})
+    told = await nurse.client.post(
+        "/profile/names", content="back=%2F", headers={"Content-Type": FORM["Content-Type"], "Origin": AT}
+    )
     assert told.status_code == 303
 
 

@@ -1,4 +1,5 @@
-"""A patient who has moved to another centre while a page of the former one stands open: each of its forms is answered by a clear word."""
+"""A patient who has moved to another centre while a page of the former one stands open: each of its forms is answered
+by a clear word."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -6,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from app.clock import Clock
-from app.followup import rounds
+from app.followup import batches
 from tests.api.conftest import TODAY, Service, infusion
 from tests.pages.conftest import Ward
 
@@ -40,14 +41,16 @@ class Moved:
         stored = (await self.service.post("/infusions", told, token="demo-clinician-uppsala")).json()
         self.ids = {"patient": stored["patient_id"], "visit": stored["visits"][0]["id"]}
         await self._transfer("lund", "demo-clinician-uppsala")
-        await rounds.sweep(self.service.house.db, LATER)
+        await batches.sweep(self.service.house.db, LATER)
         self.ids["alert"] = (await self.service.get("/alerts")).json()["items"][0]["id"]
         await self._transfer("uppsala", CLINICIAN)
         return self
 
     async def _transfer(self, centre: str, token: str) -> None:
         event = {"type": "transferred", "on": "2026-11-22", "centre": centre}
-        assert (await self.service.post(f"/patients/{self.ids['patient']}/events", event, token=token)).status_code == 201
+        assert (
+            await self.service.post(f"/patients/{self.ids['patient']}/events", event, token=token)
+        ).status_code == 201
 
 
 @pytest.fixture
@@ -67,10 +70,12 @@ async def test_taking_up_an_alert_says_that_it_is_over(moved: Moved, script: boo
 
 async def test_an_alert_that_is_over_is_told_on_its_list_too(nurse: Ward):
     stored = await nurse.service.recorded(infused_on="2026-10-12", discharged_on="2026-10-19")
-    await rounds.sweep(nurse.service.house.db, LATER)
+    await batches.sweep(nurse.service.house.db, LATER)
     alert = (await nurse.service.get("/alerts")).json()["items"][0]
     done = {"completed_on": "2026-11-09", "response": "CR"}
-    assert (await nurse.service.post(f"/visits/{stored['visits'][0]['id']}/complete", done, headers={"If-Match": '"1"'})).status_code == 200
+    assert (
+        await nurse.service.post(f"/visits/{stored['visits'][0]['id']}/complete", done, headers={"If-Match": '"1"'})
+    ).status_code == 200
     told = await nurse.post(f"/alerts/{alert['id']}/acknowledge", reason="called", state="open")
     assert told.status_code == 409
     assert RESOLVED in told.text

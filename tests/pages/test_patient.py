@@ -1,4 +1,5 @@
-"""The patient's page: masked until a reason is given, what happened told in a form, and nothing of another centre's patient."""
+"""The patient's page: masked until a reason is given, what happened told in a form, and nothing of another centre's
+patient."""
 
 import re
 from datetime import date
@@ -42,19 +43,29 @@ async def _act(ward: Ward, visit: dict[str, Any], act: str, **told: Any) -> None
 
 async def _voided(ward: Ward, infusion: dict[str, Any]) -> None:
     headers = {"If-Match": f'"{infusion["version"]}"'}
-    told = await ward.service.post(f"/infusions/{infusion['id']}/void", {"reason": "twice"}, headers=headers, token="demo-clinician-lund")
+    told = await ward.service.post(
+        f"/infusions/{infusion['id']}/void", {"reason": "twice"}, headers=headers, token="demo-clinician-lund"
+    )
     assert told.status_code == 200, told.text
 
 
 async def _again(ward: Ward, infusion: dict[str, Any], infused_on: str) -> dict[str, Any]:
     """A newer infusion of the same patient."""
-    return await ward.service.recorded(patient=..., patient_id=infusion["patient_id"], infused_on=infused_on, discharged_on=..., new_course=True)
+    return await ward.service.recorded(
+        patient=..., patient_id=infusion["patient_id"], infused_on=infused_on, discharged_on=..., new_course=True
+    )
 
 
 def _rows(page: str) -> list[list[str]]:
     """The cells of the table of visits, as they read."""
     rows = re.findall(r'<tr id="v-.*?</tr>', page, re.DOTALL)
-    return [[" ".join(unescape(re.sub("<[^>]*>", "", cell)).split()) for cell in re.findall(r"<t[hd].*?</t[hd]>", row, re.DOTALL)] for row in rows]
+    return [
+        [
+            " ".join(unescape(re.sub("<[^>]*>", "", cell)).split())
+            for cell in re.findall(r"<t[hd].*?</t[hd]>", row, re.DOTALL)
+        ]
+        for row in rows
+    ]
 
 
 async def test_each_visit_of_the_picture_stands_in_the_table_with_its_window_and_state(nurse: Ward):
@@ -72,7 +83,9 @@ async def test_each_visit_of_the_picture_stands_in_the_table_with_its_window_and
     assert len(drawn) == 21  # the first plan breaks off after its fifth visit
     for title in drawn:
         label, state, window = re.fullmatch(r"(.*): (\w+), (.*)", title).groups()  # type: ignore[union-attr]
-        assert [row for row in rows if row[0].startswith(label) and row[2].startswith(window) and state in row[3]] != [], title
+        assert [
+            row for row in rows if row[0].startswith(label) and row[2].startswith(window) and state in row[3]
+        ] != [], title
     assert re.findall(r'<g class="end">.*?<text[^>]*>(.*?)</text>', page) == ["ersatt av en nyare infusion"]
 
 
@@ -100,12 +113,16 @@ async def test_what_one_act_changed_is_told_in_one_line_in_the_readers_words(nur
     await _act(nurse, anna["visits"][0], "complete", completed_on="2025-12-01", response="CR")
     await nurse.service.post(f"/patients/{anna['patient_id']}/events", {"type": "deceased", "on": "2026-11-20"})
     page = (await nurse.get(f"/patients/{anna['patient_id']}")).text
-    changes = [" ".join(line.split()) for line in re.findall("<li>(.*?)</li>", page[page.index("Ändringar") :], re.DOTALL)]
-    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d\.\d\d demo-nurse-lund: avliden \(planen, patienten, händelse, 15 besök\)", changes[0])
+    changes = [
+        " ".join(line.split()) for line in re.findall("<li>(.*?)</li>", page[page.index("Ändringar") :], re.DOTALL)
+    ]
+    assert re.fullmatch(
+        r"\d{4}-\d\d-\d\d \d\d\.\d\d demo-nurse-lund: avliden \(planen, patienten, händelse, 15 besök\)", changes[0]
+    )
     assert changes[1].endswith("klarmarkerat (4-veckorskontroll)")
 
 
-# ---- The next step ------------------------------------------------------------------------------------------------------
+# ---- The next step ---------------------------------------------------------------------------------------------------
 
 
 async def _steps(ward: Ward, infusion: dict[str, Any]) -> list[str]:
@@ -132,7 +149,9 @@ async def test_a_next_step_that_is_not_on_the_list_yet_says_from_when_it_is(make
     await _act(nurse, infusion["visits"][0], "complete", completed_on="2024-12-01")
     assert infusion["visits"][1]["window_start"] == "2025-09-20"
     assert len(await _steps(nurse, infusion)) == steps
-    assert ("Kommer på listan 2025-08-21" in (await nurse.get(f"/patients/{infusion['patient_id']}")).text) == (not steps)
+    assert ("Kommer på listan 2025-08-21" in (await nurse.get(f"/patients/{infusion['patient_id']}")).text) == (
+        not steps
+    )
 
 
 async def test_another_centres_patient_has_no_next_step_and_no_events_here(nurse: Ward, anna: dict):
@@ -140,10 +159,13 @@ async def test_another_centres_patient_has_no_next_step_and_no_events_here(nurse
     moved = {"type": "transferred", "on": "2026-11-20", "centre": "uppsala"}
     await nurse.service.post(f"/patients/{anna['patient_id']}/events", moved, token="demo-coordinator-lund")
     assert await _steps(nurse, anna) == []
-    assert "Vad som har hänt ser bara det ansvariga centrumet." in (await nurse.get(f"/patients/{anna['patient_id']}")).text
+    assert (
+        "Vad som har hänt ser bara det ansvariga centrumet."
+        in (await nurse.get(f"/patients/{anna['patient_id']}")).text
+    )
 
 
-# ---- Whose eyes ---------------------------------------------------------------------------------------------------------
+# ---- Whose eyes ------------------------------------------------------------------------------------------------------
 
 
 async def test_no_address_on_the_page_carries_anything_of_the_person(nurse: Ward, anna: dict):
@@ -181,7 +203,9 @@ async def test_free_words_about_a_protected_identity_are_shown_for_a_reason_only
     await nurse.service.patch(path, {"protected": True}, headers={"If-Match": '"1"'})
     await _act(nurse, anna["visits"][1], "contacts", channel="phone", outcome="will-come", note="asks for Cecilia")
     await _act(nurse, anna["visits"][1], "miss", reason="with her sister Berta")
-    await nurse.service.post(f"{path}/events", {"type": "followed-elsewhere", "on": "2026-11-20", "where": "Dalby", "note": "moved to Eslöv"})
+    await nurse.service.post(
+        f"{path}/events", {"type": "followed-elsewhere", "on": "2026-11-20", "where": "Dalby", "note": "moved to Eslöv"}
+    )
     free = ("Berta", "Cecilia", "Dalby", "Eslöv")
     closed = (await nurse.get(path, all="1")).text
     assert [word for word in free if word in closed] == []
@@ -204,13 +228,16 @@ async def test_hidden_names_are_hidden_on_the_patients_page_too(nurse: Ward, ann
     assert "-****" not in shown  # what stands there when the minute is over
 
 
-# ---- What happened ------------------------------------------------------------------------------------------------------
+# ---- What happened ---------------------------------------------------------------------------------------------------
 
 
 REFUSED = [
     ({"type": "lost-to-follow-up", "on": "2026-11-20"}, "Det behövs först tre försök"),
     ({"type": "reinstated", "on": "2026-11-20"}, "Det finns inget att återuppta"),
-    ({"type": "deceased", "on": "2025-10-01"}, "Det finns ett besök, en infusion eller en utskrivning efter den dagen."),
+    (
+        {"type": "deceased", "on": "2025-10-01"},
+        "Det finns ett besök, en infusion eller en utskrivning efter den dagen.",
+    ),
     ({"type": "relapse", "on": "2026-11-20", "where": "Oslo"}, "Detta hör till en annan sorts händelse"),
     ({"type": "followed-elsewhere", "on": "2026-11-20"}, "Detta måste fyllas i."),
     ({"on": "2026-11-20"}, "Detta måste fyllas i."),
@@ -261,7 +288,9 @@ async def test_a_death_is_told_in_the_form_and_closes_what_is_open(nurse: Ward, 
 
 
 async def test_a_refused_event_keeps_what_was_written_and_names_the_field(nurse: Ward, anna: dict):
-    told = await nurse.post(f"/patients/{anna['patient_id']}/events", type="deceased", on="2027-01-01", note="by letter")
+    told = await nurse.post(
+        f"/patients/{anna['patient_id']}/events", type="deceased", on="2027-01-01", note="by letter"
+    )
     assert told.status_code == 422
     assert 'value="by letter"' in told.text
     assert "Dagen ligger i framtiden" in told.text
@@ -269,7 +298,9 @@ async def test_a_refused_event_keeps_what_was_written_and_names_the_field(nurse:
 
 async def test_a_transfer_leads_back_to_the_list(nurse: Ward, anna: dict):
     coordinator = await Ward(nurse.service).log_in("demo-coordinator-lund")
-    told = await coordinator.post(f"/patients/{anna['patient_id']}/events", type="transferred", on="2026-11-20", centre="uppsala")
+    told = await coordinator.post(
+        f"/patients/{anna['patient_id']}/events", type="transferred", on="2026-11-20", centre="uppsala"
+    )
     assert (told.status_code, told.headers["location"]) == (303, "/")
 
 
@@ -277,6 +308,8 @@ async def test_a_transfer_leads_back_to_the_list(nurse: Ward, anna: dict):
 async def test_another_centres_patient_is_not_there(nurse: Ward, anna: dict, path: str):
     other = await Ward(nurse.service).log_in("demo-nurse-umea")
     address = f"/patients/{anna['patient_id']}{path}"
-    told = await (other.post(address, reason="curious", type="survival", on="2026-11-20") if path else other.get(address))
+    told = await (
+        other.post(address, reason="curious", type="survival", on="2026-11-20") if path else other.get(address)
+    )
     assert told.status_code == 404
     assert "Testsson" not in told.text

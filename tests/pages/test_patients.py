@@ -13,7 +13,9 @@ from tests.pages.conftest import Ward
 NUMBER = number_of(date(1981, 12, 28), 7)
 
 
-@pytest.mark.parametrize(("asked", "number"), [("811228-9874", True), ("2212AB3456XY", True), ("Anna", False), ("von Åkerström-Ek", False)])
+@pytest.mark.parametrize(
+    ("asked", "number"), [("811228-9874", True), ("2212AB3456XY", True), ("Anna", False), ("von Åkerström-Ek", False)]
+)
 def test_figures_make_a_number(asked: str, number: bool):
     assert is_number(asked) is number
 
@@ -28,11 +30,15 @@ def test_a_question_is_a_number_or_a_name():
 
 def test_names_sort_as_swedish_does():
     names = ["Östen", "Åke", "Ärla", "Zack", "adam"]
-    assert sorted([{"name": name} for name in names], key=by_name) == [{"name": name} for name in ("adam", "Zack", "Åke", "Ärla", "Östen")]
+    assert sorted([{"name": name} for name in names], key=by_name) == [
+        {"name": name} for name in ("adam", "Zack", "Åke", "Ärla", "Östen")
+    ]
 
 
 async def patient(ward: Ward, name: str = "Anna Testsson", number: str = NUMBER, **told: Any) -> dict[str, Any]:
-    return await ward.service.recorded(patient={"identifiers": [{"system": "personnummer", "value": number}], "name": name}, **told)
+    return await ward.service.recorded(
+        patient={"identifiers": [{"system": "personnummer", "value": number}], "name": name}, **told
+    )
 
 
 async def test_the_form_lists_nobody(nurse: Ward):
@@ -70,7 +76,9 @@ async def test_nobody_and_a_bad_number_are_told_in_words(nurse: Ward):
 async def test_a_protected_identity_is_found_by_number_only(nurse: Ward):
     infused = await patient(nurse)
     now = await nurse.service.get(f"/patients/{infused['patient_id']}")
-    hidden = await nurse.service.patch(f"/patients/{infused['patient_id']}", {"protected": True}, headers={"If-Match": now.headers["etag"]})
+    hidden = await nurse.service.patch(
+        f"/patients/{infused['patient_id']}", {"protected": True}, headers={"If-Match": now.headers["etag"]}
+    )
     assert hidden.status_code == 200, hidden.text
     assert "/patients/" not in (await nurse.post("/patients", q="Testsson")).text
     assert (await nurse.post("/patients", q=NUMBER)).status_code == 303

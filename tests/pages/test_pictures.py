@@ -11,14 +11,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.pages.pictures import DIAMOND, SIGN, Lane, Told, years
+from app.pages.pictures import DIAMOND, CHARACTER, Lane, Words, years
 
 TODAY = date(2026, 11, 23)
-WORDS = Told("Fifteen years", "A bar for each window", "today w. 48", lambda visit: f"{visit['code']}: {visit['state']}")
+WORDS = Words(
+    "Fifteen years", "A bar for each window", "today w. 48", lambda visit: f"{visit['code']}: {visit['state']}"
+)
 
 
 def a_visit(state: str, start: date = date(2026, 10, 1), **more: Any) -> dict[str, Any]:
-    told = {"code": "Y01", "state": state, "window_start": start, "window_end": start + timedelta(days=90), "on_time": None}
+    told = {
+        "code": "Y01",
+        "state": state,
+        "window_start": start,
+        "window_end": start + timedelta(days=90),
+        "on_time": None,
+    }
     return {"completed_on": None, "booked_on": None} | told | more
 
 
@@ -26,7 +34,10 @@ def drawn(*visits: dict[str, Any], events: list[tuple[date, str]] | None = None)
     return str(years([Lane("Infusion 1", date(2025, 10, 20), visits, date(2040, 12, 1))], events or [], TODAY, WORDS))
 
 
-@pytest.mark.parametrize(("state", "mark"), [("completed", "✓"), ("missed", "✗"), ("overdue", "!"), ("due", ""), ("planned", ""), ("cancelled", "–")])
+@pytest.mark.parametrize(
+    ("state", "mark"),
+    [("completed", "✓"), ("missed", "✗"), ("overdue", "!"), ("due", ""), ("planned", ""), ("cancelled", "–")],
+)
 def test_a_state_is_told_by_shape_and_word_besides_colour(state: str, mark: str):
     done = {"completed_on": date(2026, 10, 20), "on_time": True} if state == "completed" else {}
     picture = drawn(a_visit(state, **done))
@@ -46,7 +57,9 @@ def test_a_visit_done_late_has_its_tick_beside_the_bar():
 
 def test_a_booking_is_a_triangle_only_while_the_visit_is_open():
     assert "▲" in drawn(a_visit("due", booked_on=date(2026, 12, 1)))
-    assert "▲" not in drawn(a_visit("completed", booked_on=date(2026, 12, 1), completed_on=date(2026, 12, 1), on_time=True))
+    assert "▲" not in drawn(
+        a_visit("completed", booked_on=date(2026, 12, 1), completed_on=date(2026, 12, 1), on_time=True)
+    )
 
 
 def test_today_and_what_happened_stand_in_the_picture():
@@ -56,10 +69,15 @@ def test_today_and_what_happened_stand_in_the_picture():
 
 
 def test_a_plan_that_broke_off_says_why_where_its_line_ends():
-    lane = Lane("Infusion 1", date(2025, 10, 20), [a_visit("missed")], date(2040, 12, 1), (date(2026, 6, 1), "superseded"))
+    lane = Lane(
+        "Infusion 1", date(2025, 10, 20), [a_visit("missed")], date(2040, 12, 1), (date(2026, 6, 1), "superseded")
+    )
     picture = str(years([lane], [], TODAY, WORDS))
     assert re.findall(r'<g class="end">.*?<text[^>]*>(.*?)</text>', picture) == ["superseded"]
-    (bar,), (end,) = re.findall(r'rect class="bar missed" x="([\d.]+)"', picture), re.findall(r'<g class="end"><line x1="([\d.]+)"', picture)
+    (bar,), (end,) = (
+        re.findall(r'rect class="bar missed" x="([\d.]+)"', picture),
+        re.findall(r'<g class="end"><line x1="([\d.]+)"', picture),
+    )
     assert float(end) > float(bar)
 
 
@@ -74,11 +92,14 @@ class Box:
     bottom: float
 
     def covers(self, other: "Box") -> bool:
-        return self.left < other.right and other.left < self.right and self.top < other.bottom and other.top < self.bottom
+        return (
+            self.left < other.right and other.left < self.right and self.top < other.bottom and other.top < self.bottom
+        )
 
 
 def boxes(picture: str) -> tuple[Box, list[Box]]:
-    """The whole sheet, and every bar, infusion and word on it; a word is told to be as wide as SIGN for each of its signs."""
+    """The whole sheet, and every bar, infusion and word on it; a word is told to be as wide as CHARACTER for each of its
+    signs."""
     svg = ElementTree.fromstring(picture)
     found = []
     for group in svg.iter():
@@ -90,7 +111,7 @@ def boxes(picture: str) -> tuple[Box, list[Box]]:
                 x, y = map(float, re.findall(r"^M([\d.]+) ([\d.]+)", part.get("d", ""))[0])
                 found.append(Box("infusion", x - 2 * DIAMOND, x, y - DIAMOND, y + DIAMOND))
             elif part.tag == "text":
-                left, wide = x + float(part.get("dx", 0)), SIGN * len(part.text or "")
+                left, wide = x + float(part.get("dx", 0)), CHARACTER * len(part.text or "")
                 left -= wide / 2 if "mark" in part.get("class", "") else 0
                 kind = group.get("class", "") if group.get("class") != "years" else "word"
                 found.append(Box(kind, left, left + wide, y - 9, y + 3))
@@ -124,14 +145,18 @@ def some_lanes(draw: st.DrawFn) -> list[Lane]:
     return lanes
 
 
-HAPPENED = st.lists(st.tuples(st.dates(date(2010, 1, 1), TODAY), st.text("abcå ", min_size=1, max_size=40)), max_size=12)
+HAPPENED = st.lists(
+    st.tuples(st.dates(date(2010, 1, 1), TODAY), st.text("abcå ", min_size=1, max_size=40)), max_size=12
+)
 
 
 @given(some_lanes(), HAPPENED)
 def test_every_bar_infusion_and_word_lies_on_the_sheet(lanes: list[Lane], happened: list[tuple[date, str]]):
     sheet, found = boxes(str(years(lanes, happened, TODAY, WORDS)))
     assert len([box for box in found if box.kind == "bar"]) == sum(len(lane.visits) for lane in lanes)
-    outside = [b for b in found if b.left < sheet.left or b.right > sheet.right or b.top < sheet.top or b.bottom > sheet.bottom]
+    outside = [
+        b for b in found if b.left < sheet.left or b.right > sheet.right or b.top < sheet.top or b.bottom > sheet.bottom
+    ]
     assert outside == []
 
 

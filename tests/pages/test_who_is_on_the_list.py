@@ -1,4 +1,5 @@
-"""Who must not be on a list is on none: screen, paper, file, each for whatever takes somebody off it, alone and all in one ward."""
+"""Who must not be on a list is on none: screen, paper, file, each for whatever takes somebody off it, alone and all in
+one ward."""
 
 from random import Random
 
@@ -43,7 +44,10 @@ async def test_who_is_dead_withdrawn_or_followed_elsewhere_is_on_none(coordinato
 async def test_a_voided_infusion_leaves_nothing_on_them(coordinator: Ward, output: str):
     stored = await _due(coordinator)
     told = await coordinator.service.post(
-        f"/infusions/{stored['id']}/void", {"reason": "entered twice"}, token="demo-coordinator-lund", headers={"If-Match": '"1"'}
+        f"/infusions/{stored['id']}/void",
+        {"reason": "entered twice"},
+        token="demo-coordinator-lund",
+        headers={"If-Match": '"1"'},
     )
     assert told.status_code == 200, told.text
     assert "Testsson" not in (await coordinator.get(output)).text
@@ -53,7 +57,9 @@ async def test_a_voided_infusion_leaves_nothing_on_them(coordinator: Ward, outpu
 async def test_a_superseded_visit_is_on_none(coordinator: Ward, output: str):
     first = await _due(coordinator)
     number = {"patient": None, "patient_id": first["patient_id"]}
-    await coordinator.service.recorded(**{**number, "patient": ...}, infused_on="2026-11-20", discharged_on=None, new_course=True)
+    await coordinator.service.recorded(
+        **{**number, "patient": ...}, infused_on="2026-11-20", discharged_on=None, new_course=True
+    )
     assert "Årskontroll 1" not in (await coordinator.get(output)).text
 
 
@@ -83,7 +89,9 @@ async def _with_a_fate(coordinator: Ward, name: str, fate: str) -> None:
     elif fate == "protected":
         assert (await coordinator.service.patch(path, {"protected": True}, headers=first)).status_code == 200
     elif fate == "voided":
-        told = await coordinator.service.post(f"/infusions/{stored['id']}/void", {"reason": "twice"}, token="demo-coordinator-lund", headers=first)
+        told = await coordinator.service.post(
+            f"/infusions/{stored['id']}/void", {"reason": "twice"}, token="demo-coordinator-lund", headers=first
+        )
         assert told.status_code == 200
 
 
@@ -94,6 +102,8 @@ async def test_in_any_ward_who_stays_is_on_each_and_nobody_else_on_any(coordinat
         await _with_a_fate(coordinator, name, fate)
     for output in OUTPUTS:
         text = (await coordinator.get(output)).text
-        assert {name for name in NAMES if name in text} == {name for name, fate in fates.items() if fate == "stays"}, output
+        assert {name for name in NAMES if name in text} == {name for name, fate in fates.items() if fate == "stays"}, (
+            output
+        )
     rows = (await coordinator.get("/")).text.count('<tbody role="rowgroup" id="v-')
     assert rows == sum(fate in ("stays", "protected") for fate in fates.values())

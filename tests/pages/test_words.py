@@ -1,4 +1,5 @@
-"""What codes are called: whatever a page can be told has a word, so that nobody reads a code, or English on a Swedish page."""
+"""What codes are called: whatever a page can be told has a word, so that nobody reads a code, or English on a Swedish
+page."""
 
 import ast
 from collections.abc import Iterator
@@ -19,10 +20,21 @@ CHECKS = (
 # Errors of what is no page, and of what no page asks for.
 OF_NO_PAGE = {
     *("address_too_long", "headers_too_large"),  # answered before a page is looked for
-    *("backup_exists", "database_in_use", "database_not_empty", "no_tools", "not_a_backup", "tool_failed"),  # backup and restore
-    *("malformed", "bad_cursor", "cursor_expired", "too_large", "method_not_allowed", "unsupported_media_type", "internal"),  # the API and its edge
-    *("invalid_protocol", "invalid_catalogue", "protocol_version_changed", "unreadable_file", "invalid_row"),  # files that an operator loads
-    *("cannot_listen", "not_migrated", "bad_key_file", "unreadable", "not_a_demo", "already_running", "refused"),  # commands
+    # Backup and restore.
+    *("backup_exists", "database_in_use", "database_not_empty", "no_tools", "not_a_backup", "tool_failed"),
+    *(
+        "malformed",
+        "bad_cursor",
+        "cursor_expired",
+        "too_large",
+        "method_not_allowed",
+        "unsupported_media_type",
+        "internal",
+    ),  # the API and its edge
+    # Files that an operator loads.
+    *("invalid_protocol", "invalid_catalogue", "protocol_version_changed", "unreadable_file", "invalid_row"),
+    # Commands.
+    *("cannot_listen", "not_migrated", "bad_key_file", "unreadable", "not_a_demo", "already_running", "refused"),
     "invalid_identifier",  # pages tell which fault the number has
     "number_taken",  # no page changes a patient
 }
@@ -52,9 +64,18 @@ def _codes_of_fields() -> set[str]:
 
 # Codes of the files above that forms on pages cannot bring about.
 OF_NO_FORM = {
-    *("not_utf8", "empty_file", "no_header", "unknown_column", "missing_column", "duplicate_column", "wrong_number_of_values"),
+    *(
+        "not_utf8",
+        "empty_file",
+        "no_header",
+        "unknown_column",
+        "missing_column",
+        "duplicate_column",
+        "wrong_number_of_values",
+    ),
     *("spreadsheet_day", "malformed", "row_too_long", "too_many_rows"),  # files of infusions
-    *("patient_required", "source_required", "contradiction", "unknown_visit", "two_care_plans", "unknown_protocol"),  # what forms never send
+    # What forms never send.
+    *("patient_required", "source_required", "contradiction", "unknown_visit", "two_care_plans", "unknown_protocol"),
     *("voided", "after_done_visit", "unknown_role", "unknown_system"),  # corrections of infusions, and accounts
 }
 
@@ -82,7 +103,13 @@ def test_everything_that_is_logged_as_read_has_a_word_and_nothing_else() -> None
 def test_every_act_of_the_history_has_a_word() -> None:
     acts: set[str] = {kind.value for kind in EventType if kind is not EventType.CONSENT}
     for call in _calls("app/followup/*.py"):
-        name = call.func.id if isinstance(call.func, ast.Name) else call.func.attr if isinstance(call.func, ast.Attribute) else ""
+        name = (
+            call.func.id
+            if isinstance(call.func, ast.Name)
+            else call.func.attr
+            if isinstance(call.func, ast.Attribute)
+            else ""
+        )
         if name in ("settle", "_decided", "_moved"):
             acts |= set(_texts(call.args[1:2]))
         if name == "changed":

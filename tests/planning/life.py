@@ -77,10 +77,17 @@ class Person:
         """Plans anew and stores: ids are given as settle does."""
         plans = replan(self.facts, self.plans, SHIPPED, self.today)
         self.plans = [
-            replace(p, id=p.id or UUID(int=next(_ids)), visits=tuple(replace(v, id=v.id or UUID(int=next(_ids))) for v in p.visits)) for p in plans
+            replace(
+                p,
+                id=p.id or UUID(int=next(_ids)),
+                visits=tuple(replace(v, id=v.id or UUID(int=next(_ids))) for v in p.visits),
+            )
+            for p in plans
         ]
 
-    def done(self, code: str, on: str, infused_on: str | None = None, protocol: str = "ltfu-15y", by: str = "own-centre") -> "Person":
+    def done(
+        self, code: str, on: str, infused_on: str | None = None, protocol: str = "ltfu-15y", by: str = "own-centre"
+    ) -> "Person":
         """Completes a visit on a day."""
         return self._completed(self.visit(code, infused_on, protocol), on, by)
 
@@ -90,9 +97,19 @@ class Person:
         return self._completed(next(v for v in plan.visits if v.code == code), on.isoformat(), "own-centre")
 
     def _completed(self, was: Visit, on: str, by: str) -> "Person":
-        now = replace(was, outcome=Outcome.COMPLETED, reason=None, decided_by="nurse", decided_at=START, completed_on=day(on), performed_by=by)
+        now = replace(
+            was,
+            outcome=Outcome.COMPLETED,
+            reason=None,
+            decided_by="nurse",
+            decided_at=START,
+            completed_on=day(on),
+            performed_by=by,
+        )
         self.plans = [replace(p, visits=tuple(now if v.id == was.id else v for v in p.visits)) for p in self.plans]
-        self.facts = replace(self.facts, done=(*self.facts.done, Done(day(on), START + timedelta(seconds=next(_ids)), by)))
+        self.facts = replace(
+            self.facts, done=(*self.facts.done, Done(day(on), START + timedelta(seconds=next(_ids)), by))
+        )
         self.replan()
         return self
 
@@ -116,7 +133,19 @@ def told(plans: Sequence[Plan], facts: Facts) -> set[tuple[object, ...]]:
     """Plans and visits without ids, so that two ways to the same facts can be compared."""
     of = {i.id: i.infused_on for i in facts.infusions}
     return {
-        (p.protocol_code, of[p.infusion_id], p.state, p.ends_on, v.code, v.window_start, v.target_on, v.window_end, v.outcome, v.reason, v.centre)
+        (
+            p.protocol_code,
+            of[p.infusion_id],
+            p.state,
+            p.ends_on,
+            v.code,
+            v.window_start,
+            v.target_on,
+            v.window_end,
+            v.outcome,
+            v.reason,
+            v.centre,
+        )
         for p in plans
         for v in p.visits
     }

@@ -1,5 +1,5 @@
-"""A corrected or late date replans as if it had been so from the start: what people decided keeps its day and takes the new window (contract 3,
-rule 4)."""
+"""A corrected or late date replans as if it had been so from the start: what people decided keeps its day and takes the
+new window (contract 3, rule 4)."""
 
 from dataclasses import fields, replace
 
@@ -73,7 +73,11 @@ def test_a_visit_of_a_replaced_plan_is_judged_by_the_anchor_of_that_plan() -> No
 
 def test_a_visit_whose_code_its_plan_no_longer_has_keeps_its_day_and_has_no_window() -> None:
     was = infusion("2025-03-04", named=("ltfu-15y-d28",))
-    person = Person(was).done("D28", "2025-04-01", protocol="ltfu-15y-d28").done("Y01", "2026-03-05", protocol="ltfu-15y-d28")
+    person = (
+        Person(was)
+        .done("D28", "2025-04-01", protocol="ltfu-15y-d28")
+        .done("Y01", "2026-03-05", protocol="ltfu-15y-d28")
+    )
     person.add(replace(was, named=("ltfu-15y",)))
     d28, y01 = person.visit("D28"), person.visit("Y01")
     assert (d28.target_on, d28.window, d28.suggested_on, d28.on_time) == (None, None, None, None)
@@ -84,7 +88,9 @@ def test_a_visit_whose_code_its_plan_no_longer_has_keeps_its_day_and_has_no_wind
 
 
 def test_a_birth_date_that_is_taken_away_leaves_a_hand_over_that_was_done_without_a_window() -> None:
-    person = Person(infusion("2024-02-10"), born="2008-08-31").done("T18", "2026-08-31", protocol="se-childhood-transition")
+    person = Person(infusion("2024-02-10"), born="2008-08-31").done(
+        "T18", "2026-08-31", protocol="se-childhood-transition"
+    )
     person.facts = replace(person.facts, birth_date=day("2008-10-31"))
     person.replan()
     assert window(person.visit("T18", protocol="se-childhood-transition"))[0] == "2026-10-31"
@@ -110,13 +116,26 @@ def test_a_visit_missed_by_a_persons_word_moves_too_and_keeps_the_word() -> None
 def test_whatever_planning_does_not_decide_of_an_open_visit_stays() -> None:
     """A field that is added later is kept without a line about it."""
     planned = {
-        *("id", "version", "code", "anchor", "provisional", "target_on", "window_start", "window_end", "suggested_on", "report_due_on"),
+        *(
+            "id",
+            "version",
+            "code",
+            "anchor",
+            "provisional",
+            "target_on",
+            "window_start",
+            "window_end",
+            "suggested_on",
+            "report_due_on",
+        ),
         *("centre", "end_centre", "outcome", "reason", "decided_by", "booked_on"),
     }
     entered = {f.name: f"entered: {f.name}" for f in fields(Visit) if f.name not in planned}
     person = Person(infusion("2025-03-04"))
     was = person.visit("Y05")
-    person.plans = [replace(p, visits=tuple(replace(v, **entered) if v.id == was.id else v for v in p.visits)) for p in person.plans]
+    person.plans = [
+        replace(p, visits=tuple(replace(v, **entered) if v.id == was.id else v for v in p.visits)) for p in person.plans
+    ]
     person.add(event("transferred", "2026-01-01", centre="umea"))
     moved(person, "2025-03-11")
     now = person.visit("Y05")

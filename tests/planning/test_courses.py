@@ -11,7 +11,10 @@ def entered(*infusions):
     person = Person(*infusions)
     refuse_unknown(person.facts, infusions[-1])
     refuse_unclear(person.facts, infusions[-1])
-    return [(n.infusion_number, n.course_number, n.reinfusion) for n in sorted(numbers(person.facts).values(), key=lambda n: n.infusion_number)]
+    return [
+        (n.infusion_number, n.course_number, n.reinfusion)
+        for n in sorted(numbers(person.facts).values(), key=lambda n: n.infusion_number)
+    ]
 
 
 def aucatzyl(infused_on, **told):
@@ -19,7 +22,14 @@ def aucatzyl(infused_on, **told):
 
 
 def luxturna(infused_on, **told):
-    return infusion(infused_on, product="voretigene-neparvovec", plan_class="aav-rpe65", infusions_per_course=2, course_days=90, **told)
+    return infusion(
+        infused_on,
+        product="voretigene-neparvovec",
+        plan_class="aav-rpe65",
+        infusions_per_course=2,
+        course_days=90,
+        **told,
+    )
 
 
 def test_the_second_eye_continues_the_course_for_90_days_and_is_no_reinfusion():

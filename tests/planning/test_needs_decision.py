@@ -29,14 +29,44 @@ def tried(*told: str) -> list[Contact]:
         ("2027-05-04", None, (), "overdue-twelve-months"),
         ("2026-05-04", Outcome.MISSED, (), "two-windows-missed"),
         ("2026-05-03", Outcome.MISSED, (), None),
-        ("2026-03-04", None, ("2026-02-02 phone no-answer", "2026-02-03 phone busy", "2026-02-04 letter wrong-number"), "three-attempts"),
-        ("2026-03-04", None, ("2026-02-02 phone no-answer", "2026-02-03 phone busy", "2026-02-04 letter letter-sent"), "three-attempts"),
-        ("2026-03-04", None, ("2026-02-02 phone no-answer", "2026-02-03 phone busy", "2026-02-04 phone no-answer"), None),
+        (
+            "2026-03-04",
+            None,
+            ("2026-02-02 phone no-answer", "2026-02-03 phone busy", "2026-02-04 letter wrong-number"),
+            "three-attempts",
+        ),
+        (
+            "2026-03-04",
+            None,
+            ("2026-02-02 phone no-answer", "2026-02-03 phone busy", "2026-02-04 letter letter-sent"),
+            "three-attempts",
+        ),
+        (
+            "2026-03-04",
+            None,
+            ("2026-02-02 phone no-answer", "2026-02-03 phone busy", "2026-02-04 phone no-answer"),
+            None,
+        ),
         # Counted once a day and channel.
-        ("2026-03-04", None, ("2026-02-02 phone no-answer", "2026-02-02 phone busy", "2026-02-04 letter letter-sent"), None),
+        (
+            "2026-03-04",
+            None,
+            ("2026-02-02 phone no-answer", "2026-02-02 phone busy", "2026-02-04 letter letter-sent"),
+            None,
+        ),
         # What was tried until the patient was last heard of no longer counts.
-        ("2026-03-04", None, ("2026-01-31 phone no-answer", "2026-02-03 phone busy", "2026-02-04 letter letter-sent"), None),
-        ("2026-03-04", None, ("2026-02-02 phone given-to-booking", "2026-02-03 phone busy", "2026-02-04 letter letter-sent"), None),
+        (
+            "2026-03-04",
+            None,
+            ("2026-01-31 phone no-answer", "2026-02-03 phone busy", "2026-02-04 letter letter-sent"),
+            None,
+        ),
+        (
+            "2026-03-04",
+            None,
+            ("2026-02-02 phone given-to-booking", "2026-02-03 phone busy", "2026-02-04 letter letter-sent"),
+            None,
+        ),
     ],
 )
 def test_a_row_needs_a_decision(today, before, contacts, why):

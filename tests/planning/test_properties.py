@@ -1,4 +1,5 @@
-"""What holds for every patient: any order of the same facts gives the same visits, and nothing that people decided is undone."""
+"""What holds for every patient: any order of the same facts gives the same visits, and nothing that people decided is
+undone."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -58,8 +59,14 @@ days_apart = st.lists(st.integers(31, 1500), min_size=1, max_size=4)
 def test_any_order_of_the_same_facts_gives_the_same_visits(gaps, random, transfers, born):
     first = date(2015, 1, 10)
     days = [first + timedelta(days=sum(gaps[: n + 1])) for n in range(len(gaps))]
-    infusions = [infusion(day.isoformat(), registered_on=date(2026, 11, 24), centre=("lund", "umea")[day.day % 2]) for day in days]
-    moves = [event("transferred", (days[-1] - timedelta(days=100 * n)).isoformat(), centre="uppsala") for n in range(transfers)]
+    infusions = [
+        infusion(day.isoformat(), registered_on=date(2026, 11, 24), centre=("lund", "umea")[day.day % 2])
+        for day in days
+    ]
+    moves = [
+        event("transferred", (days[-1] - timedelta(days=100 * n)).isoformat(), centre="uppsala")
+        for n in range(transfers)
+    ]
     shuffled = [*infusions, *moves]
     random.shuffle(shuffled)
     once, again = Person(born=born.isoformat()).add(*infusions, *moves), Person(born=born.isoformat()).add(*shuffled)
@@ -67,10 +74,16 @@ def test_any_order_of_the_same_facts_gives_the_same_visits(gaps, random, transfe
 
 
 def judged(person: Person) -> set[tuple[object, ...]]:
-    """Plans and visits of the infusions that count; a decided visit keeps the centre of the day on which it was decided, so that is left out."""
+    """Plans and visits of the infusions that count; a decided visit keeps the centre of the day on which it was
+    decided, so that is left out."""
     counted = {one.id for one in person.facts.counted}
     return {
-        (p.infusion_id, p.state, p.ends_on, replace(v, id=None, version=1, alert_after=None, centre="" if v.is_decided else v.centre))
+        (
+            p.infusion_id,
+            p.state,
+            p.ends_on,
+            replace(v, id=None, version=1, alert_after=None, centre="" if v.is_decided else v.centre),
+        )
         for p in person.plans
         if p.infusion_id in counted
         for v in p.visits
@@ -78,7 +91,8 @@ def judged(person: Person) -> set[tuple[object, ...]]:
 
 
 days_of = st.integers(0, 2200).map(lambda days: timedelta(days=days))
-# What is entered of an infusion beside itself: by how much its day was mistyped, the stay, what was done when, and whether it was an error.
+# What is entered of an infusion beside itself: by how much its day was mistyped, the stay, what was done when, and
+# whether it was an error.
 entered = st.tuples(
     st.integers(31, 1500).map(lambda days: timedelta(days=days)),
     st.integers(-400, 400).map(lambda days: timedelta(days=days)),
@@ -89,7 +103,8 @@ entered = st.tuples(
 
 
 def lived(typed: list[Infusion], acts: list[tuple[int, str, object]]) -> Person:
-    """Does the acts in their order: what mends an infusion, or is done of its plan, each after the infusion itself was entered."""
+    """Does the acts in their order: what mends an infusion, or is done of its plan, each after the infusion itself was
+    entered."""
     person = Person()
     for place, kind, fact in acts:
         stands = next((one for one in person.facts.infusions if one.id == typed[place].id), None)
@@ -108,7 +123,11 @@ def test_any_order_of_corrections_voids_and_late_dates_judges_what_was_done_alik
     day, typed, acts = date(2015, 1, 10), list[Infusion](), []
     for place, (gap, wrong_by, stay, done, in_error) in enumerate(told_of):
         day += gap
-        typed.append(infusion((day + wrong_by).isoformat(), registered_on=date(2012, 1, 1), centre=("lund", "umea", "uppsala")[place]))
+        typed.append(
+            infusion(
+                (day + wrong_by).isoformat(), registered_on=date(2012, 1, 1), centre=("lund", "umea", "uppsala")[place]
+            )
+        )
         acts += [(place, "infused_on", day), *[(place, "done", (code, day + after)) for code, after in done.items()]]
         acts += [(place, "discharged_on", day + stay)] if stay is not None else []
         acts += [(place, "voided", True)] if in_error and place else []
@@ -128,7 +147,12 @@ def test_what_people_decided_is_never_undone(gaps, place, late):
     visit = person.plan().visits[place]
     person.done(visit.code, (visit.window_start + timedelta(days=late)).isoformat())
     stood = person.visit(visit.code)
-    person.add(event("withdrawn", "2020-01-01"), event("reinstated", "2021-01-01"), infusion("2022-03-01"), event("deceased", "2040-01-01"))
+    person.add(
+        event("withdrawn", "2020-01-01"),
+        event("reinstated", "2021-01-01"),
+        infusion("2022-03-01"),
+        event("deceased", "2040-01-01"),
+    )
     assert replace(person.visit(visit.code, "2015-01-10"), end_centre=stood.end_centre) == stood
     assert stood.outcome is Outcome.COMPLETED
 
@@ -136,7 +160,9 @@ def test_what_people_decided_is_never_undone(gaps, place, late):
 @given(dates, dates)
 def test_without_an_event_only_the_day_of_registration_closes_a_window(window_end, registered_on):
     outcome, reason, _ = mark(window_end, registered_on, [])
-    assert (outcome, reason) == ((Outcome.MISSED, "before-registration") if window_end < registered_on else (None, None))
+    assert (outcome, reason) == (
+        (Outcome.MISSED, "before-registration") if window_end < registered_on else (None, None)
+    )
 
 
 @given(days_apart)

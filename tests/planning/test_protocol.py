@@ -72,7 +72,10 @@ def test_the_published_schedules_are_shipped_each_with_source_and_labels_in_both
     for protocol in protocols.values():
         assert len(protocol.source) > 20
         assert "\n" not in protocol.source
-        assert all(set(rule.label) == {"sv", "en"} and all(text.strip() for text in rule.label.values()) for rule in protocol.rules)
+        assert all(
+            set(rule.label) == {"sv", "en"} and all(text.strip() for text in rule.label.values())
+            for rule in protocol.rules
+        )
 
 
 # domain.md 3: codes, purpose, restart, consent, verified at the source or not, without end or not.
@@ -89,7 +92,9 @@ def test_the_published_schedules_are_shipped_each_with_source_and_labels_in_both
         ("se-childhood-transition", ["T18", "T25"], "care", "never", False, True, False),
     ],
 )
-def test_a_shipped_schedule_has_the_visits_and_terms_of_its_source(code, visits, purpose, restart, consent, verified, endless):
+def test_a_shipped_schedule_has_the_visits_and_terms_of_its_source(
+    code, visits, purpose, restart, consent, verified, endless
+):
     protocol = shipped()[code]
     assert [rule.code for rule in protocol.rules] == visits
     assert (protocol.purpose, protocol.restart) == (Purpose(purpose), Restart(restart))
@@ -152,7 +157,11 @@ def test_labels_are_numbered_by_their_year():
 def test_a_protocol_without_end_goes_on_yearly_from_its_last_rule():
     protocol = shipped()["ltfu-15y-plus"]
     further = protocol.further(len(protocol.rules))
-    assert (further.code, further.label, further.offset) == ("Y16", {"sv": "Årskontroll 16", "en": "Year 16 visit"}, Offset(years=16))
+    assert (further.code, further.label, further.offset) == (
+        "Y16",
+        {"sv": "Årskontroll 16", "en": "Year 16 visit"},
+        Offset(years=16),
+    )
     assert (further.before, further.after, further.modes) == (30, 60, ("visit", "phone"))
     assert protocol.further(len(protocol.rules) + 84).code == "Y100"
     assert protocol.rule("Y100") == protocol.further(len(protocol.rules) + 84)
@@ -272,4 +281,13 @@ def test_a_rule_without_a_code_is_named_by_its_place():
 
 
 def test_rules_of_different_anchors_stand_in_any_order():
-    assert len(parse(HEAD + RULE + RULE.replace("M06", "W4").replace("months = 6", "days = 28").replace('"infusion"', '"discharge"')).rules) == 2
+    assert (
+        len(
+            parse(
+                HEAD
+                + RULE
+                + RULE.replace("M06", "W4").replace("months = 6", "days = 28").replace('"infusion"', '"discharge"')
+            ).rules
+        )
+        == 2
+    )

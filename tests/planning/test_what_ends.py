@@ -16,10 +16,14 @@ def status(person: Person) -> Status:
     return life(person.facts).status
 
 
-@pytest.mark.parametrize(("dated", "expected"), [("2024-03-01", "lost"), ("2026-05-03", "lost"), ("2026-05-04", "in-follow-up")])
+@pytest.mark.parametrize(
+    ("dated", "expected"), [("2024-03-01", "lost"), ("2026-05-03", "lost"), ("2026-05-04", "in-follow-up")]
+)
 def test_a_loss_ends_by_what_is_dated_since_whenever_it_was_entered(dated, expected):
     seen = Person(infusion(FIRST), event("lost-to-follow-up", "2026-05-04")).done("Y01", dated, by="home-hospital")
-    seen_first = Person(infusion(FIRST)).done("Y01", dated, by="home-hospital").add(event("lost-to-follow-up", "2026-05-04"))
+    seen_first = (
+        Person(infusion(FIRST)).done("Y01", dated, by="home-hospital").add(event("lost-to-follow-up", "2026-05-04"))
+    )
     infused = Person(infusion(FIRST), event("lost-to-follow-up", "2026-05-04"), infusion(dated))
     assert [status(person) for person in (seen, seen_first, infused)] == [expected] * 3
 
@@ -38,7 +42,10 @@ def test_a_loss_ends_by_what_is_dated_since_whenever_it_was_entered(dated, expec
 def test_followed_elsewhere_ends_by_a_visit_here_and_by_no_letter(by, expected):
     person = Person(infusion(FIRST), event("followed-elsewhere", "2025-05-04")).done("Y02", "2025-05-04", by=by)
     assert status(person) == expected
-    assert status(Person(infusion(FIRST), event("followed-elsewhere", "2025-05-05")).done("Y02", "2025-05-04", by=by)) == "followed-elsewhere"
+    assert (
+        status(Person(infusion(FIRST), event("followed-elsewhere", "2025-05-05")).done("Y02", "2025-05-04", by=by))
+        == "followed-elsewhere"
+    )
 
 
 def test_who_was_seen_here_in_the_morning_may_be_followed_elsewhere_from_the_afternoon():
@@ -50,7 +57,10 @@ def test_who_was_seen_here_in_the_morning_may_be_followed_elsewhere_from_the_aft
 
 
 def test_a_voided_infusion_ends_no_loss():
-    assert status(Person(infusion(FIRST), event("lost-to-follow-up", "2026-05-04"), infusion("2026-06-01", voided=True))) == "lost"
+    assert (
+        status(Person(infusion(FIRST), event("lost-to-follow-up", "2026-05-04"), infusion("2026-06-01", voided=True)))
+        == "lost"
+    )
 
 
 def test_a_corrected_death_is_taken_back_once_and_an_old_withdrawal_stays():
@@ -91,7 +101,9 @@ def test_no_correction_leaves_an_event_of_care_before_the_first_infusion(kind):
 
 
 def test_an_event_that_lay_before_the_first_infusion_already_stops_no_correction():
-    person, corrected = (Person(infusion(on), event("transferred", "2013-07-12", centre="umea")) for on in ("2025-09-05", "2025-09-06"))
+    person, corrected = (
+        Person(infusion(on), event("transferred", "2013-07-12", centre="umea")) for on in ("2025-09-05", "2025-09-06")
+    )
     refusals.refuse_before_first(person.facts, corrected.facts)
 
 

@@ -84,7 +84,9 @@ def free(day: date) -> bool:
         fixed.add((6, 6))
     movable = {-2, 1, 39} if day.year >= 2005 else {-2, 1, 39, 50}  # Whit Monday was given up for the National Day
     midsummer_eve = day.weekday() == 4 and date(day.year, 6, 19) <= day <= date(day.year, 6, 25)
-    return day.weekday() >= 5 or (day.month, day.day) in fixed or (day - easter(day.year)).days in movable or midsummer_eve
+    return (
+        day.weekday() >= 5 or (day.month, day.day) in fixed or (day - easter(day.year)).days in movable or midsummer_eve
+    )
 
 
 def test_every_day_of_a_century_agrees_with_an_independent_calendar():

@@ -1,4 +1,5 @@
-"""The worked examples of the field (docs/clinical.md), as people were told them: days, windows, and what events do to open visits."""
+"""The worked examples of the field (docs/clinical.md), as people were told them: days, windows, and what events do to
+open visits."""
 
 import pytest
 
@@ -31,7 +32,9 @@ CANCELLED, MISSED, COMPLETED = Outcome.CANCELLED, Outcome.MISSED, Outcome.COMPLE
         ("2025-03-04", None, "genome-editing-15y", "Y01", "2026-03-04", "2026-02-02", "2026-04-03", "2026-03-04"),
     ],
 )
-def test_a_visit_has_the_days_that_the_protocol_says(infused_on, discharged_on, protocol, code, target, start, end, suggested):
+def test_a_visit_has_the_days_that_the_protocol_says(
+    infused_on, discharged_on, protocol, code, target, start, end, suggested
+):
     person = Person(infusion(infused_on, discharged_on, named=(protocol,)))
     visit = person.visit(code, protocol=protocol)
     days = (visit.target_on, visit.window_start, visit.window_end, visit.suggested_on)
@@ -121,7 +124,9 @@ def test_a_reinfusion_never_erases_a_visit_already_missed():
 
 
 def aucatzyl(infused_on: str, discharged_on: str | None = None, **told: object):
-    return infusion(infused_on, discharged_on, product="obecabtagene-autoleucel", infusions_per_course=2, course_days=21, **told)
+    return infusion(
+        infused_on, discharged_on, product="obecabtagene-autoleucel", infusions_per_course=2, course_days=21, **told
+    )
 
 
 def test_a_split_dose_is_one_course_and_counts_from_the_last_infusion_but_for_the_registry():
@@ -132,11 +137,17 @@ def test_a_split_dose_is_one_course_and_counts_from_the_last_infusion_but_for_th
     assert person.visit("Y01", "2026-01-21").target_on == day("2027-01-21")
     assert person.visit("Y15", "2026-01-21").target_on == day("2041-01-21")
     d100 = person.visit("D100", protocol="cibmtr-15y")
-    assert (d100.target_on, d100.window_start, d100.window_end) == (day("2026-04-22"), day("2026-04-07"), day("2026-05-07"))
+    assert (d100.target_on, d100.window_start, d100.window_end) == (
+        day("2026-04-22"),
+        day("2026-04-07"),
+        day("2026-05-07"),
+    )
 
 
 def test_a_product_of_another_class_replaces_nothing():
-    aav = infusion("2026-01-14", product="etranacogene-dezaparvovec", plan_class="aav-factor-ix", default_protocol="aav-15y")
+    aav = infusion(
+        "2026-01-14", product="etranacogene-dezaparvovec", plan_class="aav-factor-ix", default_protocol="aav-15y"
+    )
     person = treated_in_2021().add(aav)
     assert {p.state for p in person.plans} == {"active"}
     assert not [v for p in person.plans for v in p.visits if v.outcome is CANCELLED]
@@ -183,10 +194,17 @@ def test_a_child_has_a_transition_plan_by_birth_and_one_only():
 
 @pytest.mark.parametrize(
     ("product", "plan_class", "protocol"),
-    [("onasemnogene-abeparvovec", "aav-smn1", "aav-15y"), ("keratinocytes-autologous", "keratinocytes-autologous", None)],
+    [
+        ("onasemnogene-abeparvovec", "aav-smn1", "aav-15y"),
+        ("keratinocytes-autologous", "keratinocytes-autologous", None),
+    ],
 )
-def test_a_child_treated_for_something_else_than_cancer_has_no_hand_over_of_the_childhood_cancer_programme(product, plan_class, protocol):
-    person = Person(infusion("2024-02-10", product=product, plan_class=plan_class, default_protocol=protocol), born="2024-01-31")
+def test_a_child_treated_for_something_else_than_cancer_has_no_hand_over_of_the_childhood_cancer_programme(
+    product, plan_class, protocol
+):
+    person = Person(
+        infusion("2024-02-10", product=product, plan_class=plan_class, default_protocol=protocol), born="2024-01-31"
+    )
     assert [plan.protocol_code for plan in person.plans] == ([protocol] if protocol else [])
 
 
@@ -203,7 +221,11 @@ def test_somebody_is_a_child_until_the_eighteenth_birthday():
 def test_a_death_entered_in_error_is_taken_back_as_if_it_had_never_been():
     person = treated_in_2021("W4", "Y01")
     before = person.plans
-    person.add(event("deceased", "2026-04-10"), event("deceased", "2026-05-10"), event("reinstated", "2026-11-24", entered_in_error=True))
+    person.add(
+        event("deceased", "2026-04-10"),
+        event("deceased", "2026-05-10"),
+        event("reinstated", "2026-11-24", entered_in_error=True),
+    )
     assert person.plans == before
     assert life(person.facts).status is Status.IN_FOLLOW_UP
 
@@ -227,7 +249,9 @@ def test_voiding_a_reinfusion_brings_back_what_it_had_replaced():
 
 
 def test_on_one_day_death_comes_before_withdrawal_before_the_newer_infusion():
-    person = treated_in_2021().add(event("withdrawn", "2025-09-10"), event("deceased", "2025-09-10"), infusion("2025-09-10"))
+    person = treated_in_2021().add(
+        event("withdrawn", "2025-09-10"), event("deceased", "2025-09-10"), infusion("2025-09-10")
+    )
     assert {v.reason for v in person.plan("2021-05-04").visits if v.outcome is CANCELLED} == {"deceased"}
 
 
@@ -239,6 +263,7 @@ def test_an_overdue_visit_counts_its_days_from_the_end_of_its_window():
 
 def test_every_shipped_protocol_has_a_source_and_says_whether_it_was_verified():
     assert {code for code in SHIPPED if "@" not in code} == {
-        "ltfu-15y", "ltfu-15y-d28", "ltfu-15y-plus", "cibmtr-15y", "aav-5y", "aav-15y", "genome-editing-15y", "se-childhood-transition",
+        "ltfu-15y", "ltfu-15y-d28", "ltfu-15y-plus", "cibmtr-15y", "aav-5y", "aav-15y", "genome-editing-15y",
+         "se-childhood-transition",
     }  # fmt: skip
     assert all(protocol.source for protocol in SHIPPED.values())

@@ -26,7 +26,9 @@ def command(forks: Forks, env: dict[str, str], tmp_path: Path) -> Run:
     return lambda *words: forks.run(*words, env=env, cwd=tmp_path)
 
 
-def test_it_sweeps_as_it_starts_and_stops_when_asked(command: Run, env: dict[str, str], database_url: str, tmp_path: Path) -> None:
+def test_it_sweeps_as_it_starts_and_stops_when_asked(
+    command: Run, env: dict[str, str], database_url: str, tmp_path: Path
+) -> None:
     with started("worker", "--today", "2022-06-01", env=env, cwd=tmp_path) as worker:
         told = json.loads(next(line for line in iter(lambda: worker.said("job.finished"), "") if '"sweep"' in line))
         assert (told["count"], told["today"]) == (3, "2022-06-01")  # W4, Y01, Y02

@@ -16,7 +16,8 @@ ENDINGS = ("extend", "hand-over", "close")
 
 
 def decided_before_window(p: Person, key: Key, visit: Visit, is_now: str) -> Any:
-    """Whether a later fact has moved the window of a closed visit behind the day on which people closed it, and nobody confirmed that."""
+    """Whether a later fact has moved the window of a closed visit behind the day on which people closed it, and nobody
+    confirmed that."""
     d = p.decisions.get(key)
     if d is None or d.outcome == "cancelled" or not visit.given or is_now in ("deceased", "withdrawn"):
         return False
@@ -43,14 +44,16 @@ def death_reported(p: Person) -> Any:
 
 
 def of_patient(p: Person, visits: Mapping[Key, Visit], today: date) -> dict[str, Any]:
-    """Whether each word holds for a patient; of several the rules do not say under which one the patient is listed. `over` is whether plan-ended
-    or no-plan holds."""
+    """Whether each word holds for a patient; of several the rules do not say under which one the patient is listed.
+    `over` is whether plan-ended or no-plan holds."""
     asked: dict[str, Any] = dict.fromkeys(("plan-ended", "no-plan", "over", "no-contact"), False)
     asked["infusion-refused"] = False if not p.refused else "asked" in p.refused.values() or ANY
     asked["deceased-reported"] = death_reported(p)
     if status(p, visits) not in ("in-follow-up", "plan-ended"):
         return asked | {"deceased-reported": asked["deceased-reported"] and ANY}
-    is_near = any(not v.outcome and (v.window.start <= plus_days(today, 30) or key in p.bookings) for key, v in visits.items())
+    is_near = any(
+        not v.outcome and (v.window.start <= plus_days(today, 30) or key in p.bookings) for key, v in visits.items()
+    )
     asked["no-contact"] = not is_near and plus_months(last_heard(p), SILENCE) < today
     care = [visit for key, visit in visits.items() if is_care(key) and visit.given]
     if any(not visit.outcome for visit in care):

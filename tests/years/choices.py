@@ -1,7 +1,8 @@
-"""What is done in a random life: operations by weight, and what exactly each does, by its own dice and what the model shows then.
+"""What is done in a random life: operations by weight, and what exactly each does, by its own dice and what the model
+shows then.
 
-An operation is (day, name, u, v): not before that day since the start. So operations may be removed from a life and the rest still makes
-sense.
+An operation is (day, name, u, v): not before that day since the start. So operations may be removed from a life and the
+rest still makes sense.
 """
 
 import random
@@ -80,7 +81,7 @@ def a_life(seed: int, length: int = 90) -> list[Op]:
     return ops
 
 
-# ---- What exactly is done -----------------------------------------------------------------------------------------------
+# ---- What exactly is done --------------------------------------------------------------------------------------------
 
 
 class Chooser:
@@ -103,12 +104,27 @@ class Chooser:
     def ago(self) -> date:
         """A day up to today, with a liking for days on which something turns."""
         p = self.model.people[self.person]
-        turns = [day for v in self.model.visits(self.person).values() for day in (v.window.start, v.window.end) if day <= self.today]
+        turns = [
+            day
+            for v in self.model.visits(self.person).values()
+            for day in (v.window.start, v.window.end)
+            if day <= self.today
+        ]
         turns += [i.infused_on for i in p.live()] + [e.on for e in p.events]
-        near = [day for turn in sorted(turns)[-8:] for day in (plus_days(turn, -1), turn, plus_days(turn, 1)) if day <= self.today]
+        near = [
+            day
+            for turn in sorted(turns)[-8:]
+            for day in (plus_days(turn, -1), turn, plus_days(turn, 1))
+            if day <= self.today
+        ]
         told = [i.infused_on for i in p.live()] + [e.on for e in p.events]
         told += [plus_days(d.completed_on, n) for d in p.decisions.values() if d.completed_on for n in (-1, 0)]
-        kinds = [[self.today], near or [self.today], told or [self.today], [plus_days(self.today, -self.dice.randint(0, 900))]]
+        kinds = [
+            [self.today],
+            near or [self.today],
+            told or [self.today],
+            [plus_days(self.today, -self.dice.randint(0, 900))],
+        ]
         return self.dice.choice(self.dice.choices(kinds, [4, 4, 3, 1])[0])
 
     def visit(self, *, decided: bool = False) -> Key | None:
@@ -149,7 +165,9 @@ class Chooser:
         """A further infusion of a known person: near the last one, or years later."""
         p = self.model.people[self.person]
         row = p.live() or p.infusions
-        near = plus_days(self.dice.choice(row).infused_on, self.dice.choice([-31, -30, -9, 0, 1, 9, 10, 20, 21, 22, 29, 30, 31, 60]))
+        near = plus_days(
+            self.dice.choice(row).infused_on, self.dice.choice([-31, -30, -9, 0, 1, 9, 10, 20, 21, 22, 29, 30, 31, 60])
+        )
         infused_on = self.dice.choice([near, self.today, self.today, plus_days(self.today, -self.dice.randint(1, 40))])
         return self.infusion(min(infused_on, plus_days(self.today, self.chance(0.1))), p.birth_date)
 
@@ -177,7 +195,12 @@ class Chooser:
         made: list[Command] = []
         for n, gap in enumerate(self.dice.sample(gaps, len(gaps))):
             is_other = product[0] == "o" and self.chance(0.15)
-            given: dict[str, Any] = {"ref": refs[n], "birth_date": p.birth_date, "centre": centre, "infused_on": plus_days(first, gap)}
+            given: dict[str, Any] = {
+                "ref": refs[n],
+                "birth_date": p.birth_date,
+                "centre": centre,
+                "infused_on": plus_days(first, gap),
+            }
             given |= self.dice.choice([{}, {}, {"new_course": True}, {"continues": refs[n - 1]} if n else {}])
             made += self.command("record", product="axicabtagene-ciloleucel" if is_other else product, **given)
         turned = self.dice.choice(made).given
@@ -195,20 +218,32 @@ class Chooser:
         last = [p.infusions[-1].product] if p and self.chance(0.5) else []
         product = (last or self.dice.choices([*PRODUCTS], [common.get(product, 1) for product in PRODUCTS]))[0]
         centre = self.dice.choice(CENTRES)
-        given: dict[str, Any] = {"ref": ref, "birth_date": born, "product": product, "infused_on": infused_on, "centre": centre}
+        given: dict[str, Any] = {
+            "ref": ref,
+            "birth_date": born,
+            "product": product,
+            "infused_on": infused_on,
+            "centre": centre,
+        }
         if self.chance(0.5):
             discharged_on = plus_days(infused_on, self.dice.choice([0, 7, 14, 20, 60]))
             given["discharged_on"] = discharged_on if discharged_on <= self.today or self.chance(0.1) else None
         if self.chance(0.03):
             given["protocols"] = ("aav-5y",)
         elif PRODUCTS[product].plan_class == "gene-modified-cells" and self.chance(0.25):
-            given["protocols"] = self.dice.choice([("ltfu-15y-d28",), ("ltfu-15y-plus",), ("ltfu-15y", "cibmtr-15y"), ("ltfu-15y",)])
-        earlier = [i.ref for i in p.live() if i.plan_class == PRODUCTS[product].plan_class or self.chance(0.05)] if p else []
+            given["protocols"] = self.dice.choice(
+                [("ltfu-15y-d28",), ("ltfu-15y-plus",), ("ltfu-15y", "cibmtr-15y"), ("ltfu-15y",)]
+            )
+        earlier = (
+            [i.ref for i in p.live() if i.plan_class == PRODUCTS[product].plan_class or self.chance(0.05)] if p else []
+        )
         if earlier and self.chance(0.6):
             given |= self.dice.choice([{"continues": self.dice.choice(earlier)}, {"new_course": True}])
         years = [n for n in (1, 2, 3, 4) if plus_months(infused_on, 12 * n) <= self.today and self.chance(0.6)]
         if years and PRODUCTS[product].protocol and self.chance(0.5):
-            days = [plus_days(plus_months(infused_on, 12 * n), self.dice.choice([-40, -30, 0, 5, 60, 80])) for n in years]
+            days = [
+                plus_days(plus_months(infused_on, 12 * n), self.dice.choice([-40, -30, 0, 5, 60, 80])) for n in years
+            ]
             told = [(f"Y{n:02}", day) for n, day in zip(years, days, strict=True)]
             given["completed"] = tuple(visit for visit in told if visit[1] <= self.today or self.chance(0.1))
         return self.command("record", **given)
@@ -218,7 +253,11 @@ class Chooser:
         infusion = self.dice.choice(self.model.people[self.person].infusions)
         given: dict[str, Any] = {"ref": infusion.ref}
         if self.chance(0.5):
-            seen = [person for person, p in self.model.people.items() if person != self.person and p.responsible == infusion.centre and p.live()]
+            seen = [
+                person
+                for person, p in self.model.people.items()
+                if person != self.person and p.responsible == infusion.centre and p.live()
+            ]
             given["by"] = self.dice.choice(["number", "id", "both"]) if seen else "number"
             given["tells"] = self.dice.choice(seen if given["by"] == "id" else [*seen, "stranger"])
         elif self.chance(0.2):
@@ -230,7 +269,12 @@ class Chooser:
         p = self.model.people[self.person]
         old = self.dice.choice(p.live() or p.infusions)
         on = min(plus_days(old.infused_on, self.dice.choice([-400, -30, -1, 0, 1, 30, 366])), self.today)
-        given: dict[str, Any] = {"ref": self.next_ref(), "birth_date": p.birth_date, "centre": old.centre, "product": old.product}
+        given: dict[str, Any] = {
+            "ref": self.next_ref(),
+            "birth_date": p.birth_date,
+            "centre": old.centre,
+            "product": old.product,
+        }
         made = self.command("void", ref=old.ref) if not old.voided else []
         return [*made, *self.command("record", **given, infused_on=on, source=old.source, new_course=self.chance(0.3))]
 
@@ -242,7 +286,11 @@ class Chooser:
         self.person = self.dice.choice(people)
         p = self.model.people[self.person]
         ref = self.dice.choice([*p.refused])
-        made = self.command("report", kind="reinstated", on=self.today, entered_in_error=self.chance(0.5)) if in_force(p) and self.chance(0.6) else []
+        made = (
+            self.command("report", kind="reinstated", on=self.today, entered_in_error=self.chance(0.5))
+            if in_force(p) and self.chance(0.6)
+            else []
+        )
         return [*made, Command("record", self.model.kept[ref])]
 
     def _unfit(self) -> list[Command]:
@@ -278,7 +326,9 @@ class Chooser:
 
     def _birth(self) -> list[Command]:
         born = self.model.people[self.person].birth_date
-        return self.command("correct_birth_date", birth_date=plus_days(born, self.dice.choice([-400, -30, -1, 1, 30, 400])))
+        return self.command(
+            "correct_birth_date", birth_date=plus_days(born, self.dice.choice([-400, -30, -1, 1, 30, 400]))
+        )
 
     # -- visits
 
@@ -332,20 +382,39 @@ class Chooser:
     # -- people
 
     def _contact(self) -> list[Command]:
-        outcomes = ["no-answer", "busy", "wrong-number", "letter-sent", "will-come", "other-day", "declined", "elsewhere"]
+        outcomes = [
+            "no-answer",
+            "busy",
+            "wrong-number",
+            "letter-sent",
+            "will-come",
+            "other-day",
+            "declined",
+            "elsewhere",
+        ]
         outcomes += ["deceased-reported", "deceased-reported", "given-to-booking", None]
         made = self.call(self.dice.choice(outcomes), plus_days(self.today, self.dice.choice([0, 0, 0, -1, -20, 1])))
-        return [*made, Command("contact", made[0].given | {"ref": f"{made[0].given['ref']}-again"})] if made and self.chance(0.3) else made
+        return (
+            [*made, Command("contact", made[0].given | {"ref": f"{made[0].given['ref']}-again"})]
+            if made and self.chance(0.3)
+            else made
+        )
 
     def call(self, outcome: str | None, on: date, channels: Sequence[str] = CHANNELS, nth: int = 0) -> list[Command]:
         """One contact, about a visit or none."""
         key = self.visit() if self.chance(0.7) else None
         ref = f"c{sum(len(p.contacts) for p in self.model.people.values()) + nth}-{self.today}"
-        return self.command("contact", key=key, ref=ref, channel=self.dice.choice(channels) if outcome else None, outcome=outcome, on=on)
+        return self.command(
+            "contact", key=key, ref=ref, channel=self.dice.choice(channels) if outcome else None, outcome=outcome, on=on
+        )
 
     def _uncall(self) -> list[Command]:
         """A contact of today taken back, mostly."""
-        people = [person for person, p in self.model.people.items() if any(c.logged_on == c.on == self.today for c in p.contacts)]
+        people = [
+            person
+            for person, p in self.model.people.items()
+            if any(c.logged_on == c.on == self.today for c in p.contacts)
+        ]
         if people and self.chance(0.8):
             self.person = self.dice.choice(people)
         contacts = self.model.people[self.person].contacts[-2:]
@@ -376,7 +445,12 @@ class Chooser:
             made += self.on_visit("complete", on=plus_days(self.today, -2), confirm=confirm, performed_by="own-centre")
         for n in range(self.dice.choice([2, 3, 4, 4, 5])):
             outcome = self.dice.choice(["no-answer", "busy", "wrong-number", "letter-sent"])
-            made += self.call(outcome, plus_days(self.today, -self.dice.choice([0, 0, 1, 1, 2, 3])), ("phone", "letter", "relative"), n)
+            made += self.call(
+                outcome,
+                plus_days(self.today, -self.dice.choice([0, 0, 1, 1, 2, 3])),
+                ("phone", "letter", "relative"),
+                n,
+            )
         made += self.command("report", kind="lost-to-follow-up", on=self.today)
         if made[-2].name == "contact" and self.chance(0.3):
             made += self.command("take_back_contact", ref=made[-2].given["ref"])
@@ -387,7 +461,9 @@ class Chooser:
         p = self.model.people[self.person]
         seen = max((d.completed_on for d in p.decisions.values() if d.completed_on), default=None)
         days = [self.ago(), self.ago(), self.ago(), *([seen, plus_days(seen, -1)] if seen else [])]
-        return self.command("report", kind="deceased", on=plus_days(self.today, 1) if self.chance(0.04) else self.dice.choice(days))
+        return self.command(
+            "report", kind="deceased", on=plus_days(self.today, 1) if self.chance(0.04) else self.dice.choice(days)
+        )
 
     def one_with(self, *statuses: str) -> bool:
         """Turns to a person of that status; mostly nothing is done when there is none."""
@@ -413,7 +489,11 @@ class Chooser:
 
     def _withdraw(self) -> list[Command]:
         made = self.command("report", kind="withdrawn", on=self.ago(), by=self.dice.choice(["nurse", "coordinator"]))
-        return [*made, *self.command("report", kind="reinstated", on=self.today, entered_in_error=True, by="nurse")] if self.chance(0.2) else made
+        return (
+            [*made, *self.command("report", kind="reinstated", on=self.today, entered_in_error=True, by="nurse")]
+            if self.chance(0.2)
+            else made
+        )
 
     def _elsewhere(self) -> list[Command]:
         return self.command("report", kind="followed-elsewhere", on=self.dice.choice([self.today, self.ago()]))
@@ -424,7 +504,9 @@ class Chooser:
 
     def _transfer(self) -> list[Command]:
         on = self.dice.choice([self.today, self.ago()])
-        other = [centre for centre in CENTRES if centre != self.model.people[self.person].responsible or self.chance(0.1)]
+        other = [
+            centre for centre in CENTRES if centre != self.model.people[self.person].responsible or self.chance(0.1)
+        ]
         return self.command("report", kind="transferred", on=on, centre=self.dice.choice(other))
 
 

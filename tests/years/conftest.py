@@ -1,4 +1,5 @@
-"""The whole service in one process for random lives: a fresh database, its application over ASGI, a clock that the life sets."""
+"""The whole service in one process for random lives: a fresh database, its application over ASGI, a clock that the life
+sets."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -22,7 +23,7 @@ async def opened_service(kind: Kind = "sqlite") -> AsyncIterator[Service]:
     from app.clock import Clock
     from app.db.columns import Keys
     from app.db.engine import Database
-    from app.followup import rounds
+    from app.followup import batches
     from app.main import House, create_app
     from app.settings import Settings
 
@@ -35,11 +36,11 @@ async def opened_service(kind: Kind = "sqlite") -> AsyncIterator[Service]:
         clock.fixed = day
 
     async def sweep() -> None:
-        await rounds.extend(database, clock)
-        await rounds.sweep(database, clock)
+        await batches.extend(database, clock)
+        await batches.sweep(database, clock)
 
     async def recall() -> None:
-        await rounds.recall(database, clock, operator())
+        await batches.recall(database, clock, operator())
 
     try:
         transport = httpx.ASGITransport(app=app)

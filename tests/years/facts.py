@@ -18,7 +18,7 @@ ANSWERS = ("will-come", "other-day", "declined", "elsewhere")
 ATTEMPTS = ("no-answer", "busy", "wrong-number", "letter-sent")
 SOFT = ("lost-to-follow-up", "followed-elsewhere")
 
-# ---- Facts --------------------------------------------------------------------------------------------------------------
+# ---- Facts -----------------------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -114,7 +114,8 @@ class Plan:
 
     @property
     def name(self) -> str:
-        """In its visits' keys: the anchor, but a patient's only plan of a `never` protocol stays the same when its anchor changes."""
+        """In its visits' keys: the anchor, but a patient's only plan of a `never` protocol stays the same when its
+        anchor changes."""
         return ONLY if PROTOCOLS[self.protocol].restart == "never" else self.anchor.ref
 
 
@@ -148,13 +149,21 @@ class Person:
     responsible: str = ""
     status: str = ""
     was_open: bool = False  # a care visit has been open since the last infusion was told
-    refused: dict[str, str] = field(default_factory=dict)  # another centre's infusions: "asked", or "perhaps" once something was done since
+    # Another centre's infusions: "asked", or "perhaps" once something was done since.
+    refused: dict[str, str] = field(default_factory=dict)
 
     def copy(self) -> "Person":
         """For an operation that may yet be refused."""
-        infusions, alerts = [replace(i) for i in self.infusions], {key: replace(alert) for key, alert in self.alerts.items()}
+        infusions, alerts = (
+            [replace(i) for i in self.infusions],
+            {key: replace(alert) for key, alert in self.alerts.items()},
+        )
         lists = {"events": [replace(event) for event in self.events], "contacts": [*self.contacts]}
-        kept = {"decisions": {key: replace(d) for key, d in self.decisions.items()}, "bookings": dict(self.bookings), "refused": dict(self.refused)}
+        kept = {
+            "decisions": {key: replace(d) for key, d in self.decisions.items()},
+            "bookings": dict(self.bookings),
+            "refused": dict(self.refused),
+        }
         return replace(self, infusions=infusions, alerts=alerts, **lists, **kept)  # type: ignore[arg-type]
 
     def live(self, plan_class: str | None = None) -> list[Infusion]:
@@ -169,12 +178,12 @@ class Person:
         return not self.live() if key[1] == ONLY else self.infusion(key[1]).voided
 
 
-# ---- What follows from the facts ----------------------------------------------------------------------------------------
+# ---- What follows from the facts -------------------------------------------------------------------------------------
 
 
 def courses(p: Person, plan_class: str) -> list[list[Infusion]]:
-    """The courses of a class by date (domain.md 2, contract.md 3 rules 3 and 16): what is linked, whichever of the two names the other; and
-    what nobody says anything of, when it continues the course before it by itself."""
+    """The courses of a class by date (domain.md 2, contract.md 3 rules 3 and 16): what is linked, whichever of the two
+    names the other; and what nobody says anything of, when it continues the course before it by itself."""
     row = p.live(plan_class)
     of = {infusion.ref: [infusion] for infusion in row}
 
@@ -203,7 +212,9 @@ def care_protocol(p: Person, infusion: Infusion) -> str | None:
     for code in infusion.names:
         if PROTOCOLS[code].restart == "last-infusion":
             return code
-    earlier = [i for i in p.live(infusion.plan_class) if (i.infused_on, i.order) < (infusion.infused_on, infusion.order)]
+    earlier = [
+        i for i in p.live(infusion.plan_class) if (i.infused_on, i.order) < (infusion.infused_on, infusion.order)
+    ]
     return care_protocol(p, earlier[-1]) if earlier else PRODUCTS[infusion.product].protocol
 
 
@@ -233,7 +244,10 @@ def plans(p: Person) -> list[Plan]:
 
 def anchor(p: Person, key: Key) -> Infusion:
     """The infusion from which a visit's plan is counted, or was."""
-    return next((plan.anchor for plan in plans(p) if (plan.kind, plan.name) == key[:2]), p.infusions[0] if key[1] == ONLY else p.infusion(key[1]))
+    return next(
+        (plan.anchor for plan in plans(p) if (plan.kind, plan.name) == key[:2]),
+        p.infusions[0] if key[1] == ONLY else p.infusion(key[1]),
+    )
 
 
 def rules(plan: Plan, today: date) -> Iterator[Rule]:
@@ -247,7 +261,8 @@ def rules(plan: Plan, today: date) -> Iterator[Rule]:
 
 
 def endings(p: Person) -> list[Event]:
-    """The deaths, withdrawals, losses, times elsewhere and decisions that were not taken back; `until` tells a reinstatement's day."""
+    """The deaths, withdrawals, losses, times elsewhere and decisions that were not taken back; `until` tells a
+    reinstatement's day."""
     kept: list[Event] = []
     for event in map(replace, p.events):
         if event.type in ("deceased", "withdrawn", "lost-to-follow-up", "followed-elsewhere", "decided"):
@@ -267,13 +282,15 @@ def death(p: Person) -> date | None:
 
 
 def in_force(p: Person) -> list[Event]:
-    """What still holds, in the order in which it was told. A loss and a time elsewhere end by what is dated on or after their day."""
+    """What still holds, in the order in which it was told. A loss and a time elsewhere end by what is dated on or after
+    their day."""
     standing = [e for e in endings(p) if e.until is None and e.type != "decided"]
     return [e for e in standing if not (e.type in SOFT and any(on >= e.on for on, _ in signs(p, e)))]
 
 
 def signs(p: Person, event: Event) -> Iterator[tuple[date, int]]:
-    """Days on which the patient was in care, and when they were told: infusions and done visits, of one followed elsewhere only our own."""
+    """Days on which the patient was in care, and when they were told: infusions and done visits, of one followed
+    elsewhere only our own."""
     yield from ((i.infused_on, i.order) for i in p.live())
     for d in p.decisions.values():
         if d.completed_on and (event.type == "lost-to-follow-up" or d.performed_by in ("own-centre", "phone")):
@@ -299,12 +316,16 @@ def is_care(key: Key) -> bool:
 def follow_up_until(p: Person, today: date) -> date | None:
     """The last day planned by a care plan that counts; of an endless one as far as it is planned now."""
     care = [plan for plan in plans(p) if not PROTOCOLS[plan.protocol].consent]
-    ends = [window([*rules(plan, today)][-1], plan.anchor.infused_on, plan.anchor.discharged_on, p.birth_date).target for plan in care]
+    ends = [
+        window([*rules(plan, today)][-1], plan.anchor.infused_on, plan.anchor.discharged_on, p.birth_date).target
+        for plan in care
+    ]
     return max(ends, default=None)
 
 
 def responsible_on(p: Person, day: date) -> str:
-    """The treating centre of the latest infusion or the target of the latest transfer up to that day; on one day the transfer."""
+    """The treating centre of the latest infusion or the target of the latest transfer up to that day; on one day the
+    transfer."""
     moves = [(i.infused_on, 0, i.order, i.centre) for i in p.live()]
     moves += [(e.on, 1, e.order, e.centre or "") for e in p.events if e.type == "transferred"]
     if not moves:
@@ -331,7 +352,8 @@ def visits_of(p: Person, today: date) -> dict[Key, Visit]:
     for key in p.stood.keys() - now.keys():
         now[key] = Visit(p.stood[key].window, "cancelled", "entered-in-error", given=False)
     for key, d in p.decisions.items():
-        now[key] = Visit(now[key].window, d.outcome, d.reason, d.centre, d.completed_on, decided=True, given=now[key].given)
+        is_given = now[key].given
+        now[key] = Visit(now[key].window, d.outcome, d.reason, d.centre, d.completed_on, decided=True, given=is_given)
     return now
 
 

@@ -1,4 +1,5 @@
-"""Planted faults: one rule of the service's own text replaced by a wrong one, wherever the function is used, for the time of a test."""
+"""Planted faults: one rule of the service's own text replaced by a wrong one, wherever the function is used, for the
+time of a test."""
 
 import inspect
 import sys
@@ -10,8 +11,8 @@ import pytest
 
 
 class Fault(NamedTuple):
-    """`function` is "module:name" or "module:Class.name"; its text `old`, which stands there once, reads `new` while the fault is planted. The life
-    of that `seed` finds it."""
+    """`function` is "module:name" or "module:Class.name"; its text `old`, which stands there once, reads `new` while
+    the fault is planted. The life of that `seed` finds it."""
 
     rule: str
     function: str
@@ -21,7 +22,8 @@ class Fault(NamedTuple):
 
 
 def plant(fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Replaces the function in its module and in every module of `app` that imported it. Raises AssertionError when the text is gone."""
+    """Replaces the function in its module and in every module of `app` that imported it. Raises AssertionError when the
+    text is gone."""
     module_name, _, path = fault.function.partition(":")
     __import__(module_name)
     *owners, name = path.split(".")
@@ -40,7 +42,9 @@ def plant(fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
 def rewritten(function: FunctionType, fault: Fault) -> Any:
     """The function compiled anew from its changed text, in the namespace of its module."""
     text = textwrap.dedent(inspect.getsource(function))
-    assert text.count(fault.old) == 1, f"{fault.rule}: in {fault.function} the text stands {text.count(fault.old)} times: {fault.old}"
+    assert text.count(fault.old) == 1, (
+        f"{fault.rule}: in {fault.function} the text stands {text.count(fault.old)} times: {fault.old}"
+    )
     space = dict(function.__globals__)
     exec(compile(text.replace(fault.old, fault.new), f"<{fault.rule}>", "exec"), space)
     made = space[function.__name__]

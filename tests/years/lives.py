@@ -45,7 +45,7 @@ class Disagreement(AssertionError):
     """Model and service say different things."""
 
 
-# ---- The same to both, and compared -------------------------------------------------------------------------------------
+# ---- The same to both, and compared ----------------------------------------------------------------------------------
 
 
 def difference(ours: Any, theirs: Any, where: str = "") -> list[str]:
@@ -58,7 +58,9 @@ def difference(ours: Any, theirs: Any, where: str = "") -> list[str]:
             found += difference(value, theirs.get(name, "absent"), f"{where}.{name}")
         return found
     if isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
-        return [said for n, pair in enumerate(zip(ours, theirs, strict=True)) for said in difference(*pair, f"{where}.{n}")]
+        return [
+            said for n, pair in enumerate(zip(ours, theirs, strict=True)) for said in difference(*pair, f"{where}.{n}")
+        ]
     return [] if ours == theirs else [f"{where[1:]}: model {ours!r}, other side {theirs!r}"]
 
 
@@ -180,10 +182,16 @@ class Life:
     async def compare(self, person: str) -> None:
         ours, theirs = self.model.look(person), await self.side.look(person)
         found = difference(ours, theirs, f".{person}")
-        late = [key for key in theirs["visits"].keys() - ours["visits"].keys() if theirs["visits"][key]["state"] != "cancelled"]
+        late = [
+            key
+            for key in theirs["visits"].keys() - ours["visits"].keys()
+            if theirs["visits"][key]["state"] != "cancelled"
+        ]
         found += [f"{person}.visits.{key}: only the other side has it" for key in late if not is_later_year(key)]
         for what in ("alerts", "infusions"):
-            found += [f"{person}.{what}: only the other side has {key}" for key in theirs[what].keys() - ours[what].keys()]
+            found += [
+                f"{person}.{what}: only the other side has {key}" for key in theirs[what].keys() - ours[what].keys()
+            ]
         if found:
             raise Disagreement("\n".join(found[:12]))
 
@@ -194,7 +202,9 @@ class Life:
             await self.compare(person)
             centre = CENTRES[(self.turn + nth) % len(CENTRES)]
             found = differently_asked(self.model.asked(person), asked.get(person, {}))
-            found += difference(self.model.seen_by(person, centre), await self.side.seen_by(person, centre), f"seen by {centre}")
+            found += difference(
+                self.model.seen_by(person, centre), await self.side.seen_by(person, centre), f"seen by {centre}"
+            )
             if found:
                 raise Disagreement("\n".join(f"{person}: {said}" for said in found))
 
@@ -216,7 +226,7 @@ def is_later_year(key: str) -> bool:
     return code[0] == "Y" and int(code[1:]) > 15
 
 
-# ---- Failing lives ------------------------------------------------------------------------------------------------------
+# ---- Failing lives ---------------------------------------------------------------------------------------------------
 
 
 class Failure(NamedTuple):
@@ -232,7 +242,7 @@ async def attempt(side: Side, ops: Sequence[Op]) -> Failure | None:
     life = Life(side)
     try:
         await life.run(ops)
-    except Exception as error:  # noqa: BLE001 - a fault may break the other side in any way, and then the life is to be shrunk
+    except Exception as error:  # noqa: BLE001 - a fault may break the other side in any way
         return Failure(error, life.done)
     return None
 

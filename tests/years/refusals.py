@@ -4,7 +4,19 @@ from collections.abc import Iterator
 from datetime import date
 from itertools import pairwise
 
-from tests.years.facts import ATTEMPTS, SOFT, Event, Infusion, Person, courses, death, endings, in_force, last_heard, responsible_on
+from tests.years.facts import (
+    ATTEMPTS,
+    SOFT,
+    Event,
+    Infusion,
+    Person,
+    courses,
+    death,
+    endings,
+    in_force,
+    last_heard,
+    responsible_on,
+)
 from tests.years.schedule import PROTOCOLS
 
 
@@ -57,7 +69,11 @@ def told_outside(p: Person, infusion: Infusion, reasons: list[str]) -> list[str]
     """The same to a centre that is not responsible for the patient: it learns nothing of what others told."""
     if not set(reasons) & set(PRIVATE):
         return reasons
-    others = [i for i in p.live(infusion.plan_class) if i is not infusion and abs((i.infused_on - infusion.infused_on).days) <= 30]
+    others = [
+        i
+        for i in p.live(infusion.plan_class)
+        if i is not infusion and abs((i.infused_on - infusion.infused_on).days) <= 30
+    ]
     is_own = any(i.centre == infusion.centre for i in others)
     return ["known_elsewhere", *(reason for reason in reasons if reason not in PRIVATE or is_own)]
 
@@ -94,7 +110,8 @@ def refuse_event(p: Person, event: Event, today: date) -> None:
 
 
 def refuse_taking_back(p: Person) -> None:
-    """Nothing stands, or it is open whether what was told last still stands: an ended loss, a decision that an infusion has made old."""
+    """Nothing stands, or it is open whether what was told last still stands: an ended loss, a decision that an infusion
+    has made old."""
     holding, standing = in_force(p), endings(p)
     if not holding and not any(e.type == "decided" for e in standing):
         raise Refused("nothing_to_take_back")
@@ -105,7 +122,8 @@ def refuse_taking_back(p: Person) -> None:
 
 
 def has_attempts(p: Person, on: date) -> bool:
-    """Three attempts without an answer through two channels since the patient was last heard of, counted once a day and channel."""
+    """Three attempts without an answer through two channels since the patient was last heard of, counted once a day and
+    channel."""
     since = last_heard(p)
     tries = {(c.on, c.channel) for c in p.contacts if c.outcome in ATTEMPTS and since < c.on <= on}
     return len(tries) >= 3 and len({channel for _, channel in tries}) >= 2

@@ -1,4 +1,5 @@
-"""Days, schedules and products for the plain model, by `calendar` and `datetime` alone; no code of `app`. Days are local dates."""
+"""Days, schedules and products for the plain model, by `calendar` and `datetime` alone; no code of `app`. Days are
+local dates."""
 
 import calendar
 from collections.abc import Mapping
@@ -6,7 +7,7 @@ from datetime import date, timedelta
 from functools import cache
 from typing import NamedTuple
 
-# ---- Days ---------------------------------------------------------------------------------------------------------------
+# ---- Days ------------------------------------------------------------------------------------------------------------
 
 
 def plus_days(day: date, days: int) -> date:
@@ -30,7 +31,8 @@ def easter(year: int) -> date:
 
 
 def is_working(day: date) -> bool:
-    """No weekend, no red day (lag 1989:253; until 2004 Whit Monday, since then the National Day), no Midsummer, Christmas or New Year's Eve."""
+    """No weekend, no red day (lag 1989:253; until 2004 Whit Monday, since then the National Day), no Midsummer,
+    Christmas or New Year's Eve."""
     midsummer_eve = day.month == 6 and 19 <= day.day <= 25 and day.weekday() == 4
     fixed = {(1, 1), (1, 6), (5, 1), (12, 24), (12, 25), (12, 26), (12, 31)}
     movable = (day - easter(day.year)).days in ((-2, 1, 39) if day.year >= 2005 else (-2, 1, 39, 50))
@@ -48,7 +50,7 @@ def suggested(target: date, start: date, end: date) -> date | None:
     return None
 
 
-# ---- Schedules and products (domain.md 3, products.csv) -----------------------------------------------------------------
+# ---- Schedules and products (domain.md 3, products.csv) --------------------------------------------------------------
 
 
 class Rule(NamedTuple):
@@ -68,7 +70,9 @@ class Protocol(NamedTuple):
     endless: bool = False
 
     def serves(self, plan_class: str) -> bool:
-        return not self.classes or any(plan_class == named or (named[-1] == "-" and plan_class.startswith(named)) for named in self.classes)
+        return not self.classes or any(
+            plan_class == named or (named[-1] == "-" and plan_class.startswith(named)) for named in self.classes
+        )
 
 
 class Product(NamedTuple):
@@ -90,7 +94,11 @@ def yearly(first: int, last: int, before: int, after: int) -> tuple[Rule, ...]:
 
 
 _LTFU = (Rule("W4", "discharge", 28, 0, 7, 14), *yearly(1, 15, 30, 60))
-_CIBMTR = (Rule("D100", "infusion", 100, 0, 15, 15), Rule("M06", "infusion", 180, 0, 30, 30), Rule("Y01", "infusion", 366, 0, 0, 59))
+_CIBMTR = (
+    Rule("D100", "infusion", 100, 0, 15, 15),
+    Rule("M06", "infusion", 180, 0, 30, 30),
+    Rule("Y01", "infusion", 366, 0, 0, 59),
+)
 _HAND_OVER = (Rule("T18", "birth", 0, 216, 180, 180), Rule("T25", "birth", 0, 300, 365, 365))
 _CELLS, _EDITED, _AAV = ("gene-modified-cells",), ("genome-edited",), ("aav-",)
 PROTOCOLS: Mapping[str, Protocol] = {
@@ -119,7 +127,8 @@ UPCOMING_CENTRES = ("orebro",)
 
 @cache
 def window(rule: Rule, infused_on: date, discharged_on: date | None, born: date | None = None) -> Window:
-    """The days of one visit. Without a discharge date day 14 is assumed and the window runs to day 90 after the infusion."""
+    """The days of one visit. Without a discharge date day 14 is assumed and the window runs to day 90 after the
+    infusion."""
     discharge = discharged_on or plus_days(infused_on, 14)
     anchor = {"infusion": infused_on, "discharge": discharge, "birth": born or infused_on}[rule.anchor]
     target = plus_days(plus_months(anchor, rule.months), rule.days)

@@ -14,7 +14,19 @@ from tests.years.schedule import PROTOCOLS
 
 API = "/api/v1"
 READER = "demo-integration-all"
-REPEATED = ("record", "correct", "correct_birth_date", "void", "book", "complete", "miss", "cancel", "report", "acknowledge", "contact")
+REPEATED = (
+    "record",
+    "correct",
+    "correct_birth_date",
+    "void",
+    "book",
+    "complete",
+    "miss",
+    "cancel",
+    "report",
+    "acknowledge",
+    "contact",
+)
 WORDS = ("infusion-refused", "deceased-reported", "plan-ended", "no-plan", "no-contact")
 MOVES = ("correct", "correct_birth_date")
 Told = tuple[str, str, str, str, str, str | None]
@@ -32,8 +44,8 @@ def plain(value: Any) -> Any:
 
 
 class Service:
-    """`move_to_day` sets the service's day, `sweep` runs its sweep and `recall` takes back alerts ahead of their day; they are the fixture's, as
-    is the URL of the database. What the model calls by refs the service calls by ids."""
+    """`move_to_day` sets the service's day, `sweep` runs its sweep and `recall` takes back alerts ahead of their day;
+    they are the fixture's, as is the URL of the database. What the model calls by refs the service calls by ids."""
 
     def __init__(
         self,
@@ -43,7 +55,13 @@ class Service:
         recall: Callable[[], Coroutine[Any, Any, object]],
         url: str,
     ) -> None:
-        self.client, self.move_to_day, self.run_sweep, self.run_recall, self.url = client, move_to_day, sweep, recall, url
+        self.client, self.move_to_day, self.run_sweep, self.run_recall, self.url = (
+            client,
+            move_to_day,
+            sweep,
+            recall,
+            url,
+        )
         self.today = START
         self.people: dict[str, str] = {}
         self.numbers: dict[str, str] = {}
@@ -96,11 +114,17 @@ class Service:
         return {
             "status": found["status"],
             "responsible_centre": found["responsible_centre"],
-            "visits": {keys[v["id"]]: v | {"reason": v["cancel_reason"] or v["missed_reason"]} for v in found["visits"]},
+            "visits": {
+                keys[v["id"]]: v | {"reason": v["cancel_reason"] or v["missed_reason"]} for v in found["visits"]
+            },
             "alerts": {keys[alert["visit_id"]]: alert["state"] for alert in found["alerts"]},
             "follow_up_until": found["follow_up_until"],
             "next_visit": keys[found["next_visit"]["id"]] if found["next_visit"] else None,
-            "infusions": {refs[i["id"]]: [i["infusion_number"], i["course_number"], i["reinfusion"]] for i in found["infusions"] if not i["voided"]},
+            "infusions": {
+                refs[i["id"]]: [i["infusion_number"], i["course_number"], i["reinfusion"]]
+                for i in found["infusions"]
+                if not i["voided"]
+            },
         }
 
     async def asked(self) -> dict[str, dict[str, Any]]:
@@ -118,7 +142,8 @@ class Service:
         return found
 
     async def seen_by(self, person: str, centre: str) -> list[str] | None:
-        """The infusions that a centre sees of a patient, with plans and visits of no other; None when it is told of nobody."""
+        """The infusions that a centre sees of a patient, with plans and visits of no other; None when it is told of
+        nobody."""
         headers = {"Authorization": f"Bearer demo-coordinator-{centre}"}
         answer = await self.client.get(f"{API}/patients/{self.people[person]}/follow-up", headers=headers)
         if answer.status_code == 404:
@@ -172,7 +197,8 @@ class Service:
         answer = await call(**given)
         if answer.status_code in (200, 201, 204):
             self.seen.pop(given["person"], None)
-            if name not in REPEATED or given.get("kind") == "transferred":  # whoever transferred may see the patient no longer
+            # Whoever transferred may see the patient no longer.
+            if name not in REPEATED or given.get("kind") == "transferred":
                 self.last = None
             return ("ok", await self._outside(given["person"], answer)) if name in MOVES else ("ok",)
         body = answer.json()
@@ -185,7 +211,11 @@ class Service:
         """The done visits of which an answer tells that they lie outside their window now."""
         told = answer.json()
         assert bool(told["done_outside_window"]) == ("done_outside_window" in told["warnings"])
-        visits = {visit["id"]: visit for visit in (await self.follow_up(person))["visits"]} if told["done_outside_window"] else {}
+        visits = (
+            {visit["id"]: visit for visit in (await self.follow_up(person))["visits"]}
+            if told["done_outside_window"]
+            else {}
+        )
         return sorted("/".join(self.key(visits[visit["visit_id"]])) for visit in told["done_outside_window"])
 
     async def again(self) -> None:
@@ -195,8 +225,12 @@ class Service:
             assert answer.status_code == 200, f"a repeated request: {answer.status_code} {answer.text}"
             self.seen.clear()
 
-    async def _send(self, verb: str, path: str, centre: str, body: object, version: int | None = None, role: str = "coordinator") -> httpx.Response:
-        headers = {"Authorization": f"Bearer demo-{role}-{centre}"} | ({} if version is None else {"If-Match": f'"{version}"'})
+    async def _send(
+        self, verb: str, path: str, centre: str, body: object, version: int | None = None, role: str = "coordinator"
+    ) -> httpx.Response:
+        headers = {"Authorization": f"Bearer demo-{role}-{centre}"} | (
+            {} if version is None else {"If-Match": f'"{version}"'}
+        )
 
         async def send() -> httpx.Response:
             return await self.client.request(verb, API + path, json=body, headers=headers)
@@ -206,19 +240,34 @@ class Service:
             self.last = send
         return answer
 
-    async def _to_visit(self, act: str, person: str, key: Key, body: object, is_versioned: bool = True) -> httpx.Response:
+    async def _to_visit(
+        self, act: str, person: str, key: Key, body: object, is_versioned: bool = True
+    ) -> httpx.Response:
         found = await self.follow_up(person)
         visit = next(v for v in found["visits"] if self.key(v) == key)
         centre = found["responsible_centre"]
-        return await self._send("POST", f"/visits/{visit['id']}/{act}", centre, body, visit["version"] if is_versioned else None)
+        return await self._send(
+            "POST", f"/visits/{visit['id']}/{act}", centre, body, visit["version"] if is_versioned else None
+        )
 
     async def _to_infusion(self, verb: str, act: str, person: str, ref: str, body: object) -> httpx.Response:
         found = await self.follow_up(person)
         infusion = next(i for i in found["infusions"] if i["id"] == self.infusions[ref])
-        return await self._send(verb, f"/infusions/{infusion['id']}{act}", found["responsible_centre"], body, infusion["version"])
+        return await self._send(
+            verb, f"/infusions/{infusion['id']}{act}", found["responsible_centre"], body, infusion["version"]
+        )
 
     async def _record(
-        self, person: str, ref: str, *, birth_date: date, centre: str, product: str, infused_on: date, care: str | None, **more: Any
+        self,
+        person: str,
+        ref: str,
+        *,
+        birth_date: date,
+        centre: str,
+        product: str,
+        infused_on: date,
+        care: str | None,
+        **more: Any,
     ) -> httpx.Response:
         if person not in self.numbers:
             self.numbers[person] = number(birth_date, len(self.numbers))
@@ -227,7 +276,11 @@ class Service:
             "name": f"Test {person.title()}",
             "birth_date": birth_date.isoformat(),
         }
-        if person in self.people and (await self.follow_up(person))["responsible_centre"] == centre and len(self.infusions) % 2:
+        if (
+            person in self.people
+            and (await self.follow_up(person))["responsible_centre"] == centre
+            and len(self.infusions) % 2
+        ):
             patient = {"patient_id": self.people[person]}
         body: dict[str, Any] = patient if "patient_id" in patient else {"patient": patient}
         body |= {
@@ -246,21 +299,31 @@ class Service:
         if more.get("protocols"):
             body["protocols"] = list(more["protocols"])
         if more.get("completed"):
-            body["completed"] = [{"protocol": care, "code": code, "completed_on": plain(on)} for code, on in more["completed"]]
+            body["completed"] = [
+                {"protocol": care, "code": code, "completed_on": plain(on)} for code, on in more["completed"]
+            ]
         answer = await self._send("POST", "/infusions", centre, body)
         if answer.is_success:
             assert answer.status_code == 201, "an infusion that is not known was known"
             stored = answer.json()
             self.infusions[ref], self.sent[ref] = stored["id"], (centre, body)
-            assert self.people.setdefault(person, stored["patient_id"]) == stored["patient_id"], "one person, two records"
+            assert self.people.setdefault(person, stored["patient_id"]) == stored["patient_id"], (
+                "one person, two records"
+            )
         return answer
 
-    async def _resend(self, person: str, ref: str, tells: str | None = None, by: str = "number", changed: bool = False) -> httpx.Response:
+    async def _resend(
+        self, person: str, ref: str, tells: str | None = None, by: str = "number", changed: bool = False
+    ) -> httpx.Response:
         centre, body = self.sent[ref]
         if tells:
             told = {"value": self.numbers.get(tells) or number(date(1971, 7, 3), 99), "system": "personnummer"}
             patient = {"patient": {"identifiers": [told], "name": "Test Annan", "birth_date": "1971-07-03"}}
-            named = {"number": patient, "id": {"patient_id": self.people.get(tells)}, "both": patient | {"patient_id": self.people[person]}}[by]
+            named = {
+                "number": patient,
+                "id": {"patient_id": self.people.get(tells)},
+                "both": patient | {"patient_id": self.people[person]},
+            }[by]
             body = {name: value for name, value in body.items() if name not in ("patient", "patient_id")} | named
         answer = await self._send("POST", "/infusions", centre, body | ({"context": "CUP"} if changed else {}))
         assert answer.status_code != 201, "a stored infusion was stored twice"
@@ -285,7 +348,9 @@ class Service:
     async def _book(self, person: str, key: Key, on: date | None) -> httpx.Response:
         return await self._to_visit("book", person, key, {"booked_on": plain(on)})
 
-    async def _complete(self, person: str, key: Key, on: date, confirm: tuple[str, ...] = (), performed_by: str | None = None) -> httpx.Response:
+    async def _complete(
+        self, person: str, key: Key, on: date, confirm: tuple[str, ...] = (), performed_by: str | None = None
+    ) -> httpx.Response:
         body = {"completed_on": plain(on), "confirm": list(confirm), "performed_by": performed_by}
         return await self._to_visit("complete", person, key, body)
 
@@ -301,7 +366,9 @@ class Service:
     async def _reopen(self, person: str, key: Key) -> httpx.Response:
         return await self._to_visit("reopen", person, key, {"reason": "taken back"})
 
-    async def _contact(self, person: str, key: Key | None, ref: str, channel: str | None, outcome: str | None, on: date) -> httpx.Response:
+    async def _contact(
+        self, person: str, key: Key | None, ref: str, channel: str | None, outcome: str | None, on: date
+    ) -> httpx.Response:
         body: dict[str, Any] = {"channel": channel, "outcome": outcome, "contacted_on": plain(on)}
         if outcome is None:
             body = {"contacted_on": plain(on), "remind_on": plain(max(on + timedelta(days=7), self.today))}
@@ -319,10 +386,20 @@ class Service:
         return await self._send("DELETE", f"/contacts/{told}", centre, None)
 
     async def _report(
-        self, person: str, kind: str, on: date, centre: str | None = None, entered_in_error: bool | None = None, by: str = "coordinator"
+        self,
+        person: str,
+        kind: str,
+        on: date,
+        centre: str | None = None,
+        entered_in_error: bool | None = None,
+        by: str = "coordinator",
     ) -> httpx.Response:
         self._events += 1
-        body: dict[str, Any] = {"type": kind, "on": plain(on), "source": {"system": "lives", "id": f"event-{self._events}"}}
+        body: dict[str, Any] = {
+            "type": kind,
+            "on": plain(on),
+            "source": {"system": "lives", "id": f"event-{self._events}"},
+        }
         if kind == "transferred":
             body["centre"] = centre
         if kind == "reinstated":

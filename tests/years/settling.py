@@ -1,8 +1,22 @@
-"""What each act leaves behind: bookings, alerts and the events of the feed (contract.md 3 rules 4, 8, 9 and 10). Part of tests/model.py."""
+"""What each act leaves behind: bookings, alerts and the events of the feed (contract.md 3 rules 4, 8, 9 and 10). Part
+of tests/model.py."""
 
 from datetime import date
 
-from tests.years.facts import ONLY, SOFT, Alert, Key, Person, Visit, endings, is_care, responsible_on, signs, status, visits_of
+from tests.years.facts import (
+    ONLY,
+    SOFT,
+    Alert,
+    Key,
+    Person,
+    Visit,
+    endings,
+    is_care,
+    responsible_on,
+    signs,
+    status,
+    visits_of,
+)
 from tests.years.refusals import Unspecified
 
 
@@ -13,7 +27,12 @@ def settle(p: Person, today: date) -> list[tuple[Key, str, str, str, str | None]
     revived = [key for key, before in p.stood.items() if key[1] == ONLY and now[key].given and not before.given]
     if revived and len(p.live()) < len(p.infusions):
         raise Unspecified("a hand-over plan begins anew after its infusion was voided")
-    if any(on >= e.on and order < e.order for e in endings(p) if e.type in SOFT and e.until is None for on, order in signs(p, e)):
+    if any(
+        on >= e.on and order < e.order
+        for e in endings(p)
+        if e.type in SOFT and e.until is None
+        for on, order in signs(p, e)
+    ):
         raise Unspecified("gone on or before a day in care that was told before")
     is_now, was = status(p, now), p.status
     if (is_now == "lost") != (was == "lost") and any(alert.window.end >= today for alert in p.alerts.values()):
@@ -26,13 +45,17 @@ def settle(p: Person, today: date) -> list[tuple[Key, str, str, str, str | None]
             del p.bookings[key]
         is_wanted = not visit.outcome and visit.window.end < today and is_now in ("in-follow-up", "plan-ended", "lost")
         if alert:
-            moved = "replanned" if alert.window != visit.window else "transferred" if alert.centre != visit.centre else None
+            moved = (
+                "replanned" if alert.window != visit.window else "transferred" if alert.centre != visit.centre else None
+            )
             why = visit.outcome or ("followed-elsewhere" if is_now == "followed-elsewhere" else moved)
             if why:
                 told.append((key, "alert.resolved", alert.centre, "resolved", why))
                 del p.alerts[key]
         if is_wanted and key not in p.alerts:
-            p.alerts[key] = alert = Alert("acknowledged" if is_now == "lost" else "open", visit.centre or "", visit.window)
+            p.alerts[key] = alert = Alert(
+                "acknowledged" if is_now == "lost" else "open", visit.centre or "", visit.window
+            )
             told.append((key, "visit.overdue", alert.centre, alert.state, None))
         elif is_wanted and alert and is_now == "lost" and alert.state == "open":
             alert.state = "acknowledged"

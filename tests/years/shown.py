@@ -9,7 +9,8 @@ from tests.years.schedule import PROTOCOLS, plus_months, suggested
 
 
 def is_compared(p: Person, key: Key, visit: Visit, today: date) -> bool:
-    """Not what planning gives no longer (but for a voided infusion's), and of an endless plan's later years the open ones of four years."""
+    """Not what planning gives no longer (but for a voided infusion's), and of an endless plan's later years the open
+    ones of four years."""
     is_later = key[2][0] == "Y" and int(key[2][1:]) > 15
     is_kept = visit.given or visit.decided or (p.is_void(key) and key[1] != ONLY)
     return is_kept and not (is_later and (visit.outcome or visit.window.target > plus_months(today, 48)))

@@ -1,5 +1,5 @@
-"""The service and the plain model (tests/model.py) agree over random lives of fifteen years, on both databases in turn; a life on which they
-differ is shrunk and told."""
+"""The service and the plain model (tests/model.py) agree over random lives of fifteen years, on both databases in turn;
+a life on which they differ is shrunk and told."""
 
 from collections.abc import Sequence
 

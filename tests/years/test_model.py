@@ -1,4 +1,5 @@
-"""The plain model against the worked examples of the field (domain.md 2, 3 and 4) and the guessable rules (contract.md 3)."""
+"""The plain model against the worked examples of the field (domain.md 2, 3 and 4) and the guessable rules (contract.md
+3)."""
 
 from collections import Counter
 from datetime import date
@@ -16,7 +17,8 @@ GENE = "axicabtagene-ciloleucel"
 
 
 def a_patient(*infusions: tuple[str, str | None], today: str, centre: str = "lund", **more: Any) -> Model:
-    """One patient "p" with infusions "i0", "i1" ..., each entered on its own day (or its discharge's), and the clock then at `today`."""
+    """One patient "p" with infusions "i0", "i1" ..., each entered on its own day (or its discharge's), and the clock
+    then at `today`."""
     model = Model(D(infusions[0][0]))
     for n, (infused_on, discharged_on) in enumerate(infusions):
         model.today = D(discharged_on or infused_on)
@@ -27,7 +29,9 @@ def a_patient(*infusions: tuple[str, str | None], today: str, centre: str = "lun
 
 def an_infusion(model: Model, ref: str, infused_on: str, discharged_on: str | None = None, **more: Any) -> Any:
     values: dict[str, Any] = {"birth_date": ADULT, "centre": "lund", "product": GENE} | more
-    return model.record("p", ref, infused_on=D(infused_on), discharged_on=D(discharged_on) if discharged_on else None, **values)
+    return model.record(
+        "p", ref, infused_on=D(infused_on), discharged_on=D(discharged_on) if discharged_on else None, **values
+    )
 
 
 def ltfu(code: str, ref: str = "i0") -> Key:
@@ -53,7 +57,7 @@ def days(model: Model, key: Key) -> Window:
     return model.visits("p")[key].window
 
 
-# ---- domain.md 2: the table of days -------------------------------------------------------------------------------------
+# ---- domain.md 2: the table of days ----------------------------------------------------------------------------------
 
 LTFU_DAYS = [
     ("2025-03-04", "2025-03-18", "W4", "2025-04-15", "2025-04-08", "2025-04-29", "2025-04-15"),
@@ -70,7 +74,9 @@ LTFU_DAYS = [
 
 
 @pytest.mark.parametrize(("infused_on", "discharged_on", "code", "target", "start", "end", "working"), LTFU_DAYS)
-def test_days_of_ltfu_15y(infused_on: str, discharged_on: str | None, code: str, target: str, start: str, end: str, working: str) -> None:
+def test_days_of_ltfu_15y(
+    infused_on: str, discharged_on: str | None, code: str, target: str, start: str, end: str, working: str
+) -> None:
     found = sixteen(D(infused_on), D(discharged_on) if discharged_on else None)[code]
     assert found == (D(target), D(start), D(end), code == "W4" and discharged_on is None)
     assert suggested(*found[:3]) == D(working)
@@ -78,7 +84,12 @@ def test_days_of_ltfu_15y(infused_on: str, discharged_on: str | None, code: str,
 
 @pytest.mark.parametrize(
     ("months", "target", "working"),
-    [(3, "2025-11-30", "2025-12-01"), (6, "2026-02-28", "2026-02-27"), (12, "2026-08-31", "2026-08-31"), (18, "2027-02-28", "2027-03-01")],
+    [
+        (3, "2025-11-30", "2025-12-01"),
+        (6, "2026-02-28", "2026-02-27"),
+        (12, "2026-08-31", "2026-08-31"),
+        (18, "2027-02-28", "2027-03-01"),
+    ],
 )
 def test_months_from_the_last_of_august(months: int, target: str, working: str) -> None:
     found = window(Rule("M", "infusion", 0, months, 30, 30), D("2025-08-31"), None)
@@ -87,7 +98,12 @@ def test_months_from_the_last_of_august(months: int, target: str, working: str) 
 
 @pytest.mark.parametrize(
     ("target", "working"),
-    [("2029-06-06", "2029-06-07"), ("2026-12-25", "2026-12-23"), ("2027-06-25", "2027-06-24"), ("2026-04-03", "2026-04-02")],
+    [
+        ("2029-06-06", "2029-06-07"),
+        ("2026-12-25", "2026-12-23"),
+        ("2027-06-25", "2027-06-24"),
+        ("2026-04-03", "2026-04-02"),
+    ],
 )
 def test_the_nearest_working_day(target: str, working: str) -> None:
     assert suggested(D(target), plus_days(D(target), -30), plus_days(D(target), 60)) == D(working)
@@ -103,7 +119,7 @@ def test_no_red_day_is_a_working_day() -> None:
     assert sum(is_working(plus_days(D("2025-01-01"), n)) for n in range(365)) == 261 - 12
 
 
-# ---- domain.md 3: CIBMTR ------------------------------------------------------------------------------------------------
+# ---- domain.md 3: CIBMTR ---------------------------------------------------------------------------------------------
 
 CIBMTR_DAYS = [
     ("2025-03-04", "D100", "2025-06-12", "2025-05-28", "2025-06-27"),
@@ -123,7 +139,7 @@ def test_days_of_cibmtr_15y(infused_on: str, code: str, target: str, start: str,
     assert window(rule, D(infused_on), None) == (D(target), D(start), D(end), False)
 
 
-# ---- domain.md 4: the worked examples -----------------------------------------------------------------------------------
+# ---- domain.md 4: the worked examples --------------------------------------------------------------------------------
 
 FIRST_YEARS = [
     (ltfu("W4"), "2021-06-15"),
@@ -142,7 +158,9 @@ def test_a_reinfusion_begins_fifteen_years_anew() -> None:
     assert Counter(found(model).values()) == {"completed": 5, "cancelled superseded": 11}
     assert days(model, ltfu("Y05")).target == D("2026-05-04")
     assert days(model, ltfu("Y15")).target == D("2036-05-04")
-    assert [days(model, ltfu(code, "i1")).target for code in ("W4", "Y01", "Y15")] == [*map(D, ("2025-10-22", "2026-09-10", "2040-09-10"))]
+    assert [days(model, ltfu(code, "i1")).target for code in ("W4", "Y01", "Y15")] == [
+        *map(D, ("2025-10-22", "2026-09-10", "2040-09-10"))
+    ]
     assert model.look("p")["infusions"] == {"i0": [1, 1, False], "i1": [2, 2, True]}
 
 
@@ -160,7 +178,9 @@ def test_a_split_dose_is_one_course() -> None:
     split: dict[str, Any] = {"product": "obecabtagene-autoleucel", "consented": ("cibmtr-15y",)}
     model = a_patient(("2026-01-12", None), ("2026-01-21", "2026-02-04"), today="2026-02-04", **split)
     assert model.look("p")["infusions"] == {"i0": [1, 1, False], "i1": [2, 1, False]}
-    assert [days(model, ltfu(code, "i1")).target for code in ("W4", "Y01", "Y15")] == [*map(D, ("2026-03-04", "2027-01-21", "2041-01-21"))]
+    assert [days(model, ltfu(code, "i1")).target for code in ("W4", "Y01", "Y15")] == [
+        *map(D, ("2026-03-04", "2027-01-21", "2041-01-21"))
+    ]
     assert days(model, ("cibmtr-15y", "i0", "D100")) == (D("2026-04-22"), D("2026-04-07"), D("2026-05-07"), False)
     assert found(model, "cibmtr-15y")["D100"] == "planned"
     assert ("cibmtr-15y", "i1", "D100") not in model.visits("p")
@@ -185,7 +205,11 @@ def test_a_death_leaves_missed_what_was_missed() -> None:
 @pytest.mark.parametrize(("seen_on", "serves"), [("2026-03-10", {"care", "cibmtr-15y"}), ("2026-02-20", {"care"})])
 def test_one_day_may_serve_several_plans(seen_on: str, serves: set[str]) -> None:
     model = a_patient(("2025-03-04", "2025-03-18"), today=seen_on, consented=("cibmtr-15y",))
-    due = {key[0] for key, visit in model.visits("p").items() if key[2] == "Y01" and visit.window.start <= D(seen_on) <= visit.window.end}
+    due = {
+        key[0]
+        for key, visit in model.visits("p").items()
+        if key[2] == "Y01" and visit.window.start <= D(seen_on) <= visit.window.end
+    }
     assert due == serves
 
 
@@ -193,7 +217,10 @@ def test_a_late_entry_misses_nothing_of_the_centre() -> None:
     model = Model(D("2026-11-24"))
     assert an_infusion(model, "i0", "2019-11-20", "2019-12-06") == ("ok",)
     states = found(model)
-    assert [code for code, state in states.items() if state == "missed before-registration"] == ["W4", *(f"Y0{n}" for n in range(1, 7))]
+    assert [code for code, state in states.items() if state == "missed before-registration"] == [
+        "W4",
+        *(f"Y0{n}" for n in range(1, 7)),
+    ]
     assert states["Y07"] == "due"
     assert days(model, ltfu("Y07"))[1:3] == (D("2026-10-21"), D("2027-01-19"))
     assert not model.look("p")["alerts"]
@@ -225,11 +252,14 @@ def test_nearer_to_the_next_visit_is_asked() -> None:
 def test_a_child_is_handed_over_at_eighteen() -> None:
     model = a_patient(("2024-02-10", None), today="2024-02-10", birth_date=D("2010-08-31"))
     codes = ("T18", "T25")
-    assert [days(model, ("se-childhood-transition", "only", code)).target for code in codes] == [D("2028-08-31"), D("2035-08-31")]
+    assert [days(model, ("se-childhood-transition", "only", code)).target for code in codes] == [
+        D("2028-08-31"),
+        D("2035-08-31"),
+    ]
     assert plus_months(D("2028-08-31"), -6) == D("2028-02-29")  # the flag
 
 
-# ---- contract.md 3: rules where one might guess -------------------------------------------------------------------------
+# ---- contract.md 3: rules where one might guess ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -252,7 +282,10 @@ def test_a_second_infusion(product: str, gap: int, says: dict[str, Any], answer:
 
 @pytest.mark.parametrize(("gap", "course"), [(9, 1), (21, 1), (22, None), (31, 2)])
 def test_a_product_of_two_doses_continues_by_itself(gap: int, course: int | None) -> None:
-    for first, second in (("2026-01-12", str(plus_days(D("2026-01-12"), gap))), (str(plus_days(D("2026-01-12"), gap)), "2026-01-12")):
+    for first, second in (
+        ("2026-01-12", str(plus_days(D("2026-01-12"), gap))),
+        (str(plus_days(D("2026-01-12"), gap)), "2026-01-12"),
+    ):
         model = a_patient((first, None), today="2026-06-01", product="obecabtagene-autoleucel")
         answer = an_infusion(model, "i1", second, product="obecabtagene-autoleucel")
         assert answer == (("ok",) if course else ("refused", "needs_continues"))
@@ -281,7 +314,13 @@ def called(model: Model, *contacts: tuple[str, str, str], key: Key | None = None
 
 def lost(model: Model) -> None:
     today = model.today
-    called(model, *((str(plus_days(today, -n)), channel, "no-answer") for n, channel in ((2, "phone"), (1, "phone"), (0, "letter"))))
+    called(
+        model,
+        *(
+            (str(plus_days(today, -n)), channel, "no-answer")
+            for n, channel in ((2, "phone"), (1, "phone"), (0, "letter"))
+        ),
+    )
     assert model.report("p", "lost-to-follow-up", today) == ("ok",)
 
 
@@ -298,7 +337,11 @@ def test_a_loss_needs_three_attempts_by_two_channels_and_quiets_the_alerts() -> 
     done(model, (ltfu("Y02"), "2025-06-01"))
     assert model.status("p") == "in-follow-up"
     assert model.look("p")["alerts"] == {"care/i0/W4": "acknowledged", "care/i0/Y01": "open"}
-    assert [event[2] for event in model.told if event[1] == ltfu("Y01")] == ["visit.overdue", "alert.acknowledged", "alert.reopened"]
+    assert [event[2] for event in model.told if event[1] == ltfu("Y01")] == [
+        "visit.overdue",
+        "alert.acknowledged",
+        "alert.reopened",
+    ]
 
 
 def test_what_is_overdue_raises_its_alert_when_the_patient_is_no_longer_followed_elsewhere() -> None:

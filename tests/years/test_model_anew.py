@@ -1,4 +1,5 @@
-"""The plain model against contract.md 3 rules 1, 4, 7, 8, 11, 13, 17 and 18: facts that are mended, sent again, taken back or never told."""
+"""The plain model against contract.md 3 rules 1, 4, 7, 8, 11, 13, 17 and 18: facts that are mended, sent again, taken
+back or never told."""
 
 from typing import Any
 
@@ -23,14 +24,17 @@ def asked(model: Model) -> set[str]:
     return {word for word, is_asked in model.asked("p")["words"].items() if word in WORDS and is_asked is True}
 
 
-# ---- rule 1 ---------------------------------------------------------------------------------------------------------------
+# ---- rule 1 ----------------------------------------------------------------------------------------------------------
 
 
 def test_what_is_stored_is_known_before_the_day_is_judged() -> None:
     model = a_patient(("2026-11-24", None), today="2026-11-23")
     assert model.resend("p", "i0") == ("ok",)
     assert model.resend("p", "i0", changed=True)[0] == "refused"
-    assert model.record("p", "i9", birth_date=ADULT, centre="lund", product=SKIN, infused_on=D("2026-11-24")) == ("refused", "date_in_future")
+    assert model.record("p", "i9", birth_date=ADULT, centre="lund", product=SKIN, infused_on=D("2026-11-24")) == (
+        "refused",
+        "date_in_future",
+    )
 
 
 @pytest.mark.parametrize("by", ["number", "id", "both"])
@@ -49,7 +53,7 @@ def test_a_voided_infusion_is_recorded_anew_under_its_own_key() -> None:
     assert model.look("p")["infusions"] == {"i1": [1, 1, False]}
 
 
-# ---- rule 4 ---------------------------------------------------------------------------------------------------------------
+# ---- rule 4 ----------------------------------------------------------------------------------------------------------
 
 
 def test_decided_visits_take_the_days_of_a_corrected_infusion() -> None:
@@ -57,7 +61,9 @@ def test_decided_visits_take_the_days_of_a_corrected_infusion() -> None:
     done(model, (ltfu("W4"), "2021-04-16"), (ltfu("Y04"), "2025-03-04"))
     assert model.correct("p", "i0", infused_on=D("2020-03-04")) == ("ok", ["care/i0/W4", "care/i0/Y04"])
     right = Model(D("2025-04-01"))
-    assert an_infusion(right, "i0", "2020-03-04", completed=(("W4", D("2021-04-16")), ("Y04", D("2025-03-04")))) == ("ok",)
+    assert an_infusion(right, "i0", "2020-03-04", completed=(("W4", D("2021-04-16")), ("Y04", D("2025-03-04")))) == (
+        "ok",
+    )
     for code in ("W4", "Y04"):
         compared = ("target_on", "window_start", "window_end", "completed_on", "on_time", "state")
         assert [shown(model, code)[name] for name in compared] == [shown(right, code)[name] for name in compared]
@@ -69,7 +75,11 @@ def test_a_visit_done_before_its_window_as_a_late_discharge_moved_it_is_asked_ab
     done(model, (ltfu("W4"), "2025-04-09"))
     assert (shown(model, "W4")["on_time"], shown(model, "W4")["decided_before_window"]) == (True, False)
     model.correct("p", "i0", discharged_on=D("2025-03-25"))
-    assert [shown(model, "W4")[name] for name in ("window_start", "provisional", "on_time")] == ["2025-04-15", False, False]
+    assert [shown(model, "W4")[name] for name in ("window_start", "provisional", "on_time")] == [
+        "2025-04-15",
+        False,
+        False,
+    ]
     assert shown(model, "W4")["decided_before_window"] is True
     assert model.confirm("p", ltfu("W4")) == ("ok",)
     assert shown(model, "W4")["decided_before_window"] is False
@@ -110,7 +120,7 @@ def test_a_done_visit_whose_plan_no_longer_has_its_code_keeps_its_day_and_no_win
     assert "D28" in found(model)
 
 
-# ---- rule 7 ---------------------------------------------------------------------------------------------------------------
+# ---- rule 7 ----------------------------------------------------------------------------------------------------------
 
 
 def test_an_error_taken_back_twice_does_not_reach_an_old_finished_withdrawal() -> None:
@@ -126,7 +136,8 @@ def test_an_error_taken_back_twice_does_not_reach_an_old_finished_withdrawal() -
 
 
 @pytest.mark.parametrize(
-    ("performed_by", "status"), [("home-hospital", "followed-elsewhere"), ("own-centre", "in-follow-up"), ("phone", "in-follow-up")]
+    ("performed_by", "status"),
+    [("home-hospital", "followed-elsewhere"), ("own-centre", "in-follow-up"), ("phone", "in-follow-up")],
 )
 def test_followed_elsewhere_ends_by_a_visit_of_our_own(performed_by: str, status: str) -> None:
     model = a_patient(("2023-03-04", "2023-03-18"), today="2024-02-01")
@@ -141,7 +152,9 @@ def test_followed_elsewhere_ends_by_a_visit_of_our_own(performed_by: str, status
 
 def test_an_old_infusion_does_not_find_the_lost_and_a_new_one_does() -> None:
     model = a_patient(("2023-03-04", "2023-03-18"), today="2025-06-01")
-    called(model, ("2025-05-30", "phone", "busy"), ("2025-05-31", "phone", "busy"), ("2025-06-01", "letter", "letter-sent"))
+    called(
+        model, ("2025-05-30", "phone", "busy"), ("2025-05-31", "phone", "busy"), ("2025-06-01", "letter", "letter-sent")
+    )
     assert model.report("p", "lost-to-follow-up", model.today) == ("ok",)
     model.today = D("2025-06-05")
     assert an_infusion(model, "i1", "2022-01-04") == ("ok",)
@@ -160,7 +173,7 @@ def test_what_lies_before_the_first_infusion_or_after_the_death_is_refused() -> 
     assert model.report("p", "deceased", D("2023-03-09")) == ("refused", "before_death")
 
 
-# ---- rule 8 ---------------------------------------------------------------------------------------------------------------
+# ---- rule 8 ----------------------------------------------------------------------------------------------------------
 
 DAYS = [str(plus_days(D("2025-06-01"), n)) for n in range(4)]
 
@@ -168,12 +181,16 @@ DAYS = [str(plus_days(D("2025-06-01"), n)) for n in range(4)]
 @pytest.mark.parametrize(
     ("tries", "is_enough"),
     [
-        ([(0, "phone", "busy"), (0, "phone", "no-answer"), (1, "letter", "letter-sent")], False),  # one call a day counts
+        # One call a day counts.
+        ([(0, "phone", "busy"), (0, "phone", "no-answer"), (1, "letter", "letter-sent")], False),
         ([(0, "phone", "busy"), (0, "letter", "letter-sent"), (1, "letter", "letter-sent")], True),
         ([(0, "phone", "busy"), (1, "phone", "busy"), (2, "phone", "busy")], False),
         ([(0, "phone", "busy"), (1, "phone", "busy"), (2, "letter", "given-to-booking")], False),
         ([(0, "phone", "busy"), (1, "relative", "busy"), (1, "phone", "declined"), (2, "phone", "busy")], False),
-        ([(0, "phone", "busy"), (1, "relative", "busy"), (1, "phone", "deceased-reported"), (2, "phone", "busy")], True),
+        (
+            [(0, "phone", "busy"), (1, "relative", "busy"), (1, "phone", "deceased-reported"), (2, "phone", "busy")],
+            True,
+        ),
     ],
 )
 def test_what_a_loss_needs(tries: list[tuple[int, str, str]], is_enough: bool) -> None:
@@ -216,7 +233,7 @@ def test_a_reported_death_is_ended_on_a_later_day(sign: str) -> None:
     assert death_reported(model.people["p"]) is False
 
 
-# ---- rule 11 --------------------------------------------------------------------------------------------------------------
+# ---- rule 11 ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_refusal_tells_another_centre_nothing_and_asks_the_responsible_one() -> None:
@@ -240,7 +257,7 @@ def test_a_centre_sees_its_own_infusions_and_a_voided_one_opens_nothing() -> Non
     assert model.seen_by("p", "lund") is None
 
 
-# ---- rule 13 --------------------------------------------------------------------------------------------------------------
+# ---- rule 13 ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_sweep_under_a_wrong_clock_silences_nothing_and_its_alerts_are_recalled() -> None:
@@ -263,7 +280,7 @@ def test_a_sweep_under_a_wrong_clock_silences_nothing_and_its_alerts_are_recalle
     assert model.sweep() == ("ok", 1)
 
 
-# ---- rule 17 --------------------------------------------------------------------------------------------------------------
+# ---- rule 17 ---------------------------------------------------------------------------------------------------------
 
 
 def entered(infused_on: str, product: str = BCMA, today: str = "2026-11-23") -> Model:
@@ -320,7 +337,7 @@ def test_of_the_dead_the_lost_and_those_without_infusion_nothing_is_asked() -> N
     assert asked(model) == set()
 
 
-# ---- rule 18 --------------------------------------------------------------------------------------------------------------
+# ---- rule 18 ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

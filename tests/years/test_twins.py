@@ -28,10 +28,16 @@ WRONG = {
     "a new course does not continue by itself": ("== 1 and not infusion.says", "== 1"),
     "what is linked does not continue by itself": ("len(of[infusion.ref]) == 1 and not", "not"),
     "only the same product continues by itself": ("infusion.product == course[0].product", "True"),
-    "a full course does not continue by itself": ("len(course) < product.per_course", "len(course) <= product.per_course"),
+    "a full course does not continue by itself": (
+        "len(course) < product.per_course",
+        "len(course) <= product.per_course",
+    ),
     "a course continues by itself within 21 days": ('"ltfu-15y", 21)', '"ltfu-15y", 20)'),
     "the second eye continues by itself within 90 days": ('"aav-5y", 90)', '"aav-5y", 21)'),
-    "a protocol serves its classes": ("if any(not PROTOCOLS[code].serves", "if any(False and not PROTOCOLS[code].serves"),
+    "a protocol serves its classes": (
+        "if any(not PROTOCOLS[code].serves",
+        "if any(False and not PROTOCOLS[code].serves",
+    ),
     "the hand-over serves gene-modified cells": ("PROTOCOLS[HAND_OVER].serves(infusion.plan_class) and (", "("),
     "one of a class a day": ("if other is not infusion)", "if False)"),
     "a neighbour within 30 days asks": (".days <= 30", ".days <= 29"),
@@ -54,12 +60,18 @@ WRONG = {
     "a window that ended on the day of the reinstatement is open": ("days.end < until", "days.end <= until"),
     "registered on the last day is not late": ("was_late = days.end <", "was_late = days.end <="),
     "a late entry before another event stays a late entry": ('"before-registration" if was_late else f"', 'f"'),
-    "a missed visit counts where the patient was at its end": ("why, responsible_on(p, days.end)", "why, responsible_on(p, date.max)"),
+    "a missed visit counts where the patient was at its end": (
+        "why, responsible_on(p, days.end)",
+        "why, responsible_on(p, date.max)",
+    ),
     "a late entry counts where the patient was at its end": (
         '"before-registration", responsible_on(p, days.end)',
         '"before-registration", responsible_on(p, date.max)',
     ),
-    "a cancelled visit stays where the patient was on that day": ("reason, responsible_on(p, on)", "reason, responsible_on(p, date.max)"),
+    "a cancelled visit stays where the patient was on that day": (
+        "reason, responsible_on(p, on)",
+        "reason, responsible_on(p, date.max)",
+    ),
     "death comes before withdrawal": ("Closing(on, 0,", "Closing(on, 3,"),
     "withdrawal comes before the newer infusion": ("Closing(e.on, 1,", "Closing(e.on, 3,"),
     "on one day the transfer decides": ("moves += [(e.on, 1,", "moves += [(e.on, -1,"),
@@ -71,16 +83,26 @@ WRONG = {
     "an infusion ends a loss": ("yield from ((i.infused_on, i.order) for i in p.live())", "pass"),
     "the home hospital's visit does not end a time elsewhere": ('d.performed_by in ("own-centre", "phone")', "True"),
     "what is dated before a loss does not end it": ("any(on >= e.on for on, _ in signs", "any(True for on, _ in signs"),
-    "what is dated on the day of a loss ends it": ("any(on >= e.on for on, _ in signs", "any(on > e.on for on, _ in signs"),
-    "a withdrawal is not ended by an infusion or a visit": ("e.type in SOFT and any(on >= e.on for on, _", "any(on >= e.on for on, _"),
+    "what is dated on the day of a loss ends it": (
+        "any(on >= e.on for on, _ in signs",
+        "any(on > e.on for on, _ in signs",
+    ),
+    "a withdrawal is not ended by an infusion or a visit": (
+        "e.type in SOFT and any(on >= e.on for on, _",
+        "any(on >= e.on for on, _",
+    ),
     "a plan has ended when nothing of care is open": (
         'any(is_care(key) and not visit.outcome for key, visit in visits.items()) else "plan-ended"',
         'visits else "plan-ended"',
     ),
     "a discharge is a sign of life": (" + [i.discharged_on for i in p.live() if i.discharged_on]", ""),
-    "a done visit is a sign of life": ("days += [d.completed_on for d in p.decisions.values() if d.completed_on]\n", "pass\n"),
+    "a done visit is a sign of life": (
+        "days += [d.completed_on for d in p.decisions.values() if d.completed_on]\n",
+        "pass\n",
+    ),
     "tidings of life are a sign of life": (
-        '[e.on for e in p.events if e.type == "survival"] + [c.on for c in p.contacts if c.outcome in ANSWERS]\n    return',
+        '[e.on for e in p.events if e.type == "survival"] '
+        "+ [c.on for c in p.contacts if c.outcome in ANSWERS]\n    return",
         "[c.on for c in p.contacts if c.outcome in ANSWERS]\n    return",
     ),
     "a done visit takes the new window": ("Visit(now[key].window, d.outcome", "Visit(d.window, d.outcome"),
@@ -89,7 +111,10 @@ WRONG = {
         "for key, d in [x for x in p.decisions.items() if not now[x[0]].outcome]:\n        now[key]",
     ),
     "an infusion in the future is refused": ("if infusion.infused_on > today:", "if False:"),
-    "a discharge in the future is refused": ("if infusion.discharged_on and infusion.discharged_on > today:", "if False:"),
+    "a discharge in the future is refused": (
+        "if infusion.discharged_on and infusion.discharged_on > today:",
+        "if False:",
+    ),
     "a discharge before the infusion is refused": (
         "if infusion.discharged_on and infusion.discharged_on < infusion.infused_on:",
         "if False:",
@@ -111,7 +136,10 @@ WRONG = {
         "if False:\n                raise Refused",
     ),
     "done before the window is asked": ("(on < visit.window.start)", "(on <= visit.window.start)"),
-    "nearer to the next is asked": ("abs((on - t).days) < own for t in later", "abs((on - t).days) < own - 30 for t in later"),
+    "nearer to the next is asked": (
+        "abs((on - t).days) < own for t in later",
+        "abs((on - t).days) < own - 30 for t in later",
+    ),
     "no visit before the infusion": ('["before_infusion"] * (on < infused_on)', '["before_infusion"] * 0'),
     "no visit after the death": ("died is not None and on > died)", "died is not None and on >= died)"),
     "no visit missed before its window": (
@@ -140,24 +168,42 @@ WRONG = {
     "a repeat of another person is refused": ("            if tells:\n", "            if False:\n"),
     "a repeat with another value is refused": ("            if changed:\n", "            if False:\n"),
     "an error taken back needs one that stands": ('raise Refused("nothing_to_take_back")', "return"),
-    "done visits outside a moved window are told": ('return ("ok", sorted("/".join(key) for key in moved))', 'return ("ok", [])'),
+    "done visits outside a moved window are told": (
+        'return ("ok", sorted("/".join(key) for key in moved))',
+        'return ("ok", [])',
+    ),
     "no withdrawal, transfer or loss before the first infusion": ('raise Refused("before_infusion")', "pass"),
     "a nurse takes back her own of today": ("!= (self.today, event.told_by):", "is None:"),
     "a visit done before its moved window is asked about": (
         "if d.window.start != visit.window.start:\n        return True",
         "if False:\n        return True",
     ),
-    "of replaced plans nothing is asked": ("any(plan.replaced_on for plan in plans(p)", "any(False for plan in plans(p)"),
+    "of replaced plans nothing is asked": (
+        "any(plan.replaced_on for plan in plans(p)",
+        "any(False for plan in plans(p)",
+    ),
     "what is confirmed is not asked about": ("d.window, d.was_moved = visit.window, False", "pass"),
     "another centre learns nothing": ('return ["known_elsewhere", *', "return [*"),
-    "a voided infusion opens nothing": ("[i.ref for i in p.live() if centre in", "[i.ref for i in p.infusions if centre in"),
-    "a refused infusion of another centre is asked about": ('"asked" if set(told) == {"known_elsewhere"} else', '"perhaps" if told else'),
+    "a voided infusion opens nothing": (
+        "[i.ref for i in p.live() if centre in",
+        "[i.ref for i in p.infusions if centre in",
+    ),
+    "a refused infusion of another centre is asked about": (
+        '"asked" if set(told) == {"known_elsewhere"} else',
+        '"perhaps" if told else',
+    ),
     "an alert ahead of its day is recalled": ("if alert.window.end >= self.today:", "if False:"),
     "nothing heard for fourteen months is asked about": ("SILENCE = 14", "SILENCE = 15"),
     "what opens within 30 days is no silence": ("plus_days(today, 30) or key", "plus_days(today, 29) or key"),
     "a booked visit is no silence": (" or key in p.bookings)", ")"),
-    "an ended plan is asked about": ("    if not decided:\n        return True", "    if not decided:\n        return False"),
-    "what somebody decided is not asked again": ("return ANY if newer or last.was_open else False", "return ANY if newer or last.was_open else True"),
+    "an ended plan is asked about": (
+        "    if not decided:\n        return True",
+        "    if not decided:\n        return False",
+    ),
+    "what somebody decided is not asked again": (
+        "return ANY if newer or last.was_open else False",
+        "return ANY if newer or last.was_open else True",
+    ),
     "a booking outside the moved window is dropped": ("and before.window != visit.window and not", "and False and not"),
     "a booking outside a window that did not move stays": ("and before.window != visit.window and not", "and not"),
     "a lost patient's alert is acknowledged": ('"acknowledged" if is_now == "lost" else "open"', '"open"'),
@@ -170,7 +216,10 @@ WRONG = {
     "an alert moves with its visit": ('"replanned" if alert.window != visit.window else ', ""),
     "an alert moves with the patient": ('"transferred" if alert.centre != visit.centre else None', "None"),
     "followed elsewhere ends alerts": ('"followed-elsewhere" if is_now == "followed-elsewhere" else moved', "moved"),
-    "followed elsewhere raises none": ('is_now in ("in-follow-up", "plan-ended", "lost")\n        if alert', "True\n        if alert"),
+    "followed elsewhere raises none": (
+        'is_now in ("in-follow-up", "plan-ended", "lost")\n        if alert',
+        "True\n        if alert",
+    ),
     "overdue from the day after the window": ("visit.window.end < today and", "visit.window.end <= today and"),
 }
 

@@ -1,4 +1,5 @@
-"""The plain model as the other side, with one rule of its own text replaced: shows that lives would find such a fault."""
+"""The plain model as the other side, with one rule of its own text replaced: shows that lives would find such a
+fault."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -26,7 +27,8 @@ TEXTS = (
 @contextmanager
 def model_with(old: str, new: str) -> Iterator[ModuleType]:
     """A second copy of the model's modules in which the text `old`, which stands there once, reads `new`."""
-    texts = {name: Path(str((find_spec(name) or sys.modules[name].__spec__).origin)).read_text() for name in TEXTS}  # type: ignore[union-attr]
+    specs = {name: find_spec(name) or sys.modules[name].__spec__ for name in TEXTS}
+    texts = {name: Path(str(spec.origin)).read_text() for name, spec in specs.items()}  # type: ignore[union-attr]
     assert sum(text.count(old) for text in texts.values()) == 1, f"stands there not once: {old}"
     names = {name: f"twin.{name}" for name in TEXTS}
     try:
@@ -60,7 +62,10 @@ class Twin:
     async def asked(self) -> dict[str, Any]:
         """Under the first word that holds, as the service does."""
         asked = {person: self.model.asked(person) for person in self.model.people}
-        return {person: told | {"word": next((w for w, holds in told["words"].items() if holds is True), None)} for person, told in asked.items()}
+        return {
+            person: told | {"word": next((w for w, holds in told["words"].items() if holds is True), None)}
+            for person, told in asked.items()
+        }
 
     async def seen_by(self, person: str, centre: str) -> Any:
         return self.model.seen_by(person, centre)

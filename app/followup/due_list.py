@@ -12,7 +12,7 @@ from app.db.transaction import Transaction
 from app.db.visits import DueFilter as DueFilter
 from app.db.visits import ListedVisit
 from app.errors import Invalid
-from app.followup import cards, catalogue, views
+from app.followup import catalogue, views, visibility
 from app.followup.commands import Ask, Page
 from app.planning.decisions import Undecided
 from app.planning.needs_decision import DECIDED_BEFORE_WINDOW, needs_decision
@@ -22,8 +22,8 @@ NO_CONTACTS = Contacted([], {})
 
 
 async def due(tx: Transaction, wanted: DueFilter, ask: Ask) -> Page:
-    """Visits of the caller's centres by window end, then id: by default those due or overdue of patients in follow-up, on the walk's local day.
-    Raises NotYourCentre for a foreign centre."""
+    """Visits of the caller's centres by window end, then id: by default those due or overdue of patients in follow-up,
+    on the walk's local day. Raises NotYourCentre for a foreign centre."""
     tx.actor.must(Act.READ_VISITS)
     if wanted.centre is not None:
         tx.actor.must_belong_to(wanted.centre)
@@ -38,17 +38,23 @@ async def due(tx: Transaction, wanted: DueFilter, ask: Ask) -> Page:
     protocols = await catalogue.versions(tx, {f"{row.protocol_code}@{row.protocol_version}" for row in shown})
     contacts = await db_contacts.with_patients(tx, list({row.patient.id for row in shown if row.had_contact}))
     tx.saw("due list", people)
-    told = {patient: cards.patient(row) for patient, row in people.items()}
+    blocks = {patient: visibility.patient(row) for patient, row in people.items()}
     items: list[dict[str, Any]] = []
     for row in shown:
         protocol = protocols[f"{row.protocol_code}@{row.protocol_version}"]
-        item = cards.closed(row.patient.protected, views.visit(protocol, row.visit, row.patient.id, row.plan_id, row.infusion_id, ask.as_of_date))
-        item["patient"] = told[row.patient.id]
+        item = visibility.closed(
+            row.patient.protected,
+            views.visit(protocol, row.visit, row.patient.id, row.plan_id, row.infusion_id, ask.as_of_date),
+        )
+        item["patient"] = blocks[row.patient.id]
         had = contacts.get(row.patient.id, NO_CONTACTS) if row.had_contact else NO_CONTACTS
         contact = had.last_about(row.visit.id)
-        # Contacts, and what has to be decided, are the responsible centre's; another that gave an infusion sees the visit alone.
-        whole = cards.sees_whole(tx.actor, row.patient)
-        item["last_contact"] = cards.closed(row.patient.protected, views.contact(contact)) if contact and whole else None
+        # Contacts, and what has to be decided, are the responsible centre's; another that gave an infusion sees the
+        # visit alone.
+        whole = visibility.sees_whole(tx.actor, row.patient)
+        item["last_contact"] = (
+            visibility.closed(row.patient.protected, views.contact(contact)) if contact and whole else None
+        )
         item["needs_decision"] = _needs_decision(row, had, ask.as_of_date) if whole else None
         items.append(item)
     last = shown[-1].visit if len(rows) > ask.limit else None
@@ -71,8 +77,11 @@ def _needs_decision(row: ListedVisit, had: Contacted, today: date) -> str | None
 
 
 async def _refuse_unknown(tx: Transaction, wanted: DueFilter) -> None:
-    """A mistyped code is told, so that an empty list means that there is nothing to do."""
-    for name, code, find in (("centre", wanted.centre, catalogue.centre_of), ("product", wanted.product, catalogue.product_of)):
+    """A mistyped code is refused, so that an empty list means that there is nothing to do."""
+    for name, code, find in (
+        ("centre", wanted.centre, catalogue.centre_of),
+        ("product", wanted.product, catalogue.product_of),
+    ):
         if code is not None and await find(tx, code) is None:
             raise Invalid(f"There is no such {name}.", field=name, code=f"unknown_{name}")
 

@@ -1,4 +1,5 @@
-"""What of a person is shown to a caller: masked numbers, nothing of protected identities, and of a shared patient only one's own part."""
+"""What of a person is shown to a caller: masked numbers, nothing of protected identities, and of a shared patient only
+one's own part."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,7 +10,8 @@ from app.actor import Actor
 from app.db.patients import PatientRow
 from app.errors import Forbidden
 from app.followup.chart import Chart
-from app.followup.settle import BECAUSE_LOST, done_outside_window, dropped_bookings
+from app.followup.effects import done_outside_window, dropped_bookings
+from app.followup.settle import BECAUSE_LOST
 from app.identifiers import Identifier, masked
 from app.planning import refusals
 from app.planning.visits import Plan
@@ -33,7 +35,10 @@ def patient(row: PatientRow) -> dict[str, Any]:
 def full_patient(row: PatientRow) -> dict[str, Any]:
     """The patient with all that a ward may change; of a protected identity what is secret is null."""
     person = row.person
-    shown = [{"system": i["system"], "masked": masked(Identifier(i["system"], i["value"])), "since": i["since"]} for i in person["identifiers"]]
+    shown = [
+        {"system": i["system"], "masked": masked(Identifier(i["system"], i["value"])), "since": i["since"]}
+        for i in person["identifiers"]
+    ]
     return patient(row) | {
         "version": row.version,
         "identifiers": [] if row.protected else shown,
@@ -49,13 +54,13 @@ def full_patient(row: PatientRow) -> dict[str, Any]:
 FREE_WORDS = ("note", "where", "missed_reason", "response_text", "void_reason", "reason")
 
 
-def closed(protected: bool, told: dict[str, Any]) -> dict[str, Any]:
-    """A visit, event, contact, infusion or alert as it is told of somebody: of a protected identity without people's own words; `closed` names those
-    that there are. The marks of planning are no such words."""
+def closed(protected: bool, serialized: dict[str, Any]) -> dict[str, Any]:
+    """A visit, event, contact, infusion or alert as it is shown of somebody: of a protected identity without people's
+    own words; `closed` names those that there are. The marks of planning are no such words."""
     if not protected:
-        return told
-    words = [name for name in FREE_WORDS if isinstance(told.get(name), str) and not _is_a_mark(told[name])]
-    return told | dict.fromkeys(words) | {"closed": words}
+        return serialized
+    words = [name for name in FREE_WORDS if isinstance(serialized.get(name), str) and not _is_a_mark(serialized[name])]
+    return serialized | dict.fromkeys(words) | {"closed": words}
 
 
 def _is_a_mark(word: str) -> bool:
@@ -63,8 +68,8 @@ def _is_a_mark(word: str) -> bool:
 
 
 def history(row: PatientRow, kind: str, values: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """What stood before or after a change: numbers masked as everywhere; of a protected identity that a person's data were changed, not to what, and
-    no words of people's own."""
+    """What stood before or after a change: numbers masked as everywhere; of a protected identity that a person's data
+    were changed, not to what, and no words of people's own."""
     if values is None:
         return None
     if row.protected and kind == "patient":
@@ -79,13 +84,16 @@ def _masked(value: Any) -> Any:
     if not isinstance(value, list):
         return value
     return [
-        {**one, "value": masked(Identifier(one["system"], one["value"]))} if isinstance(one, Mapping) and {"system", "value"} <= one.keys() else one
+        {**one, "value": masked(Identifier(one["system"], one["value"]))}
+        if isinstance(one, Mapping) and {"system", "value"} <= one.keys()
+        else one
         for one in value
     ]
 
 
 class NotResponsible(Forbidden):
-    """Only the centre that is responsible for the patient may do this; a centre that gave an infusion corrects that infusion."""
+    """Only the centre that is responsible for the patient may do this; a centre that gave an infusion corrects that
+    infusion."""
 
     code = "not_responsible"
 
@@ -107,8 +115,8 @@ def sees_whole(actor: Actor, row: PatientRow) -> bool:
 
 
 def own_infusions(actor: Actor, chart: Chart) -> set[UUID]:
-    """The infusions that the caller sees: all of a patient one is responsible for, else those that one's own centres gave, and that are not
-    voided."""
+    """The infusions that the caller sees: all of a patient one is responsible for, else those that one's own centres
+    gave, and that are not voided."""
     whole = is_whole(actor, chart)
     return {i.id for i in chart.infusions if whole or (i.centre in (actor.centres or ()) and not i.voided)}
 
@@ -124,13 +132,23 @@ def own_part(actor: Actor, chart: Chart) -> Chart:
     if is_whole(actor, chart):
         return chart
     own = own_infusions(actor, chart)
-    return replace(chart, infusions=tuple(i for i in chart.infusions if i.id in own), plans=tuple(own_plans(actor, chart)), events=(), contacts=())
+    return replace(
+        chart,
+        infusions=tuple(i for i in chart.infusions if i.id in own),
+        plans=tuple(own_plans(actor, chart)),
+        events=(),
+        contacts=(),
+    )
 
 
 def own_objects(actor: Actor, chart: Chart) -> set[str]:
     """The ids of the infusions, plans and visits that the caller sees."""
     plans = own_plans(actor, chart)
-    ids = [*own_infusions(actor, chart), *[plan.id for plan in plans], *[visit.id for plan in plans for visit in plan.visits]]
+    ids = [
+        *own_infusions(actor, chart),
+        *[plan.id for plan in plans],
+        *[visit.id for plan in plans for visit in plan.visits],
+    ]
     return {str(one) for one in ids}
 
 

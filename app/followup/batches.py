@@ -1,5 +1,5 @@
-"""Rounds: work that goes over everybody, in batches until nothing is left. Each batch is a transaction of its own: a round may be killed anywhere
-and run again, and no writer waits for more than a batch."""
+"""Work that goes over everybody, in batches until nothing is left. Each batch is a transaction of its own: a
+round may be killed anywhere and run again, and no writer waits for more than a batch."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -20,8 +20,11 @@ def _nothing() -> None:
     """Nobody wants to hear of each batch."""
 
 
-async def sweep(db: Database, clock: Clock, actor: Actor = WORKER, *, after_batch: Callable[[], None] = _nothing) -> int:
-    """Raises the alerts of all visits whose window has ended before the clock's local day; answers how many were flagged."""
+async def sweep(
+    db: Database, clock: Clock, actor: Actor = WORKER, *, after_batch: Callable[[], None] = _nothing
+) -> int:
+    """Raises the alerts of all visits whose window has ended before the clock's local day; answers how many were
+    flagged."""
     began = time.monotonic()
 
     async def batch(tx: Transaction, raised: int) -> int:
@@ -35,8 +38,11 @@ async def recall(db: Database, clock: Clock, actor: Actor) -> int:
     return await _until_done(lambda tx, _: overdue.recall(tx), db, clock, actor, _nothing)
 
 
-async def extend(db: Database, clock: Clock, actor: Actor = WORKER, *, after_batch: Callable[[], None] = _nothing) -> int:
-    """Plans the next visits of plans without end, five calendar years ahead of the clock's local day; answers how many plans grew."""
+async def extend(
+    db: Database, clock: Clock, actor: Actor = WORKER, *, after_batch: Callable[[], None] = _nothing
+) -> int:
+    """Plans the next visits of plans without end, five calendar years ahead of the clock's local day; answers how many
+    plans grew."""
     return await _until_done(lambda tx, _: infusions.extend(tx), db, clock, actor, after_batch)
 
 
@@ -47,7 +53,11 @@ async def jump(db: Database, clock: Clock) -> Jump | None:
 
 
 async def _until_done(
-    batch: Callable[[Transaction, int], Awaitable[int]], db: Database, clock: Clock, actor: Actor, after_batch: Callable[[], None]
+    batch: Callable[[Transaction, int], Awaitable[int]],
+    db: Database,
+    clock: Clock,
+    actor: Actor,
+    after_batch: Callable[[], None],
 ) -> int:
     total = 0
 

@@ -25,7 +25,8 @@ class IdentifiersDisagree(Conflict):
 
 
 class IdentityUnclear(Conflict):
-    """A coordination number alone does not tell who somebody is; neither name nor birth date agrees with the person who has it."""
+    """A coordination number alone does not tell who somebody is; neither name nor birth date agrees with the person who
+    has it."""
 
     code = "identity_unclear"
 
@@ -93,8 +94,9 @@ def lock_names(person: Described) -> list[str]:
 
 
 async def find(tx: Transaction, person: Described, centre: str) -> PatientRow | None:
-    """The patient who carries one of the numbers, locked, or None; the caller holds the locks of the numbers when it writes.
-    Raises IdentifiersDisagree, IdentityUnclear; KnownElsewhere where an infusion of `centre` meets a person whom the caller does not see."""
+    """The patient who carries one of the numbers, locked, or None; the caller holds the locks of the numbers when it
+    writes. Raises IdentifiersDisagree, IdentityUnclear; KnownElsewhere where an infusion of `centre` meets a person
+    whom the caller does not see."""
     found = await db_patients.by_number(tx, [(n.system, n.value) for n in person.numbers])
     if not found:
         return None
@@ -102,7 +104,7 @@ async def find(tx: Transaction, person: Described, centre: str) -> PatientRow | 
         raise await elsewhere.refused(tx, found, centre, IdentifiersDisagree(field="patient.identifiers"))
     patient = await db_patients.lock_known(tx, found[0])
     only_coordination = all(n.system == identifiers.SAMORDNINGSNUMMER for n in person.numbers)
-    if only_coordination and "name_differs" in (odd := warnings(patient, person)) and "birth_date_differs" in odd:
+    if only_coordination and {"name_differs", "birth_date_differs"} <= set(warnings(patient, person)):
         raise await elsewhere.refused(tx, found, centre, IdentityUnclear(field="patient.identifiers"))
     return patient
 
@@ -110,12 +112,12 @@ async def find(tx: Transaction, person: Described, centre: str) -> PatientRow | 
 def warnings(patient: PatientRow, person: Described) -> list[str]:
     """What was taken but looks odd beside the person already known."""
     known = patient.person
-    odd = []
+    found = []
     if known["name"].casefold().split() != person.name.casefold().split():
-        odd.append("name_differs")
+        found.append("name_differs")
     if person.birth_date and known["birth_date"] and known["birth_date"] != person.birth_date.isoformat():
-        odd.append("birth_date_differs")
-    return odd
+        found.append("birth_date_differs")
+    return found
 
 
 def new_patient(tx: Transaction, person: Described, centre: str) -> PatientRow:
@@ -127,7 +129,9 @@ def new_patient(tx: Transaction, person: Described, centre: str) -> PatientRow:
             "name": person.name,
             "birth_date": person.birth_date.isoformat() if person.birth_date else None,
             "phone": person.phone,
-            "identifiers": [{"system": n.system, "value": n.value, "since": tx.today.isoformat()} for n in person.numbers],
+            "identifiers": [
+                {"system": n.system, "value": n.value, "since": tx.today.isoformat()} for n in person.numbers
+            ],
             "contact_persons": [],
             "preferred_channel": None,
         },
@@ -139,10 +143,14 @@ def new_patient(tx: Transaction, person: Described, centre: str) -> PatientRow:
 
 
 def adopt(patient: PatientRow, person: Described, today: date) -> PatientRow:
-    """The known patient with numbers that were not known before; a birth date and a phone that were missing are filled in, but no phone of a
-    protected identity."""
+    """The known patient with numbers that were not known before; a birth date and a phone that were missing are filled
+    in, but no phone of a protected identity."""
     known = {(i["system"], i["value"]) for i in patient.person["identifiers"]}
-    new = [{"system": n.system, "value": n.value, "since": today.isoformat()} for n in person.numbers if (n.system, n.value) not in known]
+    new = [
+        {"system": n.system, "value": n.value, "since": today.isoformat()}
+        for n in person.numbers
+        if (n.system, n.value) not in known
+    ]
     was = patient.person
     filled = was | {
         "identifiers": was["identifiers"] + new,
