@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from app.actor import Act
-from app.api import answers, feed_answers, parameters
+from app.api import answers, feed_answers, parameters, responses
 from app.followup import alerts
 from app.followup.commands import Ask, Page, Reason
 from app.http.conditional import changed
@@ -23,7 +23,7 @@ After = Annotated[
 
 # Routes are looked through in this order: what systems poll comes first.
 @router.get(
-    "/events", dependencies=[Needs(Act.READ_ALERTS)], responses=answers.of(feed_answers.Feed, *answers.LISTED, 410)
+    "/events", dependencies=[Needs(Act.READ_ALERTS)], responses=responses.of(feed_answers.Feed, *responses.LISTED, 410)
 )
 async def poll_alerts(
     read: ReadDep,
@@ -37,7 +37,7 @@ async def poll_alerts(
     return await read.feed(lambda tx: alerts.poll(tx, after, limit, types, centre))
 
 
-@router.get("", dependencies=[Needs(Act.READ_ALERTS)], responses=answers.of(answers.AlertPage, *answers.LISTED))
+@router.get("", dependencies=[Needs(Act.READ_ALERTS)], responses=responses.of(answers.AlertPage, *responses.LISTED))
 async def list_alerts(
     read: ReadDep,
     state: parameters.AlertStates = "open,acknowledged",
@@ -59,7 +59,7 @@ async def list_alerts(
 @router.post(
     "/{alert_id}/acknowledge",
     dependencies=[Needs(Act.ACKNOWLEDGE_ALERT)],
-    responses=answers.of(answers.Alert, *answers.BODY, 404, 409),
+    responses=responses.of(answers.Alert, *responses.BODY, 404, 409),
 )
 async def acknowledge_alert(tx: TxDep, alert_id: UUID, reason: Reason) -> Response:
     """Notes that somebody has taken the alert up; the same again is the same."""

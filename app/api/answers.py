@@ -2,14 +2,10 @@
 dumped by orjson."""
 
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
-
-from app.http.problems import MEDIA_TYPE
-
-Answers = dict[int | str, dict[str, Any]]
 
 
 class Answer(BaseModel):
@@ -40,7 +36,7 @@ class Problem(Answer):
     errors: list[Fault] = []
 
 
-class ToldSource(Answer):
+class StoredSource(Answer):
     system: str
     id: str
 
@@ -72,7 +68,7 @@ class MaskedNumber(Answer):
     since: date
 
 
-class ToldContactPerson(Answer):
+class StoredContactPerson(Answer):
     name: str
     relation: str | None
     phone: str | None
@@ -81,7 +77,7 @@ class ToldContactPerson(Answer):
 class Patient(PatientBlock):
     version: int
     identifiers: list[MaskedNumber]
-    contact_persons: list[ToldContactPerson]
+    contact_persons: list[StoredContactPerson]
     preferred_channel: str | None
     responsible_centre: str
     registered_at: datetime
@@ -162,8 +158,6 @@ class PlannedVisit(Visit):
 
 
 class PlannedPlan(Plan):
-    """A plan in a preview."""
-
     id: UUID | None  # type: ignore[assignment]
 
 
@@ -188,7 +182,7 @@ class Contact(Answer):
     contacted_on: date
     note: str | None
     remind_on: date | None
-    source: ToldSource | None
+    source: StoredSource | None
     recorded_at: datetime
     recorded_by: str
 
@@ -226,7 +220,7 @@ class InfusionOfList(Answer):
     in_specification: bool | None
     continues: UUID | None
     new_course: bool
-    source: ToldSource | None
+    source: StoredSource | None
     registered_on: date
     infusion_number: int | None
     course_number: int | None
@@ -262,7 +256,7 @@ class Infusion(InfusionOfList):
     visits: list[Visit]
 
 
-class Standing(Answer):
+class VisitPlacement(Answer):
     state: str
     target_on: date | None
     window_start: date | None
@@ -273,8 +267,8 @@ class Standing(Answer):
 class Change(Answer):
     visit_id: UUID
     code: str
-    from_: Standing = Field(alias="from")
-    to: Standing
+    from_: VisitPlacement = Field(alias="from")
+    to: VisitPlacement
     why: str
 
 
@@ -320,7 +314,7 @@ class PatientEvent(Answer):
     type: str
     on: date
     note: str | None
-    source: ToldSource | None
+    source: StoredSource | None
     recorded_at: datetime
     recorded_by: str
     where: str | None = None
@@ -406,49 +400,3 @@ class AlertPage(PageOf):
 
     items: list[Alert]
     feed_cursor: str
-
-
-_WORDS = {
-    304: "The caller has it already",
-    400: "Malformed, or a cursor of another question",
-    401: "Without a valid token",
-    403: "The role, the scopes or the centre do not allow it",
-    404: "No such object among those that the caller may see",
-    409: "What stands does not allow it",
-    410: "The cursor belongs to another epoch of the feed",
-    412: "The object has changed since it was read",
-    413: "The body is too large",
-    415: "The body's media type is not taken",
-    422: "A value breaks a rule, or is unknown",
-    428: "If-Match is needed",
-    429: "Too many requests",
-    503: "The service cannot serve just now",
-}
-_PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-_EVERYWHERE = (401, 403, 422, 429, 503)
-READ = (304, 404)
-LISTED = (304, 400)
-BODY = (400, 413, 415)
-CHANGE = (*BODY, 404, 409, 412, 428)
-
-
-def of(model: type[Answer], *also: int, status: tuple[int, ...] = (200,)) -> Answers:
-    """The answers of a route: `model` with each of `status`, and the problems that can happen; those of every route
-    need no naming."""
-    good: Answers = {code: {"model": model, "description": "Done" if code != 201 else "Made"} for code in status}
-    unchanged: Answers = {304: {"description": _WORDS[304]}} if 304 in also else {}
-    return good | unchanged | _bad(*also)
-
-
-def nothing(*also: int) -> Answers:
-    """The answers of a route that has nothing to tell."""
-    return {204: {"description": "Done"}, **_bad(*also)}
-
-
-def _bad(*also: int) -> Answers:
-    # The problem's schema is named, not given: FastAPI would build a checker of it for each status of each route.
-    return {
-        code: {"description": _WORDS[code], "content": _PROBLEM}
-        for code in sorted({*_EVERYWHERE, *also})
-        if code != 304
-    }

@@ -6,26 +6,26 @@ from fastapi import APIRouter, Path
 from starlette.responses import Response
 
 from app.actor import Act
-from app.api import answers, overviews, parameters
+from app.api import overviews, parameters, responses
 from app.followup import catalogue
 from app.http.deps import Needs, ReadDep
 
 router = APIRouter(prefix="/api/v1", tags=["catalogue"])
 
 
-@router.get("/centres", dependencies=[Needs(Act.READ_CATALOGUE)], responses=answers.of(overviews.Centres, 304))
+@router.get("/centres", dependencies=[Needs(Act.READ_CATALOGUE)], responses=responses.of(overviews.Centres, 304))
 async def list_centres(read: ReadDep) -> Response:
     """Every centre of the network."""
     return await read.one(catalogue.centres)
 
 
-@router.get("/products", dependencies=[Needs(Act.READ_CATALOGUE)], responses=answers.of(overviews.Products, 304))
+@router.get("/products", dependencies=[Needs(Act.READ_CATALOGUE)], responses=responses.of(overviews.Products, 304))
 async def list_products(read: ReadDep) -> Response:
     """Every product, with the class that says which plans replace each other, and its protocol."""
     return await read.one(catalogue.products)
 
 
-@router.get("/protocols", dependencies=[Needs(Act.READ_CATALOGUE)], responses=answers.of(overviews.Protocols, 304))
+@router.get("/protocols", dependencies=[Needs(Act.READ_CATALOGUE)], responses=responses.of(overviews.Protocols, 304))
 async def list_protocols(read: ReadDep) -> Response:
     """The newest version of every protocol."""
     return await read.one(catalogue.newest_protocols)
@@ -34,7 +34,7 @@ async def list_protocols(read: ReadDep) -> Response:
 @router.get(
     "/protocols/{code}/versions/{version}",
     dependencies=[Needs(Act.READ_CATALOGUE)],
-    responses=answers.of(overviews.Protocol, *answers.READ),
+    responses=responses.of(overviews.Protocol, *responses.READ),
 )
 async def get_protocol(
     read: ReadDep, code: parameters.CodeInPath, version: Annotated[int, Path(ge=1, le=1_000_000)]

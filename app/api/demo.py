@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.actor import Act
-from app.api import answers, overviews
+from app.api import overviews, responses
 from app.followup import demo_clock
 from app.followup.demo_clock import NewDay
 from app.http.call import actor_of
@@ -14,14 +14,16 @@ from app.http.deps import Needs, ReadDep
 router = APIRouter(prefix="/api/v1/demo", tags=["demo"])
 
 
-@router.get("/clock", dependencies=[Needs(Act.MOVE_DEMO_CLOCK)], responses=answers.of(overviews.DemoDay))
+@router.get("/clock", dependencies=[Needs(Act.MOVE_DEMO_CLOCK)], responses=responses.of(overviews.DemoDay))
 async def get_demo_day(read: ReadDep) -> Response:
     """The demo's day."""
     return answer({"today": read.tx.today})
 
 
 @router.post(
-    "/clock", dependencies=[Needs(Act.MOVE_DEMO_CLOCK)], responses=answers.of(overviews.DemoMoved, *answers.BODY, 409)
+    "/clock",
+    dependencies=[Needs(Act.MOVE_DEMO_CLOCK)],
+    responses=responses.of(overviews.DemoMoved, *responses.BODY, 409),
 )
 async def move_demo_day(request: Request, new: NewDay) -> Response:
     """Moves the day forward and flags what has become overdue."""

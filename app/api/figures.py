@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.actor import Act
-from app.api import answers, overviews, parameters
+from app.api import overviews, parameters, responses
 from app.followup import figures
 from app.http.deps import Needs, ReadDep
 
@@ -15,7 +15,7 @@ router = APIRouter(prefix="/api/v1", tags=["figures"])
 @router.get(
     "/centres/{centre}/summary",
     dependencies=[Needs(Act.READ_CENTRE_FIGURES)],
-    responses=answers.of(overviews.CentreSummary, *answers.READ),
+    responses=responses.of(overviews.CentreSummary, *responses.READ),
 )
 async def centre_summary(read: ReadDep, centre: parameters.CodeInPath, as_of: parameters.Day = None) -> Response:
     """A centre in numbers, as of a day: today unless asked otherwise. Wards ask for their own; small cells are hidden
@@ -26,7 +26,7 @@ async def centre_summary(read: ReadDep, centre: parameters.CodeInPath, as_of: pa
 @router.get(
     "/network/summary",
     dependencies=[Needs(Act.READ_NETWORK_FIGURES)],
-    responses=answers.of(overviews.NetworkSummary, 304),
+    responses=responses.of(overviews.NetworkSummary, 304),
 )
 async def network_summary(read: ReadDep, as_of: parameters.Day = None) -> Response:
     """The network in numbers, with each of its centres (small cells of others hidden), and what the source's own counts

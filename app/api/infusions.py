@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.actor import Act
-from app.api import answers, parameters
+from app.api import answers, parameters, responses
 from app.followup import infusions, previews, recording
 from app.followup.commands import Reason
 from app.followup.infusion_fields import Context, Correction, NewInfusion
@@ -22,7 +22,7 @@ router = APIRouter(prefix="/api/v1/infusions", tags=["infusions"])
     "",
     status_code=201,
     dependencies=[Needs(Act.RECORD_INFUSION)],
-    responses=answers.of(answers.ChangedInfusion, *answers.BODY, 404, 409, status=(200, 201)),
+    responses=responses.of(answers.ChangedInfusion, *responses.BODY, 404, 409, status=(200, 201)),
 )
 async def record_infusion(tx: TxDep, new: NewInfusion) -> Response:
     """Stores one infusion event and its schedule. The same again (by `source`) is 200 with the present state."""
@@ -35,14 +35,16 @@ async def record_infusion(tx: TxDep, new: NewInfusion) -> Response:
 @router.post(
     "/preview",
     dependencies=[Needs(Act.RECORD_INFUSION)],
-    responses=answers.of(answers.Preview, *answers.BODY, 404, 409),
+    responses=responses.of(answers.Preview, *responses.BODY, 404, 409),
 )
 async def preview_infusion(read: ReadDep, new: NewInfusion) -> Response:
     """What recording would make and change; stores nothing."""
     return answer(await previews.preview(read.tx, new))
 
 
-@router.get("", dependencies=[Needs(Act.READ_PATIENTS)], responses=answers.of(answers.InfusionPage, *answers.LISTED))
+@router.get(
+    "", dependencies=[Needs(Act.READ_PATIENTS)], responses=responses.of(answers.InfusionPage, *responses.LISTED)
+)
 async def find_infusions(
     read: ReadDep,
     patient: UUID | None = None,
@@ -63,7 +65,7 @@ async def find_infusions(
 
 
 @router.get(
-    "/{infusion_id}", dependencies=[Needs(Act.READ_PATIENTS)], responses=answers.of(answers.Infusion, *answers.READ)
+    "/{infusion_id}", dependencies=[Needs(Act.READ_PATIENTS)], responses=responses.of(answers.Infusion, *responses.READ)
 )
 async def get_infusion(read: ReadDep, infusion_id: UUID) -> Response:
     """One infusion with the plans that it anchors and their visits."""
@@ -73,7 +75,7 @@ async def get_infusion(read: ReadDep, infusion_id: UUID) -> Response:
 @router.patch(
     "/{infusion_id}",
     dependencies=[Needs(Act.CORRECT_INFUSION)],
-    responses=answers.of(answers.ChangedInfusion, *answers.CHANGE),
+    responses=responses.of(answers.ChangedInfusion, *responses.CHANGE),
 )
 async def correct_infusion(tx: TxDep, infusion_id: UUID, correction: Correction, version: IfMatch) -> Response:
     """Corrects an infusion (JSON merge patch); open visits move, done ones stay."""
@@ -83,7 +85,7 @@ async def correct_infusion(tx: TxDep, infusion_id: UUID, correction: Correction,
 @router.post(
     "/{infusion_id}/void",
     dependencies=[Needs(Act.VOID_INFUSION)],
-    responses=answers.of(answers.ChangedInfusion, *answers.CHANGE),
+    responses=responses.of(answers.ChangedInfusion, *responses.CHANGE),
 )
 async def void_infusion(tx: TxDep, infusion_id: UUID, reason: Reason, version: IfMatch) -> Response:
     """Entered in error: its open visits are cancelled, its history stays, and what it had superseded comes back."""

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.actor import Act
-from app.api import answers, overviews, parameters
+from app.api import answers, overviews, parameters, responses
 from app.followup import audit, contacts, decisions, patients, status
 from app.followup.contacts import NewContact
 from app.followup.decisions import NewDecision, UndecidedFilter
@@ -19,7 +19,9 @@ from app.planning.decisions import Undecided
 router = APIRouter(prefix="/api/v1/patients", tags=["patients"])
 
 
-@router.get("", dependencies=[Needs(Act.READ_PATIENTS)], responses=answers.of(overviews.UndecidedPage, *answers.LISTED))
+@router.get(
+    "", dependencies=[Needs(Act.READ_PATIENTS)], responses=responses.of(overviews.UndecidedPage, *responses.LISTED)
+)
 async def list_patients(
     read: ReadDep,
     needs_decision: parameters.Undecided = parameters.EVERY_REASON,
@@ -34,7 +36,7 @@ async def list_patients(
 
 
 @router.post(
-    "/search", dependencies=[Needs(Act.READ_PATIENTS)], responses=answers.of(answers.FoundPatients, *answers.BODY)
+    "/search", dependencies=[Needs(Act.READ_PATIENTS)], responses=responses.of(answers.FoundPatients, *responses.BODY)
 )
 async def search_patients(read: ReadDep, wanted: Search) -> Response:
     """By number or by a part of the name, in the body, so that no personal number stands in a log."""
@@ -42,7 +44,7 @@ async def search_patients(read: ReadDep, wanted: Search) -> Response:
 
 
 @router.get(
-    "/{patient_id}", dependencies=[Needs(Act.READ_PATIENTS)], responses=answers.of(answers.Patient, *answers.READ)
+    "/{patient_id}", dependencies=[Needs(Act.READ_PATIENTS)], responses=responses.of(answers.Patient, *responses.READ)
 )
 async def get_patient(read: ReadDep, patient_id: UUID) -> Response:
     """One patient, with masked numbers."""
@@ -52,7 +54,7 @@ async def get_patient(read: ReadDep, patient_id: UUID) -> Response:
 @router.patch(
     "/{patient_id}",
     dependencies=[Needs(Act.CHANGE_PATIENT)],
-    responses=answers.of(answers.ChangedPatient, *answers.CHANGE),
+    responses=responses.of(answers.ChangedPatient, *responses.CHANGE),
 )
 async def change_patient(tx: TxDep, patient_id: UUID, change: PatientChange, version: IfMatch) -> Response:
     """Changes a person's data (JSON merge patch); a new birth date moves what counts from it."""
@@ -63,7 +65,7 @@ async def change_patient(tx: TxDep, patient_id: UUID, change: PatientChange, ver
     "/{patient_id}/events",
     status_code=201,
     dependencies=[Needs(Act.REPORT_EVENT)],
-    responses=answers.of(answers.ReportedEvent, *answers.BODY, 404, 409, status=(200, 201)),
+    responses=responses.of(answers.ReportedEvent, *responses.BODY, 404, 409, status=(200, 201)),
 )
 async def report_event(tx: TxDep, patient_id: UUID, new: NewEvent) -> Response:
     """What happened to a patient; what follows for visits and alerts is done with it. The same again is 200."""
@@ -75,7 +77,7 @@ async def report_event(tx: TxDep, patient_id: UUID, new: NewEvent) -> Response:
     "/{patient_id}/decide",
     status_code=201,
     dependencies=[Needs(Act.REPORT_EVENT)],
-    responses=answers.of(answers.PatientEvent, *answers.BODY, 404, 409, status=(200, 201)),
+    responses=responses.of(answers.PatientEvent, *responses.BODY, 404, 409, status=(200, 201)),
 )
 async def decide(tx: TxDep, patient_id: UUID, new: NewDecision) -> Response:
     """What people decided of a patient whose plan has ended, or whose death was reported by mistake. The same again is
@@ -88,7 +90,7 @@ async def decide(tx: TxDep, patient_id: UUID, new: NewDecision) -> Response:
     "/{patient_id}/contacts",
     status_code=201,
     dependencies=[Needs(Act.WORK_VISIT)],
-    responses=answers.of(answers.Contact, *answers.BODY, 404, 409, status=(200, 201)),
+    responses=responses.of(answers.Contact, *responses.BODY, 404, 409, status=(200, 201)),
 )
 async def log_patient_contact(tx: TxDep, patient_id: UUID, contact: NewContact) -> Response:
     """Logs an attempt to reach the patient that concerns no visit. The same again is 200."""
@@ -97,7 +99,9 @@ async def log_patient_contact(tx: TxDep, patient_id: UUID, contact: NewContact) 
 
 
 @router.get(
-    "/{patient_id}/plans", dependencies=[Needs(Act.READ_PATIENTS)], responses=answers.of(answers.Plans, *answers.READ)
+    "/{patient_id}/plans",
+    dependencies=[Needs(Act.READ_PATIENTS)],
+    responses=responses.of(answers.Plans, *responses.READ),
 )
 async def get_plans(read: ReadDep, patient_id: UUID) -> Response:
     """The plans of a patient that the caller sees."""
@@ -107,7 +111,7 @@ async def get_plans(read: ReadDep, patient_id: UUID) -> Response:
 @router.get(
     "/{patient_id}/follow-up",
     dependencies=[Needs(Act.READ_PATIENTS)],
-    responses=answers.of(answers.FollowUp, *answers.READ),
+    responses=responses.of(answers.FollowUp, *responses.READ),
 )
 async def get_follow_up(read: ReadDep, patient_id: UUID) -> Response:
     """A patient's follow-up in one answer."""
@@ -117,7 +121,7 @@ async def get_follow_up(read: ReadDep, patient_id: UUID) -> Response:
 @router.get(
     "/{patient_id}/history",
     dependencies=[Needs(Act.READ_HISTORY)],
-    responses=answers.of(overviews.History, *answers.LISTED, *answers.READ),
+    responses=responses.of(overviews.History, *responses.LISTED, *responses.READ),
 )
 async def get_history(read: ReadDep, patient_id: UUID, limit: Limit = 50, cursor: Cursor = None) -> Response:
     """Every change, newest first: who, when, before, after."""
@@ -127,7 +131,7 @@ async def get_history(read: ReadDep, patient_id: UUID, limit: Limit = 50, cursor
 @router.get(
     "/{patient_id}/accesses",
     dependencies=[Needs(Act.READ_ACCESS_LOG)],
-    responses=answers.of(overviews.Accesses, 400, 404),
+    responses=responses.of(overviews.Accesses, 400, 404),
 )
 async def get_accesses(read: ReadDep, patient_id: UUID, limit: Limit = 50, cursor: Cursor = None) -> Response:
     """Every read, newest first: who, when, from which unit, why."""

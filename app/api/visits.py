@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.actor import Act
-from app.api import answers, parameters
+from app.api import answers, parameters, responses
 from app.followup import contacts, due_list, visits
 from app.followup.commands import Reason
 from app.followup.contacts import NewContact
@@ -22,10 +22,10 @@ router = APIRouter(prefix="/api/v1/visits", tags=["visits"])
 # What needs a decision may be closed already, and be of somebody who is looked for: only the dead and the withdrawn are
 # left alone.
 _OF_DECISIONS = DueFilter(state=tuple(VisitState), status=("in-follow-up", "lost", "followed-elsewhere", "plan-ended"))
-_CHANGED = answers.of(answers.ChangedVisit, *answers.CHANGE)
+_CHANGED = responses.of(answers.ChangedVisit, *responses.CHANGE)
 
 
-@router.get("", dependencies=[Needs(Act.READ_VISITS)], responses=answers.of(answers.VisitPage, *answers.LISTED))
+@router.get("", dependencies=[Needs(Act.READ_VISITS)], responses=responses.of(answers.VisitPage, *responses.LISTED))
 async def list_visits(
     read: ReadDep,
     state: parameters.States = None,
@@ -63,7 +63,9 @@ async def list_visits(
     return await read.page(lambda tx, ask: due_list.due(tx, wanted, ask), limit, cursor, count)
 
 
-@router.get("/{visit_id}", dependencies=[Needs(Act.READ_VISITS)], responses=answers.of(answers.OneVisit, *answers.READ))
+@router.get(
+    "/{visit_id}", dependencies=[Needs(Act.READ_VISITS)], responses=responses.of(answers.OneVisit, *responses.READ)
+)
 async def get_visit(read: ReadDep, visit_id: UUID) -> Response:
     """One visit, with the patient's other open visits whose window holds today."""
     return await read.one(lambda tx: visits.get(tx, visit_id))
@@ -109,7 +111,7 @@ async def reopen_visit(tx: TxDep, visit_id: UUID, reason: Reason, version: IfMat
     "/{visit_id}/contacts",
     status_code=201,
     dependencies=[Needs(Act.WORK_VISIT)],
-    responses=answers.of(answers.Contact, *answers.BODY, 404, 409, status=(200, 201)),
+    responses=responses.of(answers.Contact, *responses.BODY, 404, 409, status=(200, 201)),
 )
 async def log_contact(tx: TxDep, visit_id: UUID, contact: NewContact) -> Response:
     """Logs an attempt to reach the patient, or with `remind_on` alone a postponement. The same again is 200."""

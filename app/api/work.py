@@ -11,7 +11,7 @@ from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from app.actor import Act
-from app.api import answers, overviews, parameters
+from app.api import overviews, parameters, responses
 from app.followup import imports
 from app.followup.spreadsheet import Row
 from app.http.call import actor_of, header
@@ -47,7 +47,7 @@ RowsDep = Annotated[list[Row], Depends(_read)]
     "",
     status_code=202,
     dependencies=[Needs(Act.IMPORT)],
-    responses=answers.of(overviews.ImportReport, *answers.BODY, status=(202,)),
+    responses=responses.of(overviews.ImportReport, *responses.BODY, status=(202,)),
     openapi_extra=_FILE,
 )
 async def start_import(rows: RowsDep, request: Request, tx: TxDep, dry_run: parameters.YesNo = "false") -> Response:
@@ -62,7 +62,7 @@ async def start_import(rows: RowsDep, request: Request, tx: TxDep, dry_run: para
 
 
 @router.get(
-    "/{import_id}", dependencies=[Needs(Act.IMPORT)], responses=answers.of(overviews.ImportReport, *answers.READ)
+    "/{import_id}", dependencies=[Needs(Act.IMPORT)], responses=responses.of(overviews.ImportReport, *responses.READ)
 )
 async def get_import(read: ReadDep, import_id: UUID) -> Response:
     """The report, row by row, as far as it has come. It has no tag: that an import has died is known by the time that

@@ -8,8 +8,8 @@ from tests import processes
 from tests.browser.conftest import tab_to
 
 # What the Tab key must reach: of a group of radio buttons it is one.
-REACHABLE = """() => [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea,
-    summary, [tabindex='0']")]
+REACHABLE = """() => [...document.querySelectorAll(`a[href], button, input:not([type=hidden]), select, textarea,
+    summary, [tabindex='0']`)]
     .filter(one => one.checkVisibility() && (one.type !== "radio" || one ===
         one.form.querySelector(`[name="${one.name}"]`)))
     .map(one => one.outerHTML.slice(0, 200))"""

@@ -18,8 +18,8 @@ IN_VIEW = """() => {
     return (innerHeight - rows[0].top) / Math.max(...rows.map(row => row.height));
 }"""
 # What can be pressed and is covered by something else, or lies outside, once it is scrolled into view.
-COVERED = """() => [...document.querySelectorAll("a[href]:not(.skip), button, input:not([type=hidden]), select,
-    textarea, summary")]
+COVERED = """() => [...document.querySelectorAll(`a[href]:not(.skip), button, input:not([type=hidden]), select,
+    textarea, summary`)]
     .filter(one => one.checkVisibility())
     .filter(one => {
         one.scrollIntoView({block: "center", inline: "center"});

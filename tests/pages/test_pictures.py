@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.pages.pictures import DIAMOND, CHARACTER, Lane, Words, years
+from app.pages.pictures import CHARACTER, DIAMOND, Lane, Words, years
 
 TODAY = date(2026, 11, 23)
 WORDS = Words(
@@ -98,8 +98,8 @@ class Box:
 
 
 def boxes(picture: str) -> tuple[Box, list[Box]]:
-    """The whole sheet, and every bar, infusion and word on it; a word is told to be as wide as CHARACTER for each of its
-    signs."""
+    """The whole sheet, and every bar, infusion and word on it; a word is told to be as wide as CHARACTER for each of
+    its signs."""
     svg = ElementTree.fromstring(picture)
     found = []
     for group in svg.iter():
