@@ -7,19 +7,34 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Executable, Select, and_, func, literal_column, or_, select, tuple_, union_all
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Date,
+    Executable,
+    Integer,
+    Select,
+    Uuid,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    union_all,
+)
 
 from app.db import lookup, tables
 from app.db.patients import PATIENT, PatientRow
 from app.db.patients import opened as to_patient
-from app.db.plans import VISIT_FIELDS, to_visit
 from app.db.scope import cut, seen_by
 from app.db.tables import contacts, infusions, patients, plans, visits
 from app.db.transaction import AnyRow, Transaction
 from app.planning.needs_decision import DECIDED_BEFORE_WINDOW
 from app.planning.protocol import LONGEST_WINDOW, Purpose
 from app.planning.state import ON_DAY
-from app.planning.visits import BEFORE_REGISTRATION, Outcome, Visit, VisitState, Window
+from app.planning.visits import BEFORE_REGISTRATION, Outcome, VisitState, Window
 
 WINDOW = Window(visits.c.window_start, visits.c.window_end)
 # How long before its end a window can have opened, so that a list does not look at visits of years ahead.
@@ -46,40 +61,64 @@ class DueFilter:
 
 
 class ListedVisit(NamedTuple):
-    """A visit with what its row tells of plan and patient. `after_a_lapse`: the window before it was missed or is
-    overdue; `needs_confirmation`: people closed it before its window, as the dates now stand, and nobody has confirmed
-    that."""
+    """A visit as lists show it, with what its row says of plan and patient, in the order of the columns.
+    `after_a_lapse`: the window before it was missed or is overdue; `needs_confirmation`: people closed it before its
+    window, as the dates now stand, and nobody has confirmed that."""
 
-    visit: Visit
+    id: UUID
+    version: int
+    code: str
+    anchor: str
+    provisional: bool
+    target_on: date | None
+    window_start: date | None
+    window_end: date | None
+    suggested_on: date | None
+    report_due_on: date | None
+    centre: str
+    outcome: Outcome | None
+    reason: str | None
+    decided_by: str | None
+    booked_on: date | None
+    completed_on: date | None
+    completed_mode: str | None
+    performed_by: str | None
+    response: str | None
+    response_text: str | None
     plan_id: UUID
     infusion_id: UUID
     protocol_code: str
     protocol_version: int
-    patient: PatientRow
     had_contact: bool
-    after_a_lapse: bool
+    after_a_lapse: bool | None
     needs_confirmation: bool
+    patient: PatientRow
 
 
-_OWN = [visits.c[name] for name in VISIT_FIELDS]
-_BESIDE = (visits.c.plan_id, visits.c.infusion_id, visits.c.protocol_code, visits.c.protocol_version)
+_BESIDE = ("had_contact", "after_a_lapse", "needs_confirmation")
+_OWN = tuple(visits.c[name] for name in ListedVisit._fields if name not in (*_BESIDE, "patient"))
+_OUTCOME, _PERSON = ListedVisit._fields.index("outcome"), ListedVisit._fields.index("patient")
 _PATIENT = tuple(column.label(f"p_{column.name}") for column in PATIENT)
+# What differs from call to call is a parameter, so that a statement is made once for a filter, and no cursor makes one.
+_TODAY, _HORIZON = bindparam("today", type_=Date()), bindparam("horizon", type_=Date())
+_AFTER_END, _AFTER_ID = bindparam("after_end", type_=Date()), bindparam("after_id", type_=Uuid())
+_MOST = bindparam("most", type_=Integer())
 
 
-def in_state(wanted: VisitState, today: date) -> ColumnElement[bool]:
+def in_state(wanted: VisitState, today: date | BindParameter[date]) -> ColumnElement[bool]:
     """The state rule as SQL: the same functions over columns (app.planning.state)."""
     if wanted in ON_DAY:
         return and_(visits.c.outcome.is_(None), ON_DAY[wanted](WINDOW, today))
     return visits.c.outcome == wanted.value
 
 
-def _conditions(wanted: DueFilter, today: date) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = [or_(*[in_state(name, today) for name in wanted.state])]
+def _conditions(wanted: DueFilter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = [or_(*[in_state(name, _TODAY) for name in wanted.state])]
     if wanted.needs_decision:
         found.append(or_(*[_DECISIONS[word] for word in wanted.needs_decision]))
     if set(wanted.state) <= {VisitState.DUE, VisitState.OVERDUE}:
         # Said beside the rule, so that the index of open visits is used and bounded.
-        found += [visits.c.outcome.is_(None), visits.c.window_end <= today + LONGEST_OPEN]
+        found += [visits.c.outcome.is_(None), visits.c.window_end <= _HORIZON]
     found.append(_among(wanted))
     if wanted.due_from is not None:
         found.append(visits.c.window_end >= wanted.due_from)
@@ -142,15 +181,11 @@ def _among(wanted: DueFilter) -> ColumnElement[bool]:
 
 
 def _branches(
-    wanted: DueFilter,
-    centres: Sequence[str],
-    own: frozenset[str] | None,
-    today: date,
-    columns: Sequence[ColumnElement[Any]],
+    wanted: DueFilter, centres: Sequence[str], own: frozenset[str] | None, columns: Sequence[ColumnElement[Any]]
 ) -> list[Select[Any]]:
     """One select a centre; with a patient given, one for all that the caller may see of the patient, whoever is
     responsible."""
-    base = select(*columns).join(patients, patients.c.id == visits.c.patient_id).where(*_conditions(wanted, today))
+    base = select(*columns).join(patients, patients.c.id == visits.c.patient_id).where(*_conditions(wanted))
     if wanted.patient is not None:
         narrowed = base if wanted.centre is None else base.where(visits.c.centre == wanted.centre)
         return [narrowed.where(seen_by(own, visits))]
@@ -164,48 +199,53 @@ async def page(
 ) -> list[ListedVisit]:
     """At most `limit` visits of the centres (the caller's own, as given), by window end, then id, after the given
     place."""
-    query = _page(wanted, tuple(centres), tx.actor.centres, today, after, limit)
+    last_day = after is not None and after[0] == date.max
+    query = _page(wanted, tuple(centres), tx.actor.centres, after is not None, last_day)
+    if query is None:
+        return []
+    params = _days(today) | {"most": limit}
+    if after is not None:
+        params |= {"after_end": after[0], "after_id": after[1]}
     opened: dict[UUID, PatientRow] = {}
-    return [] if query is None else [_listed(tx, row, opened) for row in await tx.all(query)]
+    return [_listed(tx, row, opened) for row in await tx.all(query, params)]
 
 
-# The same list is asked for again and again: its statement is made once for a day, a filter and a place.
+def _days(today: date) -> dict[str, Any]:
+    return {"today": today, "horizon": today + LONGEST_OPEN}
+
+
+# The same list is asked for again and again: its statement is made once for a filter and the caller's centres.
 @lru_cache(maxsize=512)
 def _page(
-    wanted: DueFilter,
-    centres: Sequence[str],
-    own: frozenset[str] | None,
-    today: date,
-    after: tuple[date, UUID] | None,
-    limit: int,
+    wanted: DueFilter, centres: Sequence[str], own: frozenset[str] | None, goes_on: bool, last_day: bool
 ) -> Executable | None:
     parts = []
-    for branch in _branches(wanted, centres, own, today, (*_OWN, *_BESIDE, *_PATIENT, *_told_beside())):
-        parts.append(_with_window(branch, after).limit(limit))
+    for branch in _branches(wanted, centres, own, (*_OWN, *_looked_up(), *_PATIENT)):
+        parts.append(_with_window(branch, goes_on).limit(_MOST))
         if not set(wanted.state) <= set(ON_DAY):
-            parts.append(_without_window(branch, after).limit(limit))
+            parts.append(_without_window(branch, last_day).limit(_MOST))
     if len(parts) < 2:
         return parts[0] if parts else None
     merged = union_all(*[select(part.subquery()) for part in parts])
-    return merged.order_by(literal_column("window_end").nulls_last(), literal_column("id")).limit(limit)
+    return merged.order_by(literal_column("window_end").nulls_last(), literal_column("id")).limit(_MOST)
 
 
-def _with_window(query: Select[Any], after: tuple[date, UUID] | None) -> Select[Any]:
+def _with_window(query: Select[Any], goes_on: bool) -> Select[Any]:
     order = (visits.c.window_end, visits.c.id)
     query = query.where(visits.c.window_end.is_not(None)).order_by(*order)
-    if after is None:
+    if not goes_on:
         return query
-    return query.where(visits.c.window_end >= after[0], tuple_(*order) > tuple_(*after, types=[c.type for c in order]))
+    return query.where(visits.c.window_end >= _AFTER_END, tuple_(*order) > tuple_(_AFTER_END, _AFTER_ID))
 
 
-def _without_window(query: Select[Any], after: tuple[date, UUID] | None) -> Select[Any]:
+def _without_window(query: Select[Any], last_day: bool) -> Select[Any]:
     """What people closed and no plan has any more stands behind all else: as if its window ended on the last day there
     is."""
     query = query.where(visits.c.window_end.is_(None)).order_by(visits.c.id)
-    return query.where(visits.c.id > after[1]) if after is not None and after[0] == date.max else query
+    return query.where(visits.c.id > _AFTER_ID) if last_day else query
 
 
-def _told_beside() -> tuple[ColumnElement[bool], ...]:
+def _looked_up() -> tuple[ColumnElement[bool], ...]:
     """Whether there are contacts with the patient; whether the window before this one in the plan had lapsed: missed or
     overdue, not done (what was missed before registration counts as neither); and whether the visit was closed too
     early and that is not confirmed."""
@@ -233,19 +273,18 @@ def _told_beside() -> tuple[ColumnElement[bool], ...]:
 
 async def count(tx: Transaction, wanted: DueFilter, centres: Sequence[str], today: date) -> int:
     """How many visits the whole list has."""
-    branches = _branches(wanted, centres, tx.actor.centres, today, (func.count().label("n"),))
-    return sum([await tx.scalar(branch) for branch in branches])
+    branches = _branches(wanted, centres, tx.actor.centres, (func.count().label("n"),))
+    return sum([await tx.scalar(branch, _days(today)) for branch in branches])
 
 
 def _listed(tx: Transaction, row: AnyRow, opened: dict[UUID, PatientRow]) -> ListedVisit:
     """A row of the list; `opened` holds the patients of the rows before it, so that each is opened once."""
-    own, person = len(VISIT_FIELDS), len(VISIT_FIELDS) + len(_BESIDE)
-    visit, patient = to_visit(row[:own]), row[person]
-    if patient not in opened:
-        opened[patient] = to_patient(tx, row[person:-3])
-    plan, infusion, code, version = row[own:person]
-    beside = row.had_contact, bool(row.after_a_lapse), bool(row.needs_confirmation)
-    return ListedVisit(visit, plan, infusion, code, version, opened[patient], *beside)
+    values, person = list(row[:_PERSON]), row[_PERSON]
+    if values[_OUTCOME] is not None:
+        values[_OUTCOME] = Outcome(values[_OUTCOME])
+    if person not in opened:
+        opened[person] = to_patient(tx, row[_PERSON:])
+    return ListedVisit._make([*values, opened[person]])
 
 
 async def patient_of(tx: Transaction, visit: UUID) -> UUID | None:

@@ -16,7 +16,7 @@ from app.followup import catalogue, views, visibility
 from app.followup.commands import Ask, Page
 from app.planning.decisions import Undecided
 from app.planning.needs_decision import DECIDED_BEFORE_WINDOW, needs_decision
-from app.planning.visits import Outcome
+from app.planning.visits import Outcome, window
 
 NO_CONTACTS = Contacted([], {})
 
@@ -44,11 +44,11 @@ async def due(tx: Transaction, wanted: DueFilter, ask: Ask) -> Page:
         protocol = protocols[f"{row.protocol_code}@{row.protocol_version}"]
         item = visibility.closed(
             row.patient.protected,
-            views.visit(protocol, row.visit, row.patient.id, row.plan_id, row.infusion_id, ask.as_of_date),
+            views.visit(protocol, row, row.patient.id, row.plan_id, row.infusion_id, ask.as_of_date),
         )
         item["patient"] = blocks[row.patient.id]
         had = contacts.get(row.patient.id, NO_CONTACTS) if row.had_contact else NO_CONTACTS
-        contact = had.last_about(row.visit.id)
+        contact = had.last_about(row.id)
         # Contacts, and what has to be decided, are the responsible centre's; another that gave an infusion sees the
         # visit alone.
         whole = visibility.sees_whole(tx.actor, row.patient)
@@ -57,23 +57,22 @@ async def due(tx: Transaction, wanted: DueFilter, ask: Ask) -> Page:
         )
         item["needs_decision"] = _needs_decision(row, had, ask.as_of_date) if whole else None
         items.append(item)
-    last = shown[-1].visit if len(rows) > ask.limit else None
-    place = (last.window_end or date.max, last.id) if last is not None and last.id is not None else None
+    last = shown[-1] if len(rows) > ask.limit else None
+    place = None if last is None else (last.window_end or date.max, last.id)
     return Page(items, place, await db_visits.count(tx, wanted, centres, ask.as_of_date) if ask.count else None)
 
 
 def _needs_decision(row: ListedVisit, had: Contacted, today: date) -> str | None:
     """Why a person has to decide about a row, or None."""
-    window = row.visit.window
     if row.needs_confirmation:
         return DECIDED_BEFORE_WINDOW
-    standing = row.patient.standing
-    if row.visit.is_open and standing is not None and standing.undecided is Undecided.DECEASED_REPORTED:
-        return standing.undecided.value  # before all that concerns the visit alone
-    if window is None or not row.visit.is_open:
+    within, standing = window(row.window_start, row.window_end), row.patient.standing
+    if within is None or row.outcome is not None:
         return None
-    before = Outcome.MISSED if row.after_a_lapse and window.end < today else None
-    return needs_decision(window, before, had.contacts, standing.last_heard_on if standing else None, today)
+    if standing is not None and standing.undecided is Undecided.DECEASED_REPORTED:
+        return standing.undecided.value  # before all that concerns the visit alone
+    before = Outcome.MISSED if row.after_a_lapse and within.end < today else None
+    return needs_decision(within, before, had.contacts, standing.last_heard_on if standing else None, today)
 
 
 async def _refuse_unknown(tx: Transaction, wanted: DueFilter) -> None:

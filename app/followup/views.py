@@ -9,20 +9,22 @@ from uuid import UUID
 from app.db.contacts import ContactRow
 from app.db.infusions import InfusionRow
 from app.db.patients import EventRow
+from app.db.visits import ListedVisit
 from app.planning.protocol import Protocol
 from app.planning.state import days_overdue, state
-from app.planning.visits import Outcome, Plan, Visit
+from app.planning.visits import Outcome, Plan, Visit, on_time, shown_booking, window
 
 JSON = dict[str, Any]
 
 
 def visit(
-    protocol: Protocol, visit: Visit, patient: UUID, plan_id: UUID | None, infusion_id: UUID, today: date
+    protocol: Protocol, visit: Visit | ListedVisit, patient: UUID, plan_id: UUID | None, infusion_id: UUID, today: date
 ) -> JSON:
     """One visit on a local day; `protocol` is the version that its plan follows. A visit that the plan keeps from a
     protocol followed before has its code as label."""
     rule = protocol.rule(visit.code)
-    window = visit.window
+    within = window(visit.window_start, visit.window_end)
+    outcome = visit.outcome
     return {
         "id": visit.id,
         "version": visit.version,
@@ -43,17 +45,17 @@ def visit(
         "window_end": visit.window_end,
         "suggested_on": visit.suggested_on,
         "report_due_on": visit.report_due_on,
-        "state": state(visit.outcome, window, today).value,
-        "days_overdue": days_overdue(visit.outcome, window, today),
-        "booked_on": visit.shown_booking,
+        "state": state(outcome, within, today).value,
+        "days_overdue": days_overdue(outcome, within, today),
+        "booked_on": shown_booking(visit.booked_on, outcome, visit.decided_by),
         "completed_on": visit.completed_on,
         "completed_mode": visit.completed_mode,
-        "on_time": visit.on_time,
+        "on_time": on_time(visit.completed_on, within),
         "performed_by": visit.performed_by,
         "response": visit.response,
         "response_text": visit.response_text,
-        "cancel_reason": visit.reason if visit.outcome is Outcome.CANCELLED else None,
-        "missed_reason": visit.reason if visit.outcome is Outcome.MISSED else None,
+        "cancel_reason": visit.reason if outcome is Outcome.CANCELLED else None,
+        "missed_reason": visit.reason if outcome is Outcome.MISSED else None,
         "assessments": rule.assessments if rule else (),
     }
 

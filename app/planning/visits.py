@@ -89,9 +89,7 @@ class Visit:
     @property
     def window(self) -> Window[date] | None:
         """The days on which the visit is on time; an open visit has them."""
-        return (
-            None if self.window_start is None or self.window_end is None else Window(self.window_start, self.window_end)
-        )
+        return window(self.window_start, self.window_end)
 
     def holds(self, day: date) -> bool:
         """Whether a local day lies in the window."""
@@ -100,28 +98,41 @@ class Visit:
     @property
     def on_time(self) -> bool | None:
         """Whether the visit was done inside its window; None while it is not done, and without a window."""
-        if self.completed_on is None or self.window is None:
-            return None
-        return self.holds(self.completed_on)
+        return on_time(self.completed_on, self.window)
 
     @property
     def closed_before(self) -> date | None:
         """The window's first day when people closed the visit before it, on the day done or by their word that it was
         missed; else None."""
-        closed_on = (
-            self.completed_on
-            if self.outcome is Outcome.COMPLETED
-            else self.decided_on
-            if self.outcome is Outcome.MISSED
-            else None
-        )
+        if self.outcome is Outcome.COMPLETED:
+            closed_on = self.completed_on
+        else:
+            closed_on = self.decided_on if self.outcome is Outcome.MISSED else None
         return self.window_start if closed_on and self.window_start and closed_on < self.window_start else None
 
     @property
     def shown_booking(self) -> date | None:
-        """The booked day; a visit that planning closed keeps its booking unseen, for the day when the closing is taken
-        back."""
-        return self.booked_on if self.is_open or self.is_decided else None
+        """The booked day as readers see it."""
+        return shown_booking(self.booked_on, self.outcome, self.decided_by)
+
+
+# The same rules for whatever carries these facts: a visit of a plan, or a row of a list.
+
+
+def window(start: date | None, end: date | None) -> Window[date] | None:
+    """The window, where there is one."""
+    return None if start is None or end is None else Window(start, end)
+
+
+def on_time(completed_on: date | None, within: Window[date] | None) -> bool | None:
+    """Whether a visit was done inside its window; None while it is not done, and without a window."""
+    return None if completed_on is None or within is None else within.start <= completed_on <= within.end
+
+
+def shown_booking(booked_on: date | None, outcome: Outcome | None, decided_by: str | None) -> date | None:
+    """The booked day; a visit that planning closed keeps its booking unseen, for the day when the closing is taken
+    back."""
+    return booked_on if outcome is None or decided_by is not None else None
 
 
 @dataclass(frozen=True, slots=True)
