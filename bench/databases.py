@@ -22,6 +22,7 @@ from app.db import tables
 from app.db.columns import Keys
 from app.db.engine import Database
 from app.db.migrate import migrate
+from app.followup import batches
 from bench import people
 from tests.databases import PostgresServer
 
@@ -76,8 +77,8 @@ class Makes:
             url = self._empty(dialect, f"nation_{patients}")
             place = Place(url, self.key_file, f"{patients:,}")
             await migrate(url)
-            batches = in_batches(people.nation(patients, self.keys))
-            (_fill_sqlite if dialect == "sqlite" else _fill_postgresql)(place, batches)
+            filled_with = in_batches(people.nation(patients, self.keys))
+            (_fill_sqlite if dialect == "sqlite" else _fill_postgresql)(place, filled_with)
             filled = time.perf_counter()
             db = place.open()
             flagged = await batches.sweep(db, Clock(fixed=people.TODAY))
@@ -119,12 +120,12 @@ def _writers(table: Table, dialect: Dialect) -> list[tuple[Column[Any], Callable
     return [(column, column.type.bind_processor(dialect)) for column in table.columns]
 
 
-def _fill_sqlite(place: Place, batches: Iterator[Batch]) -> None:
+def _fill_sqlite(place: Place, rows: Iterator[Batch]) -> None:
     dialect = create_engine("sqlite://").dialect
     with closing(sqlite3.connect(place.file, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous=OFF")
         connection.execute("BEGIN")
-        for name, group in (part for batch in batches for part in batch):
+        for name, group in (part for batch in rows for part in batch):
             table = tables.metadata.tables[name]
             writers = _writers(table, dialect)
             columns = ", ".join(f'"{column.name}"' for column, _ in writers)
@@ -140,13 +141,13 @@ def _fill_sqlite(place: Place, batches: Iterator[Batch]) -> None:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
-def _fill_postgresql(place: Place, batches: Iterator[Batch]) -> None:
+def _fill_postgresql(place: Place, rows: Iterator[Batch]) -> None:
     with (
         psycopg.connect(place.url, autocommit=True) as connection,
         connection.transaction(),
         connection.cursor() as cursor,
     ):
-        for name, group in (part for batch in batches for part in batch):
+        for name, group in (part for batch in rows for part in batch):
             columns = list(tables.metadata.tables[name].columns)
             names = sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
             with cursor.copy(sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(name), names)) as copy:

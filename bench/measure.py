@@ -12,7 +12,8 @@ Round = Callable[[], Awaitable[float]]
 @dataclass(frozen=True, slots=True)
 class Figure:
     """One line of the table. `value` and `floor` in `unit`, the smaller the better; `ratio` is floor by value, 1 where
-    nothing is lost; `growth` is the value by that of the smallest size, taken in the same rounds.
+    nothing is lost; `growth` is the value by that of the smallest size that shows as much, taken in the same
+    rounds.
 
     A goal is a least ratio (`>= 0.5`) or a bound of the value (`<= 10 ms`)."""
 
@@ -60,10 +61,14 @@ class Measured:
         return Figure(name, size, self.value * 1000, "ms", floor, self.ratio, self.growth, least_ratio, most)
 
 
-async def in_turn(sizes: Sequence[tuple[Round, Round | None]], *, rounds: int) -> list[Measured]:
+async def in_turn(
+    sizes: Sequence[tuple[Round, Round | None]], *, rounds: int, amounts: Sequence[object] = ()
+) -> list[Measured]:
     """Figure and floor of each size, the smallest first, from rounds that take all of them in turn, the other way round
     every time. A take answers the seconds for one piece of work. Ratios are medians of those within a round: what slows
-    the machine slows all that is compared."""
+    the machine slows all that is compared. Growth is beside the smallest size with the same amount of work, such as the
+    rows and persons of a page: a small nation may have less to show."""
+    amounts = amounts or [None] * len(sizes)
     takes = [
         (size, kind, take) for size, pair in enumerate(sizes) for kind, take in enumerate(pair) if take is not None
     ]
@@ -76,7 +81,7 @@ async def in_turn(sizes: Sequence[tuple[Round, Round | None]], *, rounds: int) -
             median(taken[size, 0]),
             median(taken[size, 1]) if floor is not None else None,
             _median_ratio(taken[size, 1], taken[size, 0]) if floor is not None else None,
-            _median_ratio(taken[size, 0], taken[0, 0]) if size else None,
+            _median_ratio(taken[size, 0], taken[first, 0]) if (first := amounts.index(amounts[size])) < size else None,
         )
         for size, (_, floor) in enumerate(sizes)
     ]
