@@ -160,6 +160,16 @@ def _group_of(user: str | None) -> int | None:
     return pwd.getpwnam(user).pw_gid if user else None
 
 
+@contextmanager
+def own_server() -> Iterator[PostgresServer]:
+    """A server for one module that changes what others share: its roles, or who is let in."""
+    with tempfile.TemporaryDirectory(prefix="follow-up-server-") as folder:
+        Path(folder).chmod(0o711)  # the server's own user walks through it
+        server = PostgresServer(Path(folder) / "postgres")
+        yield server
+        server.stop()
+
+
 def _free_port() -> int:
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))

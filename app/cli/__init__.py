@@ -4,7 +4,8 @@ Exit codes: 0 done, 1 refused or failed (one line says why), 2 wrong usage, 3 do
 """
 
 import sys
-from typing import NoReturn
+from importlib.metadata import version
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -18,6 +19,21 @@ commands = typer.Typer(
     help="Long-term follow-up after gene and cell therapy: "
     "an infusion in, fifteen years of visits out, overdue ones flagged.",
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"follow-up {version('follow-up')}")
+        raise typer.Exit
+
+
+@commands.callback()
+def _options(
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Name and version.")] = False,
+) -> None:
+    """Options before any command."""
+
+
 for room in (processes, work, backups, checks):
     commands.add_typer(room.commands)
 for group in (work.alerts, work.feed, catalogue.protocol, catalogue.catalogue, access.keys, access.token, access.user):

@@ -36,7 +36,7 @@ def new(file: Annotated[Path, typer.Argument(dir_okay=False)], today: Today = No
 
 
 @token.command(
-    epilog="Example: follow-up token add --name cosmic-lund --role integration --centre lund --scope infusions:write"
+    epilog="Example: follow-up token add --name ehr-lund --role integration --centre lund --scope infusions:write"
 )
 def add(
     name: Annotated[

@@ -30,13 +30,22 @@ ENDS_SOON: Final = timedelta(days=30)
 @dataclass(frozen=True, slots=True)
 class Check:
     """One line of the doctor: what was looked at, whether it is well, what was found, and what mends it; `warns`: well,
-    and yet to be known."""
+    and yet to be known; `waits`: not begun yet; `code`: what is wrong, for machines."""
 
     name: str
     well: bool
     found: str
     remedy: str = ""
     warns: bool = False
+    waits: bool = False
+    code: str | None = None
+
+    @property
+    def word(self) -> str:
+        """How the line begins."""
+        if not self.well:
+            return "WRONG"
+        return "WARN" if self.warns else "not yet" if self.waits else "ok"
 
 
 @commands.command(epilog="Example: follow-up doctor --json")
@@ -71,14 +80,7 @@ def doctor(today: Today = None, as_json: Json = False) -> None:
         return 0 if all(check.well for check in checks) else 1
 
     code = server.run(looked())
-    rows = [
-        (
-            "WRONG" if not c.well else "WARN" if c.warns else "ok",
-            c.name,
-            c.found + (f"; {c.remedy}" if c.remedy else ""),
-        )
-        for c in checks
-    ]
+    rows = [(c.word, c.name, c.found + (f"; {c.remedy}" if c.remedy else "")) for c in checks]
     desk.tell([asdict(check) for check in checks], desk.columns(rows), as_json)
     raise typer.Exit(code)
 
@@ -113,12 +115,15 @@ async def _checks(settings: "Settings", today: date | None) -> AsyncIterator[Che
 async def _of_database(
     db: "Database", settings: "Settings", today: date | None, has_keys: bool
 ) -> AsyncIterator[Check]:
-    from app.db import alerts, feed, inspection, patients, state, tokens, transaction
+    from app.db import alerts, diagnosis, feed, inspection, patients, state, tokens, transaction
     from app.db.columns import Unreadable
     from app.followup import health
 
     shown = _hidden(settings.database_url)
     try:
+        if (ill := await diagnosis.diagnose(settings.database_url)) is not None:
+            yield Check("database", False, ill.found, ill.remedy, code=ill.code)
+            return
         if db.dialect == "sqlite" and not _file(settings.database_url).exists():
             yield Check("database", False, f"{shown} does not exist", "make it: follow-up migrate")
             return
@@ -127,7 +132,8 @@ async def _of_database(
         try:
             clock = await desk.clock_of(db, today)
         except NotMigrated:
-            yield Check("migrations", False, "the schema is not of this version", "bring it up: follow-up migrate")
+            found, remedy = "the schema is not of this version", "bring it up: follow-up migrate"
+            yield Check("migrations", False, found, remedy, code="not_migrated")
             return
         yield Check("migrations", True, f"schema {state.NEWEST_SCHEMA}")
         async with transaction.begin(db, desk.operator(), clock, writing=False) as tx:
@@ -167,10 +173,11 @@ async def _of_database(
 
 
 def _of_sweeps(swept: "Health", ahead: int) -> Iterator[Check]:
-    last = (
-        f"for {swept.last_swept_on} at {swept.last_sweep_at:%Y-%m-%d %H:%M} UTC" if swept.last_sweep_at else "none yet"
-    )
-    yield Check("last sweep", not swept.late, last, "start follow-up worker" * swept.late)
+    if swept.last_sweep_at is None:
+        yield Check("last sweep", True, "no worker has swept", "start it: follow-up worker", waits=True)
+    else:
+        last = f"for {swept.last_swept_on} at {swept.last_sweep_at:%Y-%m-%d %H:%M} UTC"
+        yield Check("last sweep", not swept.late, last, "start follow-up worker" * swept.late)
     jump = swept.jump
     went = f"jumped from {jump.before} to {jump.after}" if jump else "goes on as days do"
     yield Check(

@@ -15,7 +15,7 @@ import typer
 
 from app.actor import Actor, Role
 from app.clock import Clock
-from app.errors import FollowUpError
+from app.errors import FollowUpError, Unavailable
 
 if TYPE_CHECKING:
     from app.db.columns import Keys
@@ -96,10 +96,27 @@ def run(work: Callable[[Desk], Awaitable[int]], today: date | None, *, level: st
     log.configure(level)
 
     async def worked() -> int:
-        async with _opened(settings, today) as desk:
+        async with explained(settings), _opened(settings, today) as desk:
             return await work(desk)
 
     raise typer.Exit(server.run(worked()))
+
+
+@asynccontextmanager
+async def explained(settings: "Settings", *, changes_schema: bool = False) -> AsyncIterator[None]:
+    """Work on the database; where that cannot be used, says what is wrong with it and what to type next. Raises Refused
+    instead of Unavailable and of the driver's errors."""
+    from sqlalchemy.exc import DBAPIError
+
+    from app.db import diagnosis
+
+    try:
+        yield
+    except (Unavailable, DBAPIError):
+        ill = await diagnosis.diagnose(settings.database_url, changes_schema=changes_schema)
+        if ill is None:
+            raise
+        raise Refused(str(ill), code=ill.code) from None
 
 
 @asynccontextmanager

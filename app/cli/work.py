@@ -26,7 +26,8 @@ def migrate(today: Today = None, as_json: Json = False) -> None:
     log.configure("error")
 
     async def migrated() -> int:
-        await to_newest(settings.database_url)
+        async with desk.explained(settings, changes_schema=True):
+            await to_newest(settings.database_url)
         return 0
 
     server.run(migrated())
