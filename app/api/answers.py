@@ -7,6 +7,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.api.parameters import FollowUpStatus
+
 
 class Answer(BaseModel):
     """Part of an answer."""
@@ -24,7 +26,8 @@ class Fault(Answer):
 
 
 class Problem(Answer):
-    """An error by RFC 9457."""
+    """An error by RFC 9457, and what machines need to go on: which fields changed, which object stands, where to begin
+    anew."""
 
     type: str
     title: str
@@ -34,6 +37,16 @@ class Problem(Answer):
     request_id: str
     code: str
     errors: list[Fault] = []
+    changed: list[str] | None = None
+    infusion_id: UUID | None = None
+    event_id: UUID | None = None
+    version: int | None = None
+    current_version: int | None = None
+    current: str | None = None
+    attempts: int | None = None
+    resolved_by: str | None = None
+    snapshot: str | None = None
+    retry_after: int | None = None
 
 
 class StoredSource(Answer):
@@ -86,7 +99,7 @@ class Patient(PatientBlock):
 
 class FoundPatient(PatientBlock):
     responsible_centre: str
-    status: str
+    status: FollowUpStatus
 
 
 class FoundPatients(Answer):
@@ -364,7 +377,7 @@ class FollowUp(Answer):
     patient: Patient
     as_of_date: date
     responsible_centre: str
-    status: Literal["in-follow-up", "lost", "followed-elsewhere", "withdrawn", "deceased", "plan-ended", "no-infusion"]
+    status: FollowUpStatus
     plans: list[Plan]
     infusions: list[InfusionOfList]
     visits: list[Visit]

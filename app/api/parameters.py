@@ -22,8 +22,8 @@ CodeInPath = Annotated[
 ]
 
 
-class Status(StrEnum):
-    """The words of `status` in a patient's follow-up."""
+class FollowUpStatus(StrEnum):
+    """How a patient's follow-up stands."""
 
     IN_FOLLOW_UP = "in-follow-up"
     LOST = "lost"
@@ -44,12 +44,12 @@ def _words_of(allowed: type[StrEnum] | frozenset[str]) -> tuple[Callable[[str], 
             raise PydanticCustomError("unknown_value", "A comma list of the words allowed here, each once.")
         return value
 
-    either = "|".join(known)
+    either = "|".join(word.replace(".", r"\.") for word in known)
     return check, {"type": "string", "pattern": f"^({either})(,({either})){{0,{len(known) - 1}}}$"}
 
 
 _state, _state_schema = _words_of(VisitState)
-_status, _status_schema = _words_of(Status)
+_status, _status_schema = _words_of(FollowUpStatus)
 _undecided, _undecided_schema = _words_of(decisions.Undecided)
 _alert, _alert_schema = _words_of(frozenset({"open", "acknowledged", "resolved"}))
 _visit_decision, _visit_decision_schema = _words_of(frozenset({DECIDED_BEFORE_WINDOW}))

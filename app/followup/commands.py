@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Strict, StringConstraints, WithJsonSchema
+from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from app.identifiers import stands_in
@@ -77,7 +78,7 @@ def _not_null(value: object) -> object:
 
 # A field of a merge patch that may be left out (None: it stays), but not emptied by null.
 Value = TypeVar("Value")
-Kept = Annotated[Value | None, BeforeValidator(_not_null)]
+Kept = Annotated[Value | SkipJsonSchema[None], BeforeValidator(_not_null)]
 
 
 class Response(StrEnum):
