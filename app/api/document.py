@@ -75,8 +75,9 @@ def _built(app: FastAPI) -> Json:
 
 
 def _complete(method: str, operation: Json, act: Act) -> None:
-    operation["security"] = [{"bearer": [SCOPE[act]] if act in SCOPE else []}]
+    operation["security"] = [{"bearer": []}]
     if act in SCOPE:
+        operation["x-required-scope"] = SCOPE[act]
         operation["description"] += f"\n\nA system's token needs the scope `{SCOPE[act]}`."
     parameters = operation.setdefault("parameters", [])
     parameters.append(_REQUEST_ID)
