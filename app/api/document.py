@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from typing import Any
 
+import orjson
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
@@ -65,10 +66,12 @@ def _built(app: FastAPI) -> Json:
         _plain(schema)
     bearer = {"type": "http", "scheme": "bearer", "description": "An API token; beside each operation, its scope"}
     document["components"]["securitySchemes"] = {"bearer": bearer}
+    examples = orjson.loads(_data("examples.json"))
     for path, item in document["paths"].items():
         for method, operation in item.items():
             if guarded(path):
                 _complete(method, operation, app.state.acts[path, method.upper()])
+                _show(operation, examples.get(operation["operationId"], {}))
     used = {tag for item in document["paths"].values() for one in item.values() for tag in one["tags"]}
     document["tags"] = [{"name": name, "description": says} for name, says in TAGS.items() if name in used]
     return document
@@ -95,6 +98,17 @@ def _complete(method: str, operation: Json, act: Act) -> None:
             answer["headers"] = _ETAG | _LOCATION
         elif code in ("200", "304"):
             answer["headers"] = _ETAG | (_LINK if pages and code == "200" else {})
+
+
+def _show(operation: Json, example: Json) -> None:
+    """A real request and the real answer to it; a test asks them again."""
+    if "request" in example:
+        for content in operation["requestBody"]["content"].values():
+            content["example"] = example["request"]
+    if "answer" in example:
+        for code, answer in operation["responses"].items():
+            if code < "300" and "content" in answer:
+                answer["content"]["application/json"]["example"] = example["answer"]
 
 
 def _enumerate(schemas: Json) -> None:
