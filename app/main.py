@@ -44,9 +44,6 @@ PAGES: Final = (
     kept,
     assets,
 )
-# How many operations declare their act: a guard that found none would be content for ever.
-# Of the API and of pages, each also in the demo.
-API, API_OF_THE_DEMO, OF_PAGES, OF_PAGES_OF_THE_DEMO = 38, 2, 33, 2
 OPEN: Final = operations.PATHS | login.OPEN
 JOB_SECONDS: Final = 5.0  # how long a job that was cut off may take to end
 # What open pages ask for every minute.
@@ -54,7 +51,7 @@ BY_THEMSELVES: Final = frozenset({"/due/changes"})
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class AppContext:
     """What an application stands on. `demo`: the fixed tokens are honoured and the clock can be moved."""
 
     db: Database
@@ -63,7 +60,7 @@ class House:
     demo: bool = False
 
 
-def create_app(house: House) -> FastAPI:
+def create_app(house: AppContext) -> FastAPI:
     """The application. Raises RuntimeError when a route does not declare who may call it. Whoever made the database
     closes it."""
     registry = CollectorRegistry()
@@ -83,38 +80,46 @@ def create_app(house: House) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},  # by our own log lines and figures only
         generate_unique_id_function=lambda route: route.name,
         exception_handlers=HANDLERS | dict.fromkeys((404, 405), missing),
-        middleware=[
-            Middleware(ProxyHeadersMiddleware, trusted_hosts=house.settings.proxies),
-            Middleware(
-                Outermost,
-                registry=registry,
-                open_headers=operations.HEADERS,
-                public_origin=house.settings.public_origin,
-            ),
-            Middleware(Head),
-            Middleware(Limits),
-            Middleware(WhoCalls, authenticate=tokens.actor, rate=Rate(house.settings.rate_per_second, "token")),
-            Middleware(
-                WhoBrowses,
-                sessions=sessions,
-                by_themselves=BY_THEMSELVES,
-                rate=Rate(house.settings.rate_per_second, "browser"),
-                watched=operations.WATCHED,
-            ),
-            Middleware(StrictJson),
-            Middleware(OnceMore),
-            Middleware(Smaller),
-        ],
+        middleware=_middleware(house, registry, tokens, sessions),
     )
     app.state.db, app.state.clock, app.state.sweep_minutes = house.db, house.clock, house.settings.sweep_minutes
     app.state.jobs = set()
     app.state.figures = operations.Figures(registry)
     app.state.sessions, app.state.demo, app.state.one_click = sessions, house.demo, fixed
-    for room in (*ROUTERS, *PAGES, *([demo, demo_page] if house.demo else []), operations):
+    rooms = (*ROUTERS, *PAGES, *([demo, demo_page] if house.demo else []), operations)
+    for room in rooms:
         app.include_router(room.router)
-    declared = API + OF_PAGES + (API_OF_THE_DEMO + OF_PAGES_OF_THE_DEMO if house.demo else 0)
+    # A guard that walks the application's routes and finds none would be content for ever: the rooms are counted too.
+    declared = sum(route.path not in OPEN for room in rooms for route in room.router.routes)
     app.state.acts = refuse_undeclared(app, open_paths=OPEN, number=declared)
     return app
+
+
+def _middleware(house: AppContext, registry: CollectorRegistry, tokens: Tokens, sessions: Sessions) -> list[Middleware]:
+    """What every call passes, the outermost first."""
+    per_second = house.settings.rate_per_second
+    return [
+        Middleware(ProxyHeadersMiddleware, trusted_hosts=house.settings.proxies),
+        Middleware(
+            Outermost,
+            registry=registry,
+            open_headers=operations.HEADERS,
+            public_origin=house.settings.public_origin,
+        ),
+        Middleware(Head),
+        Middleware(Limits),
+        Middleware(WhoCalls, authenticate=tokens.actor, rate=Rate(per_second, "token")),
+        Middleware(
+            WhoBrowses,
+            sessions=sessions,
+            by_themselves=BY_THEMSELVES,
+            rate=Rate(per_second, "browser"),
+            watched=operations.WATCHED,
+        ),
+        Middleware(StrictJson),
+        Middleware(OnceMore),
+        Middleware(Smaller),
+    ]
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ from app.clock import Clock
 from app.db.engine import Database
 from app.db.visits import LONGEST_WINDOW
 from app.http import log, server
-from app.main import House, create_app
+from app.main import AppContext, create_app
 from app.settings import Settings
 from bench.databases import Place
 from bench.people import TODAY
@@ -83,7 +83,7 @@ def _serve(place: Place, lines: Path, told: Connection) -> None:
 
     async def work() -> int:
         db = place.open()
-        service = create_app(House(db, Clock(fixed=TODAY), Settings(rate_per_second=NO_LIMIT)))
+        service = create_app(AppContext(db, Clock(fixed=TODAY), Settings(rate_per_second=NO_LIMIT)))
         floor = bare(db)
 
         async def both(scope: Any, receive: Any, send: Any) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from app.actor import SCOPES, Role
 from app.cli import desk
-from app.cli.desk import Desk, Json, Refused, Today
+from app.cli.desk import CommandContext, Json, Refused, Today
 from app.clock import ZONE
 
 keys = typer.Typer(name="keys", no_args_is_help=True, help="The keys that seal persons.")
@@ -57,7 +57,7 @@ def add(
     centres = None if "all" in centre else frozenset(centre)
     wanted = tokens.NewToken(name, role, centres, frozenset(scope or ()), expires)
 
-    async def added(at: Desk) -> int:
+    async def added(at: CommandContext) -> int:
         async with transaction.begin(at.db, at.actor, at.clock) as tx:
             made = await tokens.add(tx, wanted)
         typer.echo(made)
@@ -73,7 +73,7 @@ def renew(token_id: TokenId, expires: Expires = None, today: Today = None) -> No
     from app.access import tokens
     from app.db import transaction
 
-    async def renewed(at: Desk) -> int:
+    async def renewed(at: CommandContext) -> int:
         async with transaction.begin(at.db, at.actor, at.clock) as tx:
             made = await tokens.renew(tx, _plain(token_id), expires)
         typer.echo(made)
@@ -90,7 +90,7 @@ def revoke(token_id: TokenId, today: Today = None) -> None:
 
     plain = _plain(token_id)
 
-    async def revoked(at: Desk) -> int:
+    async def revoked(at: CommandContext) -> int:
         async with transaction.begin(at.db, at.actor, at.clock) as tx:
             if not await tokens.revoke(tx, plain):
                 raise Refused("There is no such token, or it was revoked before; see: follow-up token list.")
@@ -106,7 +106,7 @@ def list_tokens(today: Today = None, as_json: Json = False) -> None:
     from app.access import tokens
     from app.db import transaction
 
-    async def listed(at: Desk) -> int:
+    async def listed(at: CommandContext) -> int:
         async with transaction.begin(at.db, at.actor, at.clock, writing=False) as tx:
             found = await tokens.every(tx)
             now = tx.now
@@ -144,7 +144,7 @@ def add_user(
 
     wanted = accounts.NewAccount(username, name, role, None if "all" in centre else frozenset(centre))
 
-    async def added(at: Desk) -> int:
+    async def added(at: CommandContext) -> int:
         async with transaction.begin(at.db, at.actor, at.clock) as tx:
             made = await accounts.add(tx, wanted)
         typer.echo(made)
@@ -173,7 +173,7 @@ def change_user(
 
     wanted = accounts.AccountChange(name, role, frozenset(centre or ()), new_password)
 
-    async def changed(at: Desk) -> int:
+    async def changed(at: CommandContext) -> int:
         async with transaction.begin(at.db, at.actor, at.clock) as tx:
             made = await accounts.change(tx, username, wanted)
         if made is None:
@@ -191,7 +191,7 @@ def disable_user(username: Username, today: Today = None) -> None:
     from app.access import accounts
     from app.db import transaction
 
-    async def disabled(at: Desk) -> int:
+    async def disabled(at: CommandContext) -> int:
         async with transaction.begin(at.db, at.actor, at.clock) as tx:
             await accounts.disable(tx, username)
         desk.words(f"The account {username} is closed.")
@@ -206,7 +206,7 @@ def list_users(today: Today = None, as_json: Json = False) -> None:
     from app.access import accounts
     from app.db import transaction
 
-    async def listed(at: Desk) -> int:
+    async def listed(at: CommandContext) -> int:
         async with transaction.begin(at.db, at.actor, at.clock, writing=False) as tx:
             found = await accounts.every(tx)
         rows = [

@@ -5,7 +5,7 @@ from pathlib import Path
 import typer
 
 from app.cli import desk
-from app.cli.desk import Desk, Json, ReadableFile, Refused, Today
+from app.cli.desk import CommandContext, Json, ReadableFile, Refused, Today
 
 protocol = typer.Typer(
     name="protocol", no_args_is_help=True, help="Schedules: which there are, and whether a file is one."
@@ -19,7 +19,7 @@ def list_protocols(today: Today = None, as_json: Json = False) -> None:
     from app.db import transaction
     from app.followup import catalogue as room
 
-    async def listed(at: Desk) -> int:
+    async def listed(at: CommandContext) -> int:
         async with transaction.begin(at.db, at.actor, at.clock, writing=False) as tx:
             found = (await room.newest_protocols(tx))["items"]
         rows = [
@@ -69,7 +69,7 @@ def load(file: ReadableFile, today: Today = None, as_json: Json = False) -> None
 
     text = _text(file)
 
-    async def loaded(at: Desk) -> int:
+    async def loaded(at: CommandContext) -> int:
         async with transaction.begin(at.db, at.actor, at.clock) as tx:
             facts = await room.load(tx, text)
         desk.tell(facts, [f"{facts['added']} of {facts['rows']} {facts['kind']} added."], as_json)

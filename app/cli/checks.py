@@ -132,44 +132,41 @@ async def _of_database(
         try:
             clock = await desk.clock_of(db, today)
         except NotMigrated:
-            found, remedy = "the schema is not of this version", "bring it up: follow-up migrate"
-            yield Check("migrations", False, found, remedy, code="not_migrated")
+            yield Check("migrations", False, "not of this version", "type: follow-up migrate", code="not_migrated")
             return
         yield Check("migrations", True, f"schema {state.NEWEST_SCHEMA}")
         async with transaction.begin(db, desk.operator(), clock, writing=False) as tx:
             head, swept = await feed.head(tx), await health.health(tx, settings.sweep_minutes)
             ahead = await alerts.count_ahead(tx, tx.today)
-            ending = [
-                t.name
-                for t in await tokens.every(tx)
-                if t.revoked_at is None and tx.now <= t.expires_at < tx.now + ENDS_SOON
-            ]
+            standing = [token for token in await tokens.every(tx) if token.revoked_at is None]
+            ending = [token.name for token in standing if tx.now <= token.expires_at < tx.now + ENDS_SOON]
             if has_keys:
                 await patients.first_opens(tx)
     except Unreadable as refused:
-        yield Check(
-            "keys", False, refused.detail, "set FOLLOW_UP_KEY_FILE to the file that this database was made with"
-        )
+        remedy = "set FOLLOW_UP_KEY_FILE to the file that this database was made with"
+        yield Check("keys", False, refused.detail, remedy)
         return
     except FollowUpError as refused:
         yield Check("database", False, f"{shown}: {refused.detail}", "start it, or set FOLLOW_UP_DATABASE_URL")
         return
-    behind = head.last_at - clock.now()
-    late = "the last stored change lies in the future" if behind > CLOCK_SLACK else "not behind the last stored change"
-    yield Check(
-        "clock",
-        behind <= CLOCK_SLACK,
-        f"{clock.now():%Y-%m-%d %H:%M:%S} UTC, {late}",
-        "set the machine's clock" * (behind > CLOCK_SLACK),
-    )
-    message = (
-        f"end within {ENDS_SOON.days} days: {', '.join(ending)}"
-        if ending
-        else f"none ends within {ENDS_SOON.days} days"
-    )
-    yield Check("tokens", not ending, message, "renew them: follow-up token renew" * bool(ending))
-    for check in _of_sweeps(swept, ahead):
+    for check in [_clock(head.last_at - clock.now(), clock), _tokens(ending), *_of_sweeps(swept, ahead)]:
         yield check
+
+
+def _clock(behind: timedelta, clock: Clock) -> Check:
+    """`behind`: by how much this machine's clock lies behind the last stored change."""
+    well = behind <= CLOCK_SLACK
+    late = "not behind the last stored change" if well else "the last stored change lies in the future"
+    return Check(
+        "clock", well, f"{clock.now():%Y-%m-%d %H:%M:%S} UTC, {late}", "" if well else "set the machine's clock"
+    )
+
+
+def _tokens(ending: list[str]) -> Check:
+    found = f"end within {ENDS_SOON.days} days: {', '.join(ending)}"
+    if not ending:
+        return Check("tokens", True, f"none ends within {ENDS_SOON.days} days")
+    return Check("tokens", False, found, "renew them: follow-up token renew")
 
 
 def _of_sweeps(swept: "Health", ahead: int) -> Iterator[Check]:
@@ -247,7 +244,9 @@ def openapi(today: Today = None) -> None:
     from app.api import document
     from app.db.columns import Keys
     from app.db.engine import Database
-    from app.main import House, create_app
+    from app.main import AppContext, create_app
 
-    app = create_app(House(Database("sqlite:///unused.db", Keys.fresh()), Clock(fixed=today), desk.read_settings()))
+    app = create_app(
+        AppContext(Database("sqlite:///unused.db", Keys.fresh()), Clock(fixed=today), desk.read_settings())
+    )
     sys.stdout.buffer.write(orjson.dumps(document.build(app), option=orjson.OPT_APPEND_NEWLINE))

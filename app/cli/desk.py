@@ -52,7 +52,7 @@ class NotMigrated(FollowUpError):
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class CommandContext:
     """What a command works with: the operator acts, for all centres, and stands in the history."""
 
     db: "Database"
@@ -88,7 +88,7 @@ def operator() -> Actor:
     return Actor(f"operator:{name}", Role.OPERATOR, None, unit="operator", id=f"operator:{name}")
 
 
-def run(work: Callable[[Desk], Awaitable[int]], today: date | None, *, level: str = "error") -> NoReturn:
+def run(work: Callable[[CommandContext], Awaitable[int]], today: date | None, *, level: str = "error") -> NoReturn:
     """Runs a command's work on an open, migrated database and ends the command with its exit code."""
     from app.http import log, server
 
@@ -120,12 +120,12 @@ async def explained(settings: "Settings", *, changes_schema: bool = False) -> As
 
 
 @asynccontextmanager
-async def _opened(settings: "Settings", today: date | None) -> AsyncIterator[Desk]:
+async def _opened(settings: "Settings", today: date | None) -> AsyncIterator[CommandContext]:
     from app.db.engine import Database
 
     db = Database(settings.database_url, read_keys(settings))
     try:
-        yield Desk(db, await clock_of(db, today), operator(), settings)
+        yield CommandContext(db, await clock_of(db, today), operator(), settings)
     finally:
         await db.close()
 

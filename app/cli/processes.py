@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from app.cli import desk
-from app.cli.desk import Desk, NotMigrated, Today
+from app.cli.desk import CommandContext, NotMigrated, Today
 from app.clock import Clock
 from app.errors import Unavailable
 
@@ -28,7 +28,7 @@ def serve(
     own."""
     from app.db.engine import Database
     from app.http import log, server
-    from app.main import House, create_app
+    from app.main import AppContext, create_app
     from app.settings import DEMO_TOKENS
 
     settings = desk.read_settings()
@@ -43,7 +43,7 @@ def serve(
                 clock = await desk.clock_of(db, today)
             except (Unavailable, NotMigrated):  # it may come later; until then /readyz tells
                 clock = Clock(fixed=today)
-            app = create_app(House(db, clock, settings))
+            app = create_app(AppContext(db, clock, settings))
             if settings.demo_tokens:
                 desk.words(f"Warning: FOLLOW_UP_DEMO_TOKENS is set. {DEMO_TOKENS}")
             await server.serve(app, bound, ready=lambda: desk.words(f"Listening on {server.address(bound)}"))
@@ -59,7 +59,7 @@ def worker(today: Today = None) -> None:
     """Sweeps for overdue visits, at its start and every FOLLOW_UP_SWEEP_MINUTES, until SIGTERM."""
     from app import worker as room
 
-    async def worked(at: Desk) -> int:
+    async def worked(at: CommandContext) -> int:
         return await room.run(at.db, at.clock, timedelta(minutes=at.settings.sweep_minutes))
 
     desk.run(worked, today, level=desk.read_settings().log_level)

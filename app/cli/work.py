@@ -6,7 +6,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from app.cli import desk
-from app.cli.desk import Desk, Json, ReadableFile, Today
+from app.cli.desk import CommandContext, Json, ReadableFile, Today
 
 commands = typer.Typer()
 alerts = typer.Typer(name="alerts", no_args_is_help=True, help="Overdue alerts.")
@@ -45,7 +45,7 @@ def import_(
     from app.db import transaction
     from app.followup import imports
 
-    async def imported(at: Desk) -> int:
+    async def imported(at: CommandContext) -> int:
         with file.open("rb") as opened:
             rows = await imports.read(opened)
         async with transaction.begin(at.db, at.actor, at.clock) as tx:
@@ -74,7 +74,7 @@ def sweep(today: Today = None, as_json: Json = False) -> None:
     """Flags what is overdue on its day, as the worker does, whatever day was swept before."""
     from app.followup import batches
 
-    async def swept(at: Desk) -> int:
+    async def swept(at: CommandContext) -> int:
         day = at.clock.today()
         raised = await batches.sweep(at.db, at.clock, at.actor)
         desk.tell({"today": day, "raised": raised}, [f"{raised} raised for {day}."], as_json)
@@ -94,7 +94,7 @@ def recall(today: Today = None, as_json: Json = False) -> None:
     their day."""
     from app.followup import batches
 
-    async def recalled(at: Desk) -> int:
+    async def recalled(at: CommandContext) -> int:
         day = at.clock.today()
         count = await batches.recall(at.db, at.clock, at.actor)
         desk.tell(
@@ -121,7 +121,7 @@ def _feed(today: date | None, as_json: bool, *, bump: bool) -> NoReturn:
     from app.db import feed as db_feed
     from app.db import transaction
 
-    async def show(at: Desk) -> int:
+    async def show(at: CommandContext) -> int:
         async with transaction.begin(at.db, at.actor, at.clock) as tx:
             found = await (db_feed.bump_epoch(tx) if bump else db_feed.head(tx))
             if bump:

@@ -24,7 +24,7 @@ from app.demo.history import CENTRES, History
 from app.errors import FollowUpError
 from app.followup import demo_clock
 from app.http import server
-from app.main import House, create_app
+from app.main import AppContext, create_app
 from app.settings import Settings
 from app.worker import Worker
 
@@ -75,7 +75,7 @@ async def run(settings: Settings, wanted: Wanted) -> int:
 
 
 async def _serve(settings: Settings, db: Database, clock: Clock, bound: socket) -> int:
-    app = create_app(House(db, clock, settings, demo=True))
+    app = create_app(AppContext(db, clock, settings, demo=True))
     worker = Worker(db, clock, timedelta(minutes=settings.sweep_minutes))
     worker.start()
     ended = asyncio.Event()

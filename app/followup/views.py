@@ -23,8 +23,7 @@ def visit(
     """One visit on a local day; `protocol` is the version that its plan follows. A visit that the plan keeps from a
     protocol followed before has its code as label."""
     rule = protocol.rule(visit.code)
-    within = window(visit.window_start, visit.window_end)
-    outcome = visit.outcome
+    within, outcome = window(visit.window_start, visit.window_end), visit.outcome
     return {
         "id": visit.id,
         "version": visit.version,

@@ -76,27 +76,18 @@ class Outermost:
             return
         began = perf_counter()
         call = scope["call"] = self._call(scope)
-        headers = (
-            _GUARDED
-            if guarded(scope["path"])
-            else self.open_headers
-            if not scope["path"].startswith("/static/")
-            else _ALWAYS
-        )
+        headers = self._headers(scope["path"])
         status = 0
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                own = message["headers"]
+                own = dict(message["headers"])
                 # What an open address says of its own keeping stands.
-                ours = [
-                    (name, value)
-                    for name, value in headers
-                    if name != b"cache-control" or all(name != theirs for theirs, _ in own)
-                ]
-                message["headers"] = [*own, *ours, (b"x-request-id", call.request_id.encode()), *call.extra]
+                ours = [header for header in headers if header[0] != b"cache-control" or header[0] not in own]
+                extra = [(b"x-request-id", call.request_id.encode()), *call.extra]
+                message["headers"] = [*message["headers"], *ours, *extra]
             await send(message)
 
         try:
@@ -114,6 +105,11 @@ class Outermost:
                 await _answer(scope, problems.InternalError())(scope, receive, send_with_headers)
         finally:
             self._line(scope, call, status, perf_counter() - began)
+
+    def _headers(self, path: str) -> Headers:
+        if path.startswith("/static/"):
+            return _ALWAYS
+        return _GUARDED if guarded(path) else self.open_headers
 
     def _call(self, scope: Scope) -> Call:
         call = Call(request_id(scope), self.public_origin or f"{scope['scheme']}://{header(scope, b'host') or ''}")
@@ -189,32 +185,37 @@ class Limits:
             return
         importing = scope["path"] == IMPORTS
         most = IMPORT_BYTES if importing else BODY_BYTES if guarded(scope["path"]) else FORM_BYTES
-        seconds = IMPORT_SECONDS if importing else BODY_SECONDS
-        read, whole = 0, False
-        began = asyncio.get_running_loop().time()
-
-        async def counted() -> Message:
-            nonlocal read, whole
-            if whole:
-                return await receive()
-            if not read and _declared(scope) > most:
-                raise TooLarge(f"A body may have {most:,} bytes here.")
-            try:
-                async with asyncio.timeout_at(began + seconds):
-                    message = await receive()
-            except TimeoutError:
-                raise TooSlow from None
-            whole = not message.get("more_body", False)
-            read += len(message.get("body", b""))
-            if read > most:
-                raise TooLarge(f"A body may have {most:,} bytes here.")
-            return message
-
+        counted = _counted(scope, receive, most, IMPORT_SECONDS if importing else BODY_SECONDS)
         try:
             async with asyncio.timeout(IMPORT_SECONDS if importing else DEADLINE_SECONDS):
                 await self.app(scope, counted, send)
         except TimeoutError:
             raise Unavailable("The answer took too long; try again.", retry_after=10) from None
+
+
+def _counted(scope: Scope, receive: Receive, most: int, seconds: float) -> Receive:
+    """A body of at most so many bytes, that arrives within so many seconds."""
+    read, whole = 0, False
+    until = asyncio.get_running_loop().time() + seconds
+
+    async def counted() -> Message:
+        nonlocal read, whole
+        if whole:
+            return await receive()
+        if not read and _declared(scope) > most:
+            raise TooLarge(f"A body may have {most:,} bytes here.")
+        try:
+            async with asyncio.timeout_at(until):
+                message = await receive()
+        except TimeoutError:
+            raise TooSlow from None
+        whole = not message.get("more_body", False)
+        read += len(message.get("body", b""))
+        if read > most:
+            raise TooLarge(f"A body may have {most:,} bytes here.")
+        return message
+
+    return counted
 
 
 def _declared(scope: Scope) -> int:

@@ -204,14 +204,17 @@ def refuse_completion(
             field=field,
             window_start=visit.window_start.isoformat(),
         )
-    own = abs(on - visit.target_on)
+    if "nearer_to_next" not in confirmed:
+        _refuse_nearer_to_next(visit, visit.target_on, visits, on, field)
+
+
+def _refuse_nearer_to_next(visit: Visit, aimed_at: date, visits: Sequence[Visit], on: date, field: str) -> None:
+    own = abs(on - aimed_at)
     later = [
-        (v.target_on, v)
-        for v in visits
-        if v.target_on is not None and v.target_on > visit.target_on and v.code != visit.code
+        (v.target_on, v) for v in visits if v.target_on is not None and v.target_on > aimed_at and v.code != visit.code
     ]
     target, following = min(later, key=lambda both: both[0], default=(None, None))
-    if target and following and abs(on - target) < own and "nearer_to_next" not in confirmed:
+    if target and following and abs(on - target) < own:
         raise NearerToNext(
             f"{on} is {own.days} days from {visit.code} and {abs(on - target).days} from {following.code}.",
             field=field,

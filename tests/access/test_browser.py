@@ -19,7 +19,7 @@ from app.db.columns import Keys
 from app.db.engine import Database
 from app.http.cookie import NAME
 from app.http.middleware import Outermost
-from app.main import BY_THEMSELVES, OPEN, House
+from app.main import BY_THEMSELVES, OPEN, AppContext
 from app.settings import Settings
 from tests.access.conftest import Later
 from tests.api.conftest import AT, TODAY, Service, make_service
@@ -48,7 +48,7 @@ class Browser:
 @pytest.fixture
 async def browser(sqlite_url: str) -> AsyncIterator[Browser]:
     clock, db = Later(fixed=TODAY), Database(sqlite_url, Keys.fresh())
-    service = Service(House(db, clock, Settings(database_url=sqlite_url, demo_tokens=True)))
+    service = Service(AppContext(db, clock, Settings(database_url=sqlite_url, demo_tokens=True)))
     made = Browser(service, clock)
     assert (await made.send("/login/demo", token="demo-nurse-lund")).status_code == 303
     yield made

@@ -10,7 +10,7 @@ from app.clock import Clock
 from app.db.columns import Keys
 from app.db.engine import Database
 from app.http.cookie import NAME, NAME_OVER_HTTPS
-from app.main import House
+from app.main import AppContext
 from app.settings import Settings
 from tests.api.conftest import TODAY, Service
 
@@ -26,7 +26,7 @@ async def behind(sqlite_url: str) -> AsyncIterator[Make]:
 
     def make(peer: str = "10.0.0.5", **settings: str) -> Service:
         chosen = Settings(database_url=sqlite_url, demo_tokens=True, **settings)  # type: ignore[arg-type]
-        house = House(db, Clock(fixed=TODAY), chosen)
+        house = AppContext(db, Clock(fixed=TODAY), chosen)
         made.append(Service(house, peer=peer))
         return made[-1]
 

@@ -15,7 +15,7 @@ from app.clock import Clock
 from app.db.columns import Keys
 from app.db.engine import Database
 from app.http import log
-from app.main import House, create_app
+from app.main import AppContext, create_app
 from app.settings import Settings
 from tests.logs import tell_plainly
 
@@ -61,7 +61,7 @@ def infusion(**changed: Any) -> dict[str, Any]:
 class Service:
     """The service as a client sees it, and its database as nobody else may."""
 
-    def __init__(self, house: House, *, peer: str = "127.0.0.1") -> None:
+    def __init__(self, house: AppContext, *, peer: str = "127.0.0.1") -> None:
         self.house = house
         self.app = create_app(house)
         transport = httpx.ASGITransport(self.app, client=(peer, 50000), raise_app_exceptions=True)
@@ -110,7 +110,7 @@ async def make_service(sqlite_url: str) -> AsyncIterator[Callable[..., Service]]
 
     def make(*, rate: int = 100_000, demo: bool = True, peer: str = "127.0.0.1", today: date = TODAY) -> Service:
         settings = Settings(database_url=sqlite_url, demo_tokens=demo, rate_per_second=rate)
-        made.append(Service(House(database, Clock(fixed=today), settings), peer=peer))
+        made.append(Service(AppContext(database, Clock(fixed=today), settings), peer=peer))
         return made[-1]
 
     yield make

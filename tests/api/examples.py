@@ -20,7 +20,7 @@ from app.db.columns import Keys
 from app.db.engine import Database
 from app.db.migrate import migrate
 from app.followup import batches
-from app.main import House
+from app.main import AppContext
 from app.settings import Settings
 from tests.api.conftest import TODAY, Service
 from tests.house.printing import ROOT
@@ -156,7 +156,7 @@ async def _write() -> None:
         await migrate(url)
         database = Database(url, Keys.fresh())
         settings = Settings(database_url=url, demo_tokens=True, rate_per_second=100_000)
-        service = Service(House(database, Clock(fixed=TODAY), settings))
+        service = Service(AppContext(database, Clock(fixed=TODAY), settings))
         found = await asked(service)
         FILE.write_bytes(orjson.dumps(found, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
         await service.client.aclose()

@@ -11,7 +11,7 @@ import pytest_asyncio
 from app.clock import Clock
 from app.db.columns import Keys
 from app.db.engine import Database
-from app.main import House
+from app.main import AppContext
 from app.settings import Settings
 from tests.api.conftest import NURSE, TODAY, Service, infusion
 from tests.databases import drop_database, fresh_database
@@ -333,7 +333,7 @@ async def service() -> AsyncIterator[Service]:
     url = fresh_database("sqlite")
     database = Database(url, Keys.fresh())
     service = Service(
-        House(database, Clock(fixed=TODAY), Settings(database_url=url, demo_tokens=True, rate_per_second=100_000))
+        AppContext(database, Clock(fixed=TODAY), Settings(database_url=url, demo_tokens=True, rate_per_second=100_000))
     )
     yield service
     await service.client.aclose()

@@ -28,7 +28,7 @@ from app.clock import Clock
 from app.db.columns import Keys
 from app.db.engine import Database
 from app.http import server
-from app.main import House, create_app
+from app.main import AppContext, create_app
 from app.settings import Settings
 from tests.api.conftest import TODAY, infusion
 from tests.api.test_declared import CONTRACT
@@ -77,7 +77,9 @@ class Ready(uvicorn.Server):
 def _serve(url: str, ready: threading.Event, box: list[Any]) -> None:
     async def work() -> None:
         database = Database(url, Keys.fresh())
-        house = House(database, Clock(fixed=TODAY), Settings(database_url=url, rate_per_second=1_000_000), demo=True)
+        house = AppContext(
+            database, Clock(fixed=TODAY), Settings(database_url=url, rate_per_second=1_000_000), demo=True
+        )
         app, bound = create_app(house), server.bind("127.0.0.1", 0)
         running = Ready(uvicorn.Config(app, access_log=False, log_config=None, lifespan="on"), ready)
         box.extend([running, server.address(bound), document.build(app)])

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from app.clock import Clock
 from app.db.columns import Keys
 from app.db.engine import Database
-from app.main import House
+from app.main import AppContext
 from app.settings import Settings
 from tests.api.conftest import TODAY, Service, infusion
 
@@ -28,7 +28,7 @@ END $$""",
 async def service_on_postgres(postgres_url: str) -> AsyncIterator[Service]:
     database = Database(postgres_url, Keys.fresh())
     settings = Settings(database_url=postgres_url, rate_per_second=100_000, demo_tokens=True)
-    made = Service(House(database, Clock(fixed=TODAY), settings))
+    made = Service(AppContext(database, Clock(fixed=TODAY), settings))
     yield made
     await made.client.aclose()
     await database.close()

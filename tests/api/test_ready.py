@@ -12,7 +12,7 @@ from app.clock import Clock
 from app.db.columns import Keys
 from app.db.engine import Database
 from app.db.transaction import begin
-from app.main import House, create_app
+from app.main import AppContext, create_app
 from app.settings import Settings
 from tests.databases import Kind
 
@@ -20,7 +20,7 @@ OPERATOR = Actor("operator:test", Role.OPERATOR, None, id="operator:test")
 
 
 async def _ready(database: Database) -> int:
-    app = create_app(House(database, Clock(fixed=date(2026, 11, 23)), Settings(database_url=database.url)))
+    app = create_app(AppContext(database, Clock(fixed=date(2026, 11, 23)), Settings(database_url=database.url)))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
         return (await client.get("/readyz")).status_code
 

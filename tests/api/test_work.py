@@ -17,7 +17,7 @@ from app.db import state
 from app.db.columns import Keys
 from app.db.engine import Database
 from app.db.transaction import begin
-from app.main import House
+from app.main import AppContext
 from app.settings import Settings
 from tests.api.conftest import TODAY, Service
 
@@ -123,7 +123,7 @@ async def make_demo(sqlite_url: str) -> AsyncIterator[Callable[[Clock], Service]
 
     def make(clock: Clock) -> Service:
         made.append(
-            Service(House(database, clock, Settings(database_url=sqlite_url, rate_per_second=100_000), demo=True))
+            Service(AppContext(database, clock, Settings(database_url=sqlite_url, rate_per_second=100_000), demo=True))
         )
         return made[-1]
 

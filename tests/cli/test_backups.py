@@ -16,7 +16,7 @@ import pytest
 from app.clock import Clock
 from app.db.columns import Keys
 from app.db.engine import Database
-from app.main import House, create_app
+from app.main import AppContext, create_app
 from app.settings import Settings
 from tests import processes
 from tests.faults.forks import wait_for
@@ -60,7 +60,7 @@ def _rows(url: str) -> dict[str, list[str]]:
 
 async def _poll(url: str, key_file: Path, cursor: str) -> int:
     database = Database(url, Keys.read(key_file))
-    app = create_app(House(database, Clock(), Settings(database_url=url, demo_tokens=True)))
+    app = create_app(AppContext(database, Clock(), Settings(database_url=url, demo_tokens=True)))
     try:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
             headers = {"Authorization": "Bearer demo-integration-all"}

@@ -30,7 +30,7 @@ from app.errors import Unavailable
 from app.followup import batches, imports, recording
 from app.followup.infusion_fields import NewInfusion
 from app.http import server
-from app.main import House, create_app
+from app.main import AppContext, create_app
 from app.planning.workdays import red_days
 from app.settings import Settings
 
@@ -146,7 +146,7 @@ async def requests(told: Told, url: str, day: str, bodies: Sequence[Any]) -> Non
     """POST /infusions in turn over the whole application, each answer told; a 503 ends them, another refusal is an
     error of the test."""
     async with opened(url, day) as (database, clock):
-        house = House(database, clock, Settings(database_url=url, demo_tokens=True, rate_per_second=100_000))
+        house = AppContext(database, clock, Settings(database_url=url, demo_tokens=True, rate_per_second=100_000))
         transport = httpx.ASGITransport(create_app(house))
         token = {"Authorization": "Bearer demo-coordinator-lund"}
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=token) as client:
@@ -170,7 +170,7 @@ async def work(told: Told, url: str, day: str, seconds: int = 900) -> int:
 async def serve(told: Told, url: str, day: str, **limits: float) -> None:
     """`follow-up serve` on a free port: tells its address when it answers."""
     async with opened(url, day, **limits) as (database, clock):
-        house = House(database, clock, Settings(database_url=url, demo_tokens=True, rate_per_second=100_000))
+        house = AppContext(database, clock, Settings(database_url=url, demo_tokens=True, rate_per_second=100_000))
         bound = server.bind("127.0.0.1", 0)
         await server.serve(create_app(house), bound, ready=lambda: told(server.address(bound)))
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from app.clock import Clock
 from app.db.engine import Database
-from app.main import House, create_app
+from app.main import AppContext, create_app
 from app.settings import Settings
 from tests.faults.given import DAY, infusion
 from tests.faults.state import difference, infusions, state
@@ -34,7 +34,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 @pytest.fixture
 async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
     settings = Settings(database_url=database.url, demo_tokens=True)
-    app = create_app(House(database, Clock(fixed=date.fromisoformat(DAY)), settings))
+    app = create_app(AppContext(database, Clock(fixed=date.fromisoformat(DAY)), settings))
     token = {"Authorization": "Bearer demo-coordinator-lund"}
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://127.0.0.1", headers=token

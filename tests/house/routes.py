@@ -13,7 +13,7 @@ from app.clock import Clock
 from app.db.columns import Keys
 from app.db.engine import Database
 from app.http.middleware import guarded
-from app.main import House, create_app
+from app.main import AppContext, create_app
 from app.settings import Settings
 
 
@@ -31,7 +31,7 @@ class Route:
 def application() -> FastAPI:
     """The whole application, the demo's addresses included; it opens no connection."""
     database = Database("sqlite:///" + str(Path(__file__).with_name("never-opened.db")), Keys.fresh())
-    return create_app(House(database, Clock(), Settings(), demo=True))
+    return create_app(AppContext(database, Clock(), Settings(), demo=True))
 
 
 def routes() -> list[Route]:

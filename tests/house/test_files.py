@@ -76,3 +76,14 @@ def _asking(source: str) -> Iterator[str]:
 @pytest.mark.parametrize("name", [name for name in tracked("app/*.py") if (ROOT / name).read_text().strip()])
 def test_every_file_says_what_it_is(name: str) -> None:
     assert ast.get_docstring(ast.parse((ROOT / name).read_text()))
+
+
+def test_no_function_is_longer_than_one_reads_at_once() -> None:
+    long = [
+        f"{name}: {node.name}"
+        for name in tracked("app/*.py")
+        for node in ast.walk(ast.parse((ROOT / name).read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if (node.end_lineno or 0) - node.lineno >= 40
+    ]
+    assert long == []

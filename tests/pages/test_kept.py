@@ -13,7 +13,7 @@ import pytest
 from app.access.sessions import IDLE, KEPT
 from app.db.columns import Keys
 from app.db.engine import Database
-from app.main import House
+from app.main import AppContext
 from app.settings import Settings
 from tests.access.conftest import Later
 from tests.api.conftest import TODAY, Service
@@ -25,7 +25,7 @@ WORDS = "Sessionen hade gått ut, så inget sparades."
 @pytest.fixture
 async def later(sqlite_url: str) -> AsyncIterator[tuple[Ward, Later]]:
     clock, db = Later(fixed=TODAY), Database(sqlite_url, Keys.fresh())
-    ward = await Ward(Service(House(db, clock, Settings(database_url=sqlite_url, demo_tokens=True)))).log_in()
+    ward = await Ward(Service(AppContext(db, clock, Settings(database_url=sqlite_url, demo_tokens=True)))).log_in()
     yield ward, clock
     await ward.client.aclose()
     await ward.service.client.aclose()

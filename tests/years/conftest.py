@@ -24,13 +24,13 @@ async def opened_service(kind: Kind = "sqlite") -> AsyncIterator[Service]:
     from app.db.columns import Keys
     from app.db.engine import Database
     from app.followup import batches
-    from app.main import House, create_app
+    from app.main import AppContext, create_app
     from app.settings import Settings
 
     url = fresh_database(kind)
     database, clock = Database(url, Keys.fresh()), Clock(fixed=START)
     settings: dict[str, Any] = {"database_url": url, "demo_tokens": True, "rate_per_second": 1_000_000}
-    app = create_app(House(database, clock, Settings(**settings), demo=False))
+    app = create_app(AppContext(database, clock, Settings(**settings), demo=False))
 
     async def move_to_day(day: date) -> None:
         clock.fixed = day

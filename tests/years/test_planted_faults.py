@@ -281,7 +281,11 @@ FAULTS: list[Fault] = [
         "if False and",
     ),
     Fault(
-        "nearer to the next is asked about", f"{REFUSALS}:refuse_completion", "abs(on - target) < own", "False", seed=78
+        "nearer to the next is asked about",
+        f"{REFUSALS}:_refuse_nearer_to_next",
+        "abs(on - target) < own",
+        "False",
+        seed=78,
     ),
     Fault("a moved visit's alert is resolved", f"{ALERTS}:_ended", 'return "replanned"', "return None"),
     Fault(
