@@ -121,16 +121,17 @@ async def poll(makes: Makes, servers: Servers, nations: Sequence[int], *, reques
 async def feed(makes: Makes, servers: Servers, nations: Sequence[int], *, requests: int, rounds: int) -> list[Figure]:
     """A hundred events of one centre, against the same rows as JSON made by the database."""
     bare = load.request("GET", f"/bare/events?centre={CENTRES[0]}")
-    places, pairs = await _places(makes, nations), []
+    places, pairs, amounts = await _places(makes, nations), [], []
     for place in places:
         system, port = await token(place, Role.INTEGRATION, CENTRES[0]), servers.port(place)
         whole = load.request("GET", "/api/v1/alerts/events?after=0", system)
         counts = [(await load.one(port, wanted)).body.count(b'"window_end"') for wanted in (whole, bare)]
         assert counts[0] == counts[1] > 0, f"the feed shows {counts[0]} events, the database {counts[1]}"
+        items = orjson.loads((await load.one(port, whole)).body)["items"]
+        amounts.append((counts[0], len({event["data"]["patient_id"] for event in items})))
         pairs.append((_round(port, whole, requests, 200), _round(port, bare, requests, 200)))
-    return _lines(
-        "feed, a page of 100 events, PostgreSQL", places, await in_turn(pairs, rounds=rounds), least_ratio=0.5
-    )
+    measured = await in_turn(pairs, rounds=rounds, amounts=amounts)
+    return _lines("feed, a page of 100 events, PostgreSQL", places, measured, least_ratio=0.5)
 
 
 def _persons(body: bytes) -> int:

@@ -107,8 +107,8 @@ WRONG = {
     ),
     "a done visit takes the new window": ("Visit(now[key].window, d.outcome", "Visit(d.window, d.outcome"),
     "what a person decided stays": (
-        "for key, d in p.decisions.items():\n        now[key]",
-        "for key, d in [x for x in p.decisions.items() if not now[x[0]].outcome]:\n        now[key]",
+        "for key, d in p.decisions.items():\n        is_given",
+        "for key, d in [x for x in p.decisions.items() if not now[x[0]].outcome]:\n        is_given",
     ),
     "an infusion in the future is refused": ("if infusion.infused_on > today:", "if False:"),
     "a discharge in the future is refused": (
