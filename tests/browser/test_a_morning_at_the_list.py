@@ -86,7 +86,7 @@ def test_a_plan_is_shown_before_anything_is_saved_and_saved_once_by_a_double_cli
     page.get_by_label("Batch").click()
     expect(page.locator("#plan")).to_contain_text("2041-11-20")
     page.get_by_role("button", name="Spara infusionen").dblclick()
-    # Looked at until it is so: the second click ends the first one's navigation, which a wait for it takes for a failure.
+    # Looked at until it is so: the second click ends the first one's navigation, and a wait for that would fail.
     expect(page).to_have_url(re.compile(r"/patients/[0-9a-f-]{36}$"))
     expect(page.get_by_role("heading", level=1)).to_contain_text("Test Testsson")
     expect(page.locator(".years .infusion")).to_have_count(1)
