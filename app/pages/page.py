@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from babel.support import Translations
+from babel.support import NullTranslations, Translations
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -57,8 +57,10 @@ def _environment(language: str) -> Environment:
 
 
 @cache
-def translations(language: str) -> Translations:
-    """The catalogue of `sv` or `en`, read from its text once."""
+def translations(language: str) -> NullTranslations:
+    """The catalogue of `sv`, read from its text once; messages are written in English, so `en` needs none."""
+    if language == "en":
+        return NullTranslations()
     binary = BytesIO()
     with files("app.pages").joinpath("locale", LOCALES[language], "LC_MESSAGES", "messages.po").open("rb") as text:
         write_mo(binary, read_po(text, locale=LOCALES[language]))

@@ -1,5 +1,6 @@
-"""The words of the pages: every message of templates and code stands in both catalogues. `python -m
-tests.house.catalogues` adds what is missing, empty, so that somebody translates it."""
+"""The words of the pages: every message of templates and code stands in the Swedish catalogue. `python -m
+tests.house.catalogues` adds what is missing, empty, so that somebody translates it. Messages are English, which needs
+no catalogue."""
 
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
 PAGES = Path(__file__).resolve().parents[2] / "app" / "pages"
-LOCALES = ("sv", "en_GB")
+LOCALES = ("sv",)
 METHODS = [("templates/**.html", "jinja2"), ("words.py", "python")]
 
 
@@ -33,7 +34,7 @@ def catalogue(locale: str) -> Catalog:
 
 
 def update() -> None:
-    """Brings both catalogues to the messages of the code; English words that are missing are the message itself."""
+    """Brings the catalogue to the messages of the code."""
     wanted = extracted()
     for locale in LOCALES:
         known = catalogue(locale) if path(locale).exists() else Catalog(locale=locale)
@@ -42,14 +43,9 @@ def update() -> None:
             if not message.id:
                 continue
             old = known.get(message.id)
-            same = message.id if locale == "en_GB" else ("", "") if message.pluralizable else ""
-            fresh.add(message.id, old.string if old and all(_texts(old.string)) else same)
+            fresh.add(message.id, old.string if old else ("", "") if message.pluralizable else "")
         with path(locale).open("wb") as file:
             write_po(file, fresh, width=150, sort_output=True, omit_header=True)
-
-
-def _texts(string: object) -> list[str]:
-    return [str(text) for text in (string if isinstance(string, (tuple, list)) else [string])]
 
 
 if __name__ == "__main__":

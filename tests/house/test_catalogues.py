@@ -1,5 +1,5 @@
-"""The words of the pages are whole in both languages: none missing, none fuzzy, none left over, and the same places to
-fill in."""
+"""The words of the pages are whole in Swedish: none missing, none fuzzy, none left over, and the same places to fill
+in."""
 
 import re
 
