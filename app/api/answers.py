@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.parameters import FollowUpStatus
+from app.planning.facts import FollowUpStatus
 
 
 class Answer(BaseModel):

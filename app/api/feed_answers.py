@@ -5,6 +5,7 @@ from typing import Literal
 from uuid import UUID
 
 from app.api.answers import Answer
+from app.followup.alerts import AlertEventType
 
 
 class EventData(Answer):
@@ -24,7 +25,7 @@ class FeedEvent(Answer):
     specversion: Literal["1.0"]
     id: UUID
     source: str
-    type: Literal["visit.overdue", "alert.acknowledged", "alert.resolved", "alert.reopened"]
+    type: AlertEventType
     subject: str
     time: datetime
     seq: int

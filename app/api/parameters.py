@@ -8,8 +8,10 @@ from fastapi import Path, Query
 from pydantic import AfterValidator, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from app.followup.alerts import AlertEventType
 from app.followup.commands import LocalDate, Slug, Text
 from app.planning import decisions
+from app.planning.facts import FollowUpStatus
 from app.planning.needs_decision import DECIDED_BEFORE_WINDOW
 from app.planning.visits import VisitState
 
@@ -20,18 +22,6 @@ YesNo = Annotated[Literal["true", "false"] | None, Query()]
 CodeInPath = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$"), Path(description="a code, as the catalogue lists it")
 ]
-
-
-class FollowUpStatus(StrEnum):
-    """How a patient's follow-up stands."""
-
-    IN_FOLLOW_UP = "in-follow-up"
-    LOST = "lost"
-    ELSEWHERE = "followed-elsewhere"
-    WITHDRAWN = "withdrawn"
-    DECEASED = "deceased"
-    PLAN_ENDED = "plan-ended"
-    NO_INFUSION = "no-infusion"
 
 
 def _words_of(allowed: type[StrEnum] | frozenset[str]) -> tuple[Callable[[str], str], dict[str, Any]]:
@@ -53,7 +43,7 @@ _status, _status_schema = _words_of(FollowUpStatus)
 _undecided, _undecided_schema = _words_of(decisions.Undecided)
 _alert, _alert_schema = _words_of(frozenset({"open", "acknowledged", "resolved"}))
 _visit_decision, _visit_decision_schema = _words_of(frozenset({DECIDED_BEFORE_WINDOW}))
-_type, _type_schema = _words_of(frozenset({"visit.overdue", "alert.acknowledged", "alert.resolved", "alert.reopened"}))
+_type, _type_schema = _words_of(AlertEventType)
 
 States = Annotated[
     str | None,

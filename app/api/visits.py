@@ -21,7 +21,7 @@ from app.planning.visits import VisitState
 router = APIRouter(prefix="/api/v1/visits", tags=["visits"])
 # What needs a decision may be closed already, and be of somebody who is looked for: only the dead and the withdrawn are
 # left alone.
-_OF_DECISIONS = DueFilter(state=tuple(VisitState), status=("in-follow-up", "lost", "followed-elsewhere", "plan-ended"))
+_OF_DECISIONS = DueFilter(state=tuple(VisitState), status=due_list.ASKED_ABOUT)
 _CHANGED = responses.of(answers.ChangedVisit, *responses.CHANGE)
 
 

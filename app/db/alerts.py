@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from app.db import tables
 from app.db.columns import Instant, new_id
 from app.db.scope import cut
-from app.db.transaction import AlertEvent, Numbered, Transaction
+from app.db.transaction import AlertEvent, AlertEventType, Numbered, Transaction
 
 alerts = tables.alerts.c
 UNRESOLVED: Final = text("state <> 'resolved'")  # as it stands in the partial indexes, so that they serve
@@ -156,7 +156,7 @@ async def add(tx: Transaction, new: Sequence[NewAlert]) -> list[AlertRow]:
     raised = {row.visit_id: AlertRow(*row) for row in await tx.all(only_new, [_row(tx, alert) for alert in new])}
     rows = [raised[alert.visit_id] for alert in new if alert.visit_id in raised]
     for row in rows:
-        tx.emit(_event("visit.overdue", row))
+        tx.emit(_event(AlertEventType.OVERDUE, row))
     return rows
 
 
@@ -166,7 +166,7 @@ async def resolve(tx: Transaction, resolved: Sequence[tuple[AlertRow, str]]) -> 
     for reason in dict.fromkeys(reason for _, reason in resolved):
         ended = [alert for alert, its in resolved if its == reason]
         values = {"state": "resolved", "resolved_at": tx.now, "resolved_by": reason}
-        await _change(tx, "alert.resolved", ended, update(tables.alerts).where(UNRESOLVED).values(**values))
+        await _change(tx, AlertEventType.RESOLVED, ended, update(tables.alerts).where(UNRESOLVED).values(**values))
 
 
 async def acknowledge(tx: Transaction, acknowledged: Sequence[AlertRow], *, by: str | None, reason: str) -> None:
@@ -176,7 +176,7 @@ async def acknowledge(tx: Transaction, acknowledged: Sequence[AlertRow], *, by: 
         return
     open_to = alerts.state == "open" if by is None else (alerts.state != "resolved") & alerts.acknowledged_by.is_(None)
     values = {"state": "acknowledged", "acknowledged_at": tx.now, "acknowledged_by": by, "reason": reason}
-    await _change(tx, "alert.acknowledged", acknowledged, update(tables.alerts).where(open_to).values(**values))
+    await _change(tx, AlertEventType.ACKNOWLEDGED, acknowledged, update(tables.alerts).where(open_to).values(**values))
 
 
 async def reopen(tx: Transaction, reopened: Sequence[AlertRow]) -> None:
@@ -185,10 +185,10 @@ async def reopen(tx: Transaction, reopened: Sequence[AlertRow]) -> None:
         return
     because_lost = (alerts.state == "acknowledged") & alerts.acknowledged_by.is_(None)
     values = {"state": "open", "acknowledged_at": None, "reason": None}
-    await _change(tx, "alert.reopened", reopened, update(tables.alerts).where(because_lost).values(**values))
+    await _change(tx, AlertEventType.REOPENED, reopened, update(tables.alerts).where(because_lost).values(**values))
 
 
-async def _change(tx: Transaction, event_type: str, rows: Sequence[AlertRow], statement: Update) -> None:
+async def _change(tx: Transaction, event_type: AlertEventType, rows: Sequence[AlertRow], statement: Update) -> None:
     """Tells the feed of the rows that really changed, in the order given."""
     ids = [row.id for row in rows]
     changed = statement.where(alerts.id.in_(ids)).values(version=alerts.version + 1).returning(*_ALERT)
@@ -218,7 +218,7 @@ def _row(tx: Transaction, new: NewAlert) -> dict[str, Any]:
     }
 
 
-def _event(event_type: str, row: AlertRow) -> AlertEvent:
+def _event(event_type: AlertEventType, row: AlertRow) -> AlertEvent:
     return AlertEvent(
         event_type,
         row.id,

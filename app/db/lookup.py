@@ -17,4 +17,4 @@ def is_one_of(column: ColumnElement[str], words: Iterable[str]) -> ColumnElement
     """Whether the column has one of these words of a closed list. They stand in the statement itself: as parameters,
     PostgreSQL takes it that hardly anybody has the status that nearly everybody has, and reads all patients first (0.6
     s of 200,000)."""
-    return column.in_(bindparam(None, list(words), expanding=True, literal_execute=True))
+    return column.in_(bindparam(None, list(map(str, words)), expanding=True, literal_execute=True))

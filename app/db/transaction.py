@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -26,12 +27,21 @@ AnyRow = Row[*tuple[Any, ...]]
 Params = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
+class AlertEventType(StrEnum):
+    """What the feed tells of an alert (contract 4)."""
+
+    OVERDUE = "visit.overdue"
+    ACKNOWLEDGED = "alert.acknowledged"
+    RESOLVED = "alert.resolved"
+    REOPENED = "alert.reopened"
+
+
 @dataclass(frozen=True, slots=True)
 class AlertEvent:
     """What the feed tells of an alert; number, id and instant are given at the end of the transaction. No name, no
     number of a person."""
 
-    type: str  # visit.overdue | alert.acknowledged | alert.resolved | alert.reopened
+    type: AlertEventType
     alert_id: UUID
     visit_id: UUID
     patient_id: UUID
@@ -283,7 +293,7 @@ def _event_row(event: AlertEvent, seq: int, at: datetime) -> dict[str, Any]:
     return {
         "seq": seq,
         "id": new_id(),
-        "type": event.type,
+        "type": str(event.type),
         "at": at,
         "alert_id": event.alert_id,
         "visit_id": event.visit_id,

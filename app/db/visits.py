@@ -1,7 +1,7 @@
 """Visits and contacts as they are asked for. The due list reads one index range a centre and merges them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -58,6 +58,7 @@ class DueFilter:
     code: str | None = None
     purpose: str | None = None
     patient: UUID | None = None
+    visits: tuple[UUID, ...] | None = None
 
 
 class ListedVisit(NamedTuple):
@@ -120,26 +121,39 @@ def _conditions(wanted: DueFilter) -> list[ColumnElement[bool]]:
         # Said beside the rule, so that the index of open visits is used and bounded.
         found += [visits.c.outcome.is_(None), visits.c.window_end <= _HORIZON]
     found.append(_among(wanted))
-    if wanted.due_from is not None:
-        found.append(visits.c.window_end >= wanted.due_from)
-    if wanted.due_to is not None:
-        found.append(visits.c.window_end <= wanted.due_to)
-    if wanted.opens_to is not None:
-        found.append(visits.c.window_start <= wanted.opens_to)
+    found += [condition for name, condition in _BY_VALUE.items() if getattr(wanted, name) is not None]
     if wanted.booked is not None:
         # A booking under planning's mark is kept but not shown (Visit.shown_booking).
         shown = and_(visits.c.booked_on.is_not(None), or_(visits.c.outcome.is_(None), visits.c.decided_by.is_not(None)))
         found.append(shown if wanted.booked else ~shown)
-    for name in ("code", "purpose"):
-        if (value := getattr(wanted, name)) is not None:
-            found.append(visits.c[name] == value)
-    if wanted.patient is not None:
-        found.append(visits.c.patient_id == wanted.patient)
-    if wanted.product is not None:
-        found.append(
-            lookup.found(infusions, infusions.c.id == visits.c.infusion_id, infusions.c.product == wanted.product)
-        )
     return found
+
+
+def _given(name: str, column: ColumnElement[Any]) -> BindParameter[Any]:
+    return bindparam(name, type_=column.type)
+
+
+# What a list is narrowed to by a value, which is a parameter of its statement.
+_BY_VALUE: Mapping[str, ColumnElement[bool]] = {
+    "due_from": visits.c.window_end >= _given("due_from", visits.c.window_end),
+    "due_to": visits.c.window_end <= _given("due_to", visits.c.window_end),
+    "opens_to": visits.c.window_start <= _given("opens_to", visits.c.window_start),
+    "code": visits.c.code == _given("code", visits.c.code),
+    "purpose": visits.c.purpose == _given("purpose", visits.c.purpose),
+    "patient": visits.c.patient_id == _given("patient", visits.c.patient_id),
+    "visits": visits.c.id.in_(bindparam("visits", expanding=True, type_=visits.c.id.type)),
+    "product": lookup.found(
+        infusions,
+        infusions.c.id == visits.c.infusion_id,
+        infusions.c.product == _given("product", infusions.c.product),
+    ),
+}
+
+
+def _shape(wanted: DueFilter) -> DueFilter:
+    """The filter with every value that is a parameter replaced by a mark: one statement serves them all."""
+    marks: dict[str, Any] = {name: True for name in _BY_VALUE if getattr(wanted, name) is not None}
+    return replace(wanted, **marks)
 
 
 def _needs_confirmation() -> ColumnElement[bool]:
@@ -183,10 +197,10 @@ def _among(wanted: DueFilter) -> ColumnElement[bool]:
 def _branches(
     wanted: DueFilter, centres: Sequence[str], own: frozenset[str] | None, columns: Sequence[ColumnElement[Any]]
 ) -> list[Select[Any]]:
-    """One select a centre; with a patient given, one for all that the caller may see of the patient, whoever is
+    """One select a centre; with a patient or visits given, one for all of these that the caller may see, whoever is
     responsible."""
     base = select(*columns).join(patients, patients.c.id == visits.c.patient_id).where(*_conditions(wanted))
-    if wanted.patient is not None:
+    if wanted.patient is not None or wanted.visits is not None:
         narrowed = base if wanted.centre is None else base.where(visits.c.centre == wanted.centre)
         return [narrowed.where(seen_by(own, visits))]
     if not set(wanted.state) <= set(ON_DAY):
@@ -200,18 +214,19 @@ async def page(
     """At most `limit` visits of the centres (the caller's own, as given), by window end, then id, after the given
     place."""
     last_day = after is not None and after[0] == date.max
-    query = _page(wanted, tuple(centres), tx.actor.centres, after is not None, last_day)
+    query = _page(_shape(wanted), tuple(centres), tx.actor.centres, after is not None, last_day)
     if query is None:
         return []
-    params = _days(today) | {"most": limit}
+    params = _values(wanted, today) | {"most": limit}
     if after is not None:
         params |= {"after_end": after[0], "after_id": after[1]}
     opened: dict[UUID, PatientRow] = {}
     return [_listed(tx, row, opened) for row in await tx.all(query, params)]
 
 
-def _days(today: date) -> dict[str, Any]:
-    return {"today": today, "horizon": today + LONGEST_OPEN}
+def _values(wanted: DueFilter, today: date) -> dict[str, Any]:
+    given = {name: value for name in _BY_VALUE if (value := getattr(wanted, name)) is not None}
+    return {"today": today, "horizon": today + LONGEST_OPEN} | given
 
 
 # The same list is asked for again and again: its statement is made once for a filter and the caller's centres.
@@ -274,7 +289,7 @@ def _looked_up() -> tuple[ColumnElement[bool], ...]:
 async def count(tx: Transaction, wanted: DueFilter, centres: Sequence[str], today: date) -> int:
     """How many visits the whole list has."""
     branches = _branches(wanted, centres, tx.actor.centres, (func.count().label("n"),))
-    return sum([await tx.scalar(branch, _days(today)) for branch in branches])
+    return sum([await tx.scalar(branch, _values(wanted, today)) for branch in branches])
 
 
 def _listed(tx: Transaction, row: AnyRow, opened: dict[UUID, PatientRow]) -> ListedVisit:

@@ -9,11 +9,11 @@ from uuid import UUID
 from app.db.alerts import AlertRow, NewAlert
 from app.db.columns import new_id
 from app.followup.chart import Chart
-from app.planning.facts import Status
+from app.planning.facts import FollowUpStatus
 from app.planning.visits import Plan, Visit
 
-_ALERTED = (Status.IN_FOLLOW_UP.value, Status.LOST.value)
-_LOST = Status.LOST.value
+_ALERTED = (FollowUpStatus.IN_FOLLOW_UP.value, FollowUpStatus.LOST.value)
+_LOST = FollowUpStatus.LOST.value
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from app.db import alerts as db_alerts
 from app.db import feed
 from app.db import patients as db_patients
 from app.db.alerts import AlertRow
+from app.db.transaction import AlertEventType as AlertEventType
 from app.db.transaction import Transaction
 from app.errors import BadCursor, Conflict, CursorExpired
 from app.followup import catalogue, unseen, visibility

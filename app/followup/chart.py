@@ -24,8 +24,8 @@ from app.planning.facts import (
     Event,
     EventType,
     Facts,
+    FollowUpStatus,
     Infusion,
-    Status,
     life,
     responsible_centre,
 )
@@ -169,7 +169,7 @@ def decide(chart: Chart, protocols: Mapping[str, Protocol], today: date) -> Char
                 reinfusion=number.reinfusion if number else False,
             )
         )
-    status = life(known).status if known.counted else Status.NO_INFUSION
+    status = life(known).status if known.counted else FollowUpStatus.NO_INFUSION
     patient = replace(chart.patient, status=status.value, responsible_centre=responsible_centre(known))
     return replace(
         chart,

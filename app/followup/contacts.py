@@ -19,7 +19,7 @@ from app.followup.chart import Chart
 from app.followup.commands import Command, LocalDate, Note, Source
 from app.followup.settle import keep_standing
 from app.planning import refusals
-from app.planning.facts import DECEASED_REPORTED, EventType, Status, life, reported_dead_on
+from app.planning.facts import DECEASED_REPORTED, EventType, FollowUpStatus, life, reported_dead_on
 
 JSON = dict[str, Any]
 
@@ -188,7 +188,7 @@ async def take_back(tx: Transaction, contact: UUID) -> None:
 
 def _refuse_under_a_loss(before: Chart, contact: ContactRow) -> None:
     """Raises NewerStands for an attempt that a standing loss was declared on."""
-    if contact.outcome not in refusals.NO_ANSWER or life(chart.facts(before)).status is not Status.LOST:
+    if contact.outcome not in refusals.NO_ANSWER or life(chart.facts(before)).status is not FollowUpStatus.LOST:
         return
     lost = next(
         (e for e in reversed(before.events) if e.type == EventType.LOST.value and e.recorded_at >= contact.recorded_at),

@@ -15,7 +15,7 @@ from app.errors import Conflict, FieldError, Invalid
 from app.followup import elsewhere
 from app.followup.commands import Command, LocalDate, Text
 from app.identifiers import Identifier
-from app.planning.facts import Status
+from app.planning.facts import FollowUpStatus
 
 
 class IdentifiersDisagree(Conflict):
@@ -136,7 +136,7 @@ def new_patient(tx: Transaction, person: Described, centre: str) -> PatientRow:
             "preferred_channel": None,
         },
         protected=False,
-        status=Status.IN_FOLLOW_UP.value,
+        status=FollowUpStatus.IN_FOLLOW_UP.value,
         responsible_centre=centre,
         registered_at=tx.now,
     )

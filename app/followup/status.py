@@ -11,7 +11,7 @@ from app.followup import alerts, catalogue, chart, views, visibility
 from app.followup.chart import Chart
 from app.planning.changes import comes_of_age
 from app.planning.decisions import is_over
-from app.planning.facts import Status
+from app.planning.facts import FollowUpStatus
 from app.planning.protocol import Purpose
 from app.planning.visits import Outcome
 
@@ -73,6 +73,6 @@ def _transition(tx: Transaction, whole: Chart) -> JSON | None:
 def _status(whole: Chart) -> str:
     return (
         "plan-ended"
-        if whole.patient.status == Status.IN_FOLLOW_UP.value and is_over(whole.plans)
+        if whole.patient.status == FollowUpStatus.IN_FOLLOW_UP.value and is_over(whole.plans)
         else whole.patient.status
     )

@@ -47,7 +47,8 @@ GROUPS = ("decision", "overdue", "now", "opening", "asleep")
 OPENS_WITHIN = timedelta(days=30)
 MOST_ROWS = 500
 ROWS_KEPT = 2_000  # some 4 kB each, with their facts
-EVERY_STATUS = ("in-follow-up", "deceased", "withdrawn", "lost", "followed-elsewhere", "plan-ended", "no-infusion")
+DONE_SHOWN = 5  # of what the reader did today
+_UNDOABLE = frozenset({"booked", "completed", "missed", "cancelled"})
 Item = Mapping[str, Any]
 Word = Annotated[str | None, Query(max_length=64)]
 
@@ -234,7 +235,7 @@ async def _moved(tx: Transaction, chosen: Filters, centre: str) -> Sequence[Item
         return []
     wanted = DueFilter(
         state=tuple(VisitState),
-        status=("in-follow-up", "lost", "followed-elsewhere", "plan-ended"),
+        status=due_list.ASKED_ABOUT,
         needs_decision=(DECIDED_BEFORE_WINDOW,),
         centre=centre,
         product=chosen.product,
@@ -245,16 +246,11 @@ async def _moved(tx: Transaction, chosen: Filters, centre: str) -> Sequence[Item
 async def _done_today(tx: Transaction) -> list[dict[str, Any]]:
     """What the reader did today, newest first, each visit once, with the form that undoes it."""
     morning = midnight_after(tx.now.astimezone(ZONE).date() - timedelta(days=1))
-    done: dict[UUID, dict[str, Any]] = {}
-    for change in await audit.visit_changes(tx, morning, 20, actor_id=tx.actor.id):
-        if change.visit in done or change.act not in ("booked", "completed", "missed", "cancelled") or len(done) == 5:
-            continue
-        try:
-            visit = await visits.get(tx, change.visit)
-        except NotFound:
-            continue
-        done[change.visit] = {"at": change.at, "act": change.act, "visit": visit, "before": change.before}
-    return list(done.values())
+    changes = await audit.visit_changes(tx, morning, 20, actor_id=tx.actor.id)
+    last = {change.visit: change for change in reversed(changes) if change.act in _UNDOABLE}
+    rows = await due_list.rows_of(tx, last)
+    shown = [change for change in changes if last.get(change.visit) is change and change.visit in rows]
+    return [{"at": c.at, "act": c.act, "visit": rows[c.visit], "before": c.before} for c in shown[:DONE_SHOWN]]
 
 
 # ---- Rows ------------------------------------------------------------------------------------------------------------
@@ -291,12 +287,7 @@ async def _row(
     said: str | None = None,
     status: int = 200,
 ) -> Response:
-    shown = await visits.get(tx, visit)
-    every = DueFilter(state=tuple(VisitState), status=EVERY_STATUS, patient=shown["patient"]["id"])
-    page = await due_list.due(tx, every, Ask(MOST_ROWS, tx.today))
-    item = next((item for item in page.items if item["id"] == visit), None)
-    if item is None:
-        raise NotFound("The visit belongs to another centre's list.")
+    item = await due_list.row_of(tx, visit)
     facts = await frame(request, tx)
     return render(
         request,

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from app.errors import Conflict
-from app.planning.facts import Decision, EventType, Facts, Life, Status, last_heard_of, life, reported_dead_on
+from app.planning.facts import Decision, EventType, Facts, FollowUpStatus, Life, last_heard_of, life, reported_dead_on
 from app.planning.plan import months_later
 from app.planning.protocol import Purpose
 from app.planning.visits import BEFORE_REGISTRATION, ENTERED_IN_ERROR, Outcome, Plan, Visit
@@ -57,7 +57,7 @@ def standing(facts: Facts, plans: Sequence[Plan]) -> Standing:
         return Standing(heard_on)
     if (reported_on := reported_dead_on(facts)) is not None:
         return Standing(heard_on, Undecided.DECEASED_REPORTED, reported_on)
-    if known.status is not Status.IN_FOLLOW_UP:
+    if known.status is not FollowUpStatus.IN_FOLLOW_UP:
         return Standing(heard_on)
     care = _care(plans)
     if is_over(plans):
@@ -86,7 +86,7 @@ def refuse_decision(facts: Facts, plans: Sequence[Plan], decision: Decision) -> 
     if decision is Decision.NOT_DECEASED:
         if reported_dead_on(facts) is None:
             raise NothingToDecide("No report of a death stands.", field="decision")
-    elif not facts.counted or life(facts).status is not Status.IN_FOLLOW_UP or not is_over(plans):
+    elif not facts.counted or life(facts).status is not FollowUpStatus.IN_FOLLOW_UP or not is_over(plans):
         raise NothingToDecide(field="decision")
 
 

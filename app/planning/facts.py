@@ -35,8 +35,9 @@ class Decision(StrEnum):
     NOT_DECEASED = "not-deceased"
 
 
-class Status(StrEnum):
-    """How the patient's follow-up stands, by the events alone (contract 2; `plan-ended` is derived when read)."""
+class FollowUpStatus(StrEnum):
+    """How a patient's follow-up stands (contract 2). All but PLAN_ENDED follow from the events alone and are stored;
+    that one is derived when read: no care visit is open any more."""
 
     IN_FOLLOW_UP = "in-follow-up"
     LOST = "lost"
@@ -44,6 +45,7 @@ class Status(StrEnum):
     WITHDRAWN = "withdrawn"
     DECEASED = "deceased"
     NO_INFUSION = "no-infusion"  # all infusions are voided
+    PLAN_ENDED = "plan-ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,7 @@ class Life:
 
     died_on: date | None
     withdrawals: tuple[Withdrawal, ...]
-    status: Status
+    status: FollowUpStatus
     decisions: tuple[Event, ...] = ()
     last: Event | None = None
 
@@ -174,16 +176,17 @@ def _last(standing: Sequence[tuple[Event, date | None]]) -> int | None:
 
 def _status(
     facts: Facts, died: date | None, withdrawals: Sequence[Withdrawal], standing: Sequence[tuple[Event, date | None]]
-) -> Status:
+) -> FollowUpStatus:
     if died is not None:
-        return Status.DECEASED
+        return FollowUpStatus.DECEASED
     if any(w.until is None for w in withdrawals):
-        return Status.WITHDRAWN
+        return FollowUpStatus.WITHDRAWN
     for event, until in reversed(standing):
         if event.type in (EventType.LOST, EventType.ELSEWHERE):
-            ended = until is not None or _seen_since(facts, event)
-            return Status.IN_FOLLOW_UP if ended else Status.LOST if event.type is EventType.LOST else Status.ELSEWHERE
-    return Status.IN_FOLLOW_UP
+            if until is not None or _seen_since(facts, event):
+                return FollowUpStatus.IN_FOLLOW_UP
+            return FollowUpStatus.LOST if event.type is EventType.LOST else FollowUpStatus.ELSEWHERE
+    return FollowUpStatus.IN_FOLLOW_UP
 
 
 def _seen_since(facts: Facts, event: Event) -> bool:

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from app.errors import Conflict, Invalid
-from app.planning.facts import Contact, EventType, Facts, Life, Status, dated_events, last_heard_of
+from app.planning.facts import Contact, EventType, Facts, FollowUpStatus, Life, dated_events, last_heard_of
 from app.planning.visits import BEFORE_REGISTRATION, ENTERED_IN_ERROR, Outcome, Visit
 
 
@@ -125,10 +125,10 @@ class VisitClosed(Conflict):
 
 
 CLOSING = {
-    EventType.DECEASED: Status.DECEASED,
-    EventType.WITHDRAWN: Status.WITHDRAWN,
-    EventType.LOST: Status.LOST,
-    EventType.ELSEWHERE: Status.ELSEWHERE,
+    EventType.DECEASED: FollowUpStatus.DECEASED,
+    EventType.WITHDRAWN: FollowUpStatus.WITHDRAWN,
+    EventType.LOST: FollowUpStatus.LOST,
+    EventType.ELSEWHERE: FollowUpStatus.ELSEWHERE,
 }
 NO_ANSWER = frozenset({"no-answer", "busy", "wrong-number", "letter-sent"})
 _NOT_BEFORE_FIRST = (EventType.WITHDRAWN, EventType.LOST, EventType.TRANSFERRED)
@@ -245,7 +245,7 @@ def refuse_event(facts: Facts, known: Life, kind: EventType, on: date, in_error:
     first = min((i.infused_on for i in facts.counted), default=None)
     if kind in _NOT_BEFORE_FIRST and first is not None and on < first:
         raise BeforeInfusion(f"{on} lies before the first infusion on {first}.", field="on")
-    if kind in CLOSING and (known.status is CLOSING[kind] or known.status is Status.WITHDRAWN):
+    if kind in CLOSING and (known.status is CLOSING[kind] or known.status is FollowUpStatus.WITHDRAWN):
         raise AlreadySo(f"The patient is already {known.status.value}.", field="type", status=known.status.value)
     if kind is EventType.LOST:
         tried = [a for a in attempts(facts.contacts, last_heard_of(facts)) if a.on <= on]
@@ -287,7 +287,7 @@ def _refuse_reinstating(known: Life, in_error: bool) -> None:
     if in_error:
         if known.last is None:
             raise NothingToTakeBack(field="type")
-    elif known.status is Status.IN_FOLLOW_UP:
+    elif known.status is FollowUpStatus.IN_FOLLOW_UP:
         raise NothingToTakeBack(field="type")
 
 

@@ -1,8 +1,9 @@
 """What the due list tells beside the visit: the latest contact, and whether a person must decide."""
 
 from datetime import date
+from uuid import UUID
 
-from app.db.visits import DueFilter
+from app.db.visits import DueFilter, _page
 from app.followup import due_list
 from app.followup.commands import Ask
 from tests.followup.ward import Ward, code
@@ -49,3 +50,17 @@ async def test_the_list_is_narrowed_as_asked(ward):
     assert await listed(ward, due_to=date(2026, 5, 2)) == []
     assert len(await listed(ward, patient=told["patient_id"], code="Y01")) == 1
     assert await listed(ward, status=("lost",)) == []
+
+
+async def test_no_day_no_cursor_and_no_patient_makes_a_statement_anew(ward):
+    told = await ward.infuse("2025-03-04")
+
+    async def asked(day: date, patient: UUID, after: UUID) -> None:
+        for wanted in (DueFilter(due_to=day), DueFilter(patient=patient), DueFilter(opens_to=day, code="Y01")):
+            for place in (None, (day, after)):
+                await ward.do(due_list.due, wanted, Ask(50, day, place), writing=False)
+
+    await asked(date(2026, 5, 1), told["patient_id"], told["id"])
+    made = _page.cache_info().misses
+    await asked(date(2027, 6, 2), told["id"], told["patient_id"])
+    assert _page.cache_info().misses == made

@@ -6,13 +6,13 @@ from datetime import timedelta
 import pytest
 
 from app.planning import refusals
-from app.planning.facts import EventType, Status, life
+from app.planning.facts import EventType, FollowUpStatus, life
 from tests.planning.life import Person, day, event, infusion
 
 FIRST = "2023-03-04"
 
 
-def status(person: Person) -> Status:
+def status(person: Person) -> FollowUpStatus:
     return life(person.facts).status
 
 

@@ -4,7 +4,7 @@ open visits."""
 import pytest
 
 from app.planning.changes import comes_of_age, is_child
-from app.planning.facts import Status, life, responsible_centre
+from app.planning.facts import FollowUpStatus, life, responsible_centre
 from app.planning.plan import months_later
 from app.planning.state import days_overdue, state
 from app.planning.visits import Outcome, VisitState
@@ -227,7 +227,7 @@ def test_a_death_entered_in_error_is_taken_back_as_if_it_had_never_been():
         event("reinstated", "2026-11-24", entered_in_error=True),
     )
     assert person.plans == before
-    assert life(person.facts).status is Status.IN_FOLLOW_UP
+    assert life(person.facts).status is FollowUpStatus.IN_FOLLOW_UP
 
 
 def test_care_taken_up_again_leaves_what_ended_between_as_it_was():
