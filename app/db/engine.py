@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
@@ -32,6 +32,7 @@ Dialect = Literal["sqlite", "postgresql"]
 
 _DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 MIGRATION_SECONDS: Final = 3600.0  # a step of a migration may rewrite a large table
+OTHERS_SECONDS: Final = 60.0  # that a migration waits for another one
 _MIGRATION_LOCK: Final = 4_620_175_913  # ours among the advisory locks of a server
 _PRAGMAS: Final = ("synchronous=FULL", "secure_delete=ON", "temp_store=MEMORY", "cache_size=-32000")
 _SETTINGS: Final = {
@@ -180,8 +181,14 @@ async def opened_for_migration(url: str) -> AsyncIterator[AsyncConnection]:
     SQLite checks foreign keys at the end instead of in between (a changed table is a new one under the old name).
     Raises Unavailable.
     """
-    engine = _engine(normalise_url(url), pool_size=1, answer_seconds=MIGRATION_SECONDS, foreign_keys=False)
-    sqlite = engine.dialect.name == "sqlite"
+    sqlite = normalise_url(url).startswith("sqlite")
+    engine = _engine(
+        normalise_url(url),
+        pool_size=1,
+        answer_seconds=MIGRATION_SECONDS,
+        patience=OTHERS_SECONDS if sqlite else PATIENCE,
+        foreign_keys=False,
+    )
     if sqlite:
         file = Path(str(engine.url.database))
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -191,7 +198,7 @@ async def opened_for_migration(url: str) -> AsyncIterator[AsyncConnection]:
             async with engine.begin() as connection:
                 if not sqlite:
                     await connection.execute(text("SET LOCAL statement_timeout = 0"))
-                    await connection.execute(text("SET LOCAL lock_timeout = '60s'"))
+                    await connection.execute(text(f"SET LOCAL lock_timeout = '{OTHERS_SECONDS:.0f}s'"))
                     await connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
                     await connection.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE:.0f}s'"))
                 yield connection
@@ -230,7 +237,7 @@ def _engine(
         _prepare_sqlite(engine, {"query_only": reading, "foreign_keys": foreign_keys})
         if not reading:
             # A writing transaction takes the write lock at its start; a read takes none.
-            event.listen(engine.sync_engine, "begin", _take_the_lock)
+            event.listen(engine.sync_engine, "begin", partial(_take_the_lock, patience))
             event.listen(engine.sync_engine, "commit", _must_stand)
     else:
         event.listen(engine.sync_engine, "handle_error", _forget_data)
@@ -264,8 +271,8 @@ def _prepare_sqlite(engine: AsyncEngine, switches: Mapping[str, bool]) -> None:
         cursor.close()
 
 
-def _take_the_lock(connection: Connection) -> None:
-    wanted = round(connection.info.pop("lock_seconds", PATIENCE), 1)
+def _take_the_lock(patience: float, connection: Connection) -> None:
+    wanted = round(connection.info.pop("lock_seconds", patience), 1)
     if connection.info.get("waits_seconds") != wanted:
         connection.exec_driver_sql(f"PRAGMA busy_timeout={wanted * 1000:.0f}")
         connection.info["waits_seconds"] = wanted
