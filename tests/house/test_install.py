@@ -4,14 +4,21 @@ import asyncio
 import configparser
 import os
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
 import psycopg
 import pytest
+import yaml
 from typer.main import get_command
 
+from app.access import accounts
+from app.access.accounts import NewAccount
+from app.access.sessions import Sessions
+from app.access.tokens import Tokens
 from app.actor import Actor, Role
 from app.cli import commands
 from app.clock import Clock
@@ -29,10 +36,14 @@ from tests.databases import own_server
 from tests.house.printing import ROOT
 
 PAGE = (ROOT / "docs/install.md").read_text()
+BLOCKS = "\n".join(re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL))
 DEPLOY = {file.name: file.read_text() for file in sorted((ROOT / "deploy").iterdir())}
-COMPOSE = (ROOT / "compose.yaml").read_text()
-EVERYTHING = "\n".join([PAGE, COMPOSE, *DEPLOY.values()])
+COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
+EVERYTHING = "\n".join([PAGE, (ROOT / "compose.yaml").read_text(), *DEPLOY.values()])
+UNITS = [name for name in DEPLOY if name.endswith(".service")]
 NURSE = Actor("Karin N", Role.NURSE, frozenset({"lund"}), unit="lund", id="karin")
+OPERATOR = Actor("operator:test", Role.OPERATOR, None, id="operator:test")
+CALL = re.compile(r"(?:^|bin/|[\s(`'])follow-up ((?:--)?[a-z]+(?![\w./])[^\n|;&`]*)", re.MULTILINE)
 
 
 def test_every_setting_that_is_named_is_one() -> None:
@@ -41,46 +52,100 @@ def test_every_setting_that_is_named_is_one() -> None:
     assert len(named) >= 4
 
 
+def _calls() -> list[list[str]]:
+    """Each call of the command on the page, in the units and in the alarms' remedies, as words."""
+    units = "\n".join(line for name in UNITS for line in DEPLOY[name].splitlines() if line.startswith("ExecStart="))
+    remedies = "\n".join(re.findall(r'summary: "(.*)"', DEPLOY["alerts.yml"]))
+    told = "\n".join([BLOCKS, *re.findall(r"`(follow-up [^`]+)`", PAGE), units, remedies])
+    return [[word.strip("'\")") for word in call.partition(" #")[0].split()] for call in CALL.findall(told)]
+
+
 def test_every_command_that_is_typed_is_one_with_its_options() -> None:
-    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL))
-    calls = re.findall(r"(?:bin/follow-up|migrate follow-up|serve follow-up) ([^\n|;]+)", blocks + "\n" + EVERYTHING)
-    assert len(calls) > 10
+    calls = _calls()
+    assert {call[0] for call in calls} >= {
+        "--version", "keys", "migrate", "serve", "worker", "user", "token", "backup", "restore", "doctor", "alerts",
+        "feed",
+    }  # fmt: skip
     for call in calls:
-        _check_call(call.split())
+        _check_call(call)
+    for service in ("migrate", "worker"):
+        _check_call(COMPOSE["services"][service]["command"][1:])
 
 
 def _check_call(words: list[str]) -> None:
-    command = get_command(commands)
-    while words and words[0] in getattr(command, "commands", {}):
-        command = command.commands[words.pop(0)]  # type: ignore[attr-defined]
-    assert not hasattr(command, "commands") or words[0] == "--version", words
+    command, left = get_command(commands), list(words)
+    while left and left[0] in getattr(command, "commands", {}):
+        command = command.commands[left.pop(0)]  # type: ignore[attr-defined]
+    assert not hasattr(command, "commands") or left[0] == "--version", words
     options = {option for parameter in command.params for option in parameter.opts}
-    assert {word.strip("'\"") for word in words if word.startswith("--")} <= options, words
+    assert {word for word in left if word.startswith("--")} <= options, words
 
 
 def test_every_file_of_deploy_is_used_and_every_one_that_is_named_is_there() -> None:
-    named = set(re.findall(r"deploy/([a-z.-]+\.[a-z]+)", PAGE))
+    named = set(re.findall(r"deploy/([a-z.-]*[a-z])\b(?!-)", PAGE))
     assert named <= DEPLOY.keys()
     units = {name for name in DEPLOY if name.endswith((".service", ".timer"))}
     assert named | units == DEPLOY.keys(), "and units are copied by their pattern"
-    assert "deploy/follow-up-*.service deploy/follow-up-*.timer" in PAGE
+    assert "deploy/follow-up-*.service deploy/follow-up-*.timer" in BLOCKS
 
 
 def test_the_rules_ask_for_figures_that_are_given() -> None:
     known = set(re.findall(r"`(follow_up_[a-z_]+)`", (ROOT / "docs/operations.md").read_text()))
-    asked = {name.removesuffix("_count") for name in re.findall(r"follow_up_[a-z_]+", DEPLOY["alerts.yml"])}
+    rules = [rule for group in yaml.safe_load(DEPLOY["alerts.yml"])["groups"] for rule in group["rules"]]
+    asked = {name.removesuffix("_count") for rule in rules for name in re.findall(r"follow_up_[a-z_]+", rule["expr"])}
     assert asked <= known
+    assert all(rule["annotations"]["summary"] for rule in rules)
 
 
-@pytest.mark.parametrize("name", [name for name in DEPLOY if name.endswith(".service")])
-def test_a_unit_runs_as_its_own_user_and_may_write_its_own_folder_only(name: str) -> None:
-    unit = configparser.RawConfigParser(strict=False)
-    unit.optionxform = str  # type: ignore[assignment,method-assign]
-    unit.read_string(DEPLOY[name])
-    service = dict(unit["Service"])
-    assert service["User"] == "follow-up"
-    assert (service["NoNewPrivileges"], service["ProtectSystem"]) == ("yes", "strict")
-    assert service["ReadWritePaths"] == "/var/lib/follow-up"
+def test_the_containers_wait_for_what_they_need_and_share_database_and_keys() -> None:
+    services = COMPOSE["services"]
+    assert services.keys() == {"database", "migrate", "serve", "worker"}
+    for name in ("serve", "worker"):
+        assert services[name]["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
+        assert services[name]["environment"] == services["migrate"]["environment"]
+        assert services[name]["volumes"] == services["migrate"]["volumes"]
+    assert services["serve"]["ports"] == ["127.0.0.1:8000:8000"]
+    named = {volume.partition(":")[0] for service in services.values() for volume in service["volumes"]}
+    assert named == COMPOSE["volumes"].keys()
+
+
+def _section(unit: str, section: str) -> dict[str, str]:
+    parsed = configparser.RawConfigParser(strict=False)
+    parsed.optionxform = str  # type: ignore[assignment,method-assign]
+    parsed.read_string(DEPLOY[unit])
+    return dict(parsed[section])
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_a_unit_may_write_its_own_folder_only(name: str) -> None:
+    service = _section(name, "Service")
+    assert (service["NoNewPrivileges"], service["ProtectSystem"], service["PrivateTmp"]) == ("yes", "strict", "yes")
+    assert service.get("ReadWritePaths", "/var/lib/follow-up") == "/var/lib/follow-up"
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_the_owners_password_is_read_for_migrations_alone_and_by_a_user_of_their_own(name: str) -> None:
+    service = _section(name, "Service")
+    alone = (service.get("User"), service.get("DynamicUser"), service["EnvironmentFile"])
+    assert alone == (
+        (None, "yes", "/etc/follow-up/owner.env")
+        if name == "follow-up-migrate.service"
+        else ("follow-up", None, "/etc/follow-up/follow-up.env")
+    )
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not at hand")
+def test_systemd_knows_every_word_of_the_units(tmp_path: Path) -> None:
+    for name in [*UNITS, "follow-up-backup.timer"]:
+        # Here the programs are not where a site has them; all else is as it is.
+        here = re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", DEPLOY[name], flags=re.MULTILINE)
+        (tmp_path / name).write_text(here)
+    units = sorted(tmp_path.iterdir())
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "follow-up" not in done.stderr
 
 
 def test_the_schema_on_the_page_is_the_newest() -> None:
@@ -102,8 +167,10 @@ def _prepared(url: str) -> tuple[str, str]:
         _run(connection, DEPLOY["roles.sql"].replace(":'owner'", "'o'").replace(":'app'", "'a'"))
     owner = f"postgresql://follow_up_owner@{at}/follow_up"
     asyncio.run(migrate(owner))
+    grants = re.findall(r'--command="(.*?)"', DEPLOY["follow-up-migrate.service"])
+    assert grants
     with psycopg.connect(owner, autocommit=True) as connection:
-        _run(connection, DEPLOY["after-migrate.sql"])
+        _run(connection, ";".join(grants))
     return owner, f"postgresql://follow_up_app@{at}/follow_up"
 
 
@@ -124,6 +191,24 @@ async def test_the_services_role_is_enough_for_its_work(roles: tuple[str, str], 
         assert await batches.sweep(db, Clock(fixed=date(2026, 11, 23))) > 0
         async with transaction.begin(db, NURSE, Clock(fixed=date(2026, 11, 23)), writing=False) as tx:
             assert (await due_list.due(tx, DueFilter(), Ask(50, tx.today))).items
+    finally:
+        await db.close()
+
+
+async def test_the_services_role_is_enough_for_accounts_and_sessions(roles: tuple[str, str], tmp_path: Path) -> None:
+    db, clock = Database(roles[1], Keys.make(tmp_path / "keys")), Clock()
+    sessions = Sessions(db, clock, Tokens(db, clock, demo=False))
+    try:
+        async with transaction.begin(db, OPERATOR, clock) as tx:
+            new = NewAccount("anna.b", "Anna B", Role.NURSE, frozenset({"lund"}))
+            password = await accounts.add(tx, new)
+        secret = await sessions.log_in("anna.b", password, "10.0.0.1")
+        found = await sessions.found(secret, loopback=False)
+        assert found is not None
+        form = await sessions.keep_form(found.actor.id, "/visits", {"reason": ["a"]})
+        assert await sessions.kept_form(found.actor.id, form) == ("/visits", {"reason": ["a"]})
+        await sessions.log_out(secret)
+        assert await sessions.found(secret, loopback=False) is None
     finally:
         await db.close()
 
