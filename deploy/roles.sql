@@ -2,6 +2,7 @@
 -- migration: what the owner makes later is opened to the other by default; `owner` and `app` are their passwords (psql -v).
 CREATE ROLE follow_up_owner LOGIN PASSWORD :'owner';
 CREATE ROLE follow_up_app LOGIN PASSWORD :'app';
+REVOKE ALL ON DATABASE follow_up FROM PUBLIC;
 GRANT CONNECT ON DATABASE follow_up TO follow_up_owner, follow_up_app;
 GRANT USAGE, CREATE ON SCHEMA public TO follow_up_owner;
 GRANT USAGE ON SCHEMA public TO follow_up_app;
